@@ -1,0 +1,7 @@
+"""``python -m bisector`` is the ``bisect`` command."""
+
+import sys
+
+from bisector.cli import main
+
+sys.exit(main())

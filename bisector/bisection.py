@@ -1,0 +1,319 @@
+"""The loop: ask the search, measure what it wants, tell it; then say what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Protocol
+
+from packaging.version import Version
+
+from bisector import search
+from bisector.confidence import boundary_confidence
+from bisector.model import (
+    Conditions,
+    Finding,
+    Kind,
+    Measurement,
+    Outcome,
+    Plan,
+    Probe,
+    Release,
+    Transition,
+)
+from bisector.search import Boundary, Question, Stage, Verdict
+
+Submit = Callable[[Release], "Future[Measurement]"]
+"""Starts one measurement of a release."""
+
+MOST_RUNS = 12
+"""Runs of each side of a transition beyond which more would not make an answer surer."""
+
+
+class Listener(Protocol):
+    """What is told of a search while it goes on; every method may be called at any time."""
+
+    def started(self, release: Release, stage: Stage) -> None:
+        """A measurement of ``release`` has been handed out."""
+
+    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict]) -> None:
+        """A measurement is complete; ``verdicts`` are those of all candidates now."""
+
+    def settled(self, finding: Finding, assure_s: float) -> None:
+        """The transitions are settled; what is untested is looked at for ``assure_s`` more."""
+
+
+class Silent:
+    """The listener of those who don't listen."""
+
+    def started(self, release: Release, stage: Stage) -> None:
+        """Do nothing."""
+
+    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict]) -> None:
+        """Do nothing."""
+
+    def settled(self, finding: Finding, assure_s: float) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How far a search goes.
+
+    ``assure_s`` of None means as long as the search itself took, at most 30 s. ``max_probes``
+    bounds the measurements made now, not those already known. ``confidence`` asks for runs of
+    both sides of each transition until its posterior is reached.
+    """
+
+    witnesses: tuple[Version, ...] = ()
+    assure_s: float | None = None
+    exhaustive: bool = False
+    max_probes: int | None = None
+    confidence: float | None = None
+    confirmations: int = 2
+    jobs: int = 1
+
+
+class Bisection:
+    """One search over one plan, with everything measured so far."""
+
+    def __init__(
+        self,
+        probe: Probe,
+        plan: Plan,
+        conditions: Conditions,
+        known: Mapping[Version, Sequence[Measurement]],
+        submit: Submit,
+        *,
+        options: Options,
+        clock: Callable[[], float],
+        listener: Listener | None = None,
+    ) -> None:
+        self.probe = probe
+        self.plan = plan
+        self.conditions = conditions
+        self.runs: dict[Version, list[Measurement]] = {v: list(runs) for v, runs in known.items()}
+        self.options = options
+        self.confirmations = options.confirmations
+        self.stopped = ""
+        self._submit = submit
+        self._clock = clock
+        self._listener = listener or Silent()
+        self._made = 0
+        self._zooms: dict[tuple[Version, Version], tuple[Version, Version]] = {}
+
+    def run(self) -> Finding:
+        """Search until the transitions are settled, then assure; return what was learned.
+
+        An interrupt is no error: what was known by then is returned, and ``stopped`` says so
+        unless the transitions were settled already.
+        """
+        began = self._clock()
+        settled = False
+        try:
+            self._settle(lambda stage: stage < Stage.ASSURE)
+            settled = True
+            assure_s = self.options.assure_s
+            if assure_s is None:
+                assure_s = min(30.0, self._clock() - began)
+            finding = self.finding()
+            self._listener.settled(finding, assure_s)
+            deadline = self._clock() + assure_s
+            self._settle(lambda stage: stage < Stage.ASSURE or self._clock() < deadline)
+        except KeyboardInterrupt:
+            if not settled:
+                self.stopped = "interrupted"
+        return self.finding()
+
+    def finding(self) -> Finding:
+        """Return what is known now."""
+        releases = self.plan.candidates
+        seen = search.verdicts(len(releases), _observed(releases, self.runs))
+        decided = [(release.version, said) for release, said in zip(releases, seen) if said.decided]
+        transitions = self._transitions()
+        conflicting = tuple(
+            version
+            for version, runs in sorted(self.runs.items())
+            if search.verdict([run.outcome for run in runs]) is Verdict.CONFLICTING
+        )
+        sure = all(
+            t.confirmed and t.confidence >= (self.options.confidence or 0) for t in transitions
+        )
+        return Finding(
+            probe=self.probe,
+            plan=self.plan,
+            conditions=self.conditions,
+            measurements=tuple(m for _, runs in sorted(self.runs.items()) for m in runs),
+            transitions=transitions,
+            affected=affected(transitions, decided),
+            bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
+            bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
+            longest_untested=search.longest_untested(len(releases), _observed(releases, self.runs)),
+            conflicting=conflicting,
+            stopped=self.stopped,
+            decided=bool(decided) and not conflicting and sure,
+        )
+
+    def _settle(self, allowed: Callable[[Stage], bool]) -> None:
+        releases = self.plan.candidates
+        self._pursue(releases, self._question(releases), allowed)
+        for boundary in self._boundaries():
+            self._zoom(releases[boundary.before], releases[boundary.after])
+        while self._unsure() and not self.stopped and self.confirmations < MOST_RUNS:
+            self.confirmations += 1
+            self._pursue(releases, self._question(releases), lambda stage: stage < Stage.ASSURE)
+
+    def _question(self, releases: Sequence[Release]) -> Question:
+        place = {release.version: position for position, release in enumerate(releases)}
+        unyanked = [p for p, release in enumerate(releases) if not release.yanked]
+        return Question(
+            size=len(releases),
+            witnesses=tuple(place[v] for v in self.options.witnesses if v in place),
+            beside={
+                position: [other for other in unyanked if other > position]
+                for position, release in enumerate(releases)
+                if release.yanked
+            },
+            confirmations=self.confirmations,
+            exhaustive=self.options.exhaustive,
+        )
+
+    def _pursue(
+        self, releases: Sequence[Release], question: Question, allowed: Callable[[Stage], bool]
+    ) -> None:
+        """Measure what is wanted of ``releases`` while its stage is ``allowed``."""
+        flying: dict[Future[Measurement], int] = {}
+        try:
+            while True:
+                while len(flying) < self.options.jobs:
+                    wanted = search.want(question, _observed(releases, self.runs), flying.values())
+                    if wanted is None or not allowed(wanted.stage):
+                        break
+                    if self._made == self.options.max_probes:
+                        if wanted.stage < Stage.ASSURE:
+                            self.stopped = "max-probes"
+                        break
+                    self._made += 1
+                    release = releases[wanted.position]
+                    self._listener.started(release, wanted.stage)
+                    flying[self._submit(release)] = wanted.position
+                if not flying:
+                    return
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    del flying[future]
+                    self._record(future.result())
+        finally:
+            for future in flying:
+                future.cancel()
+
+    def _record(self, measurement: Measurement) -> None:
+        self.runs.setdefault(measurement.version, []).append(measurement)
+        releases = self.plan.candidates
+        seen = search.verdicts(len(releases), _observed(releases, self.runs))
+        self._listener.finished(
+            measurement, {release.version: said for release, said in zip(releases, seen)}
+        )
+
+    def _boundaries(self) -> tuple[Boundary, ...]:
+        releases = self.plan.candidates
+        return search.boundaries(len(releases), _observed(releases, self.runs))
+
+    def _zoom(self, before: Release, after: Release) -> None:
+        """Narrow one transition to the pre-releases that lie in it."""
+        between = [r for r in self.plan.prereleases if before.version < r.version < after.version]
+        key = (before.version, after.version)
+        if not between or key in self._zooms or self.stopped:
+            return
+        releases = [before, *between, after]
+        question = Question(len(releases), confirmations=self.options.confirmations)
+        self._pursue(releases, question, lambda stage: stage < Stage.SEEK)
+        inner = search.boundaries(len(releases), _observed(releases, self.runs))
+        if inner:
+            first = inner[0]
+            self._zooms[key] = (releases[first.before].version, releases[first.after].version)
+
+    def _transitions(self) -> tuple[Transition, ...]:
+        releases = self.plan.candidates
+        observed = _observed(releases, self.runs)
+        seen = search.verdicts(len(releases), observed)
+        found = search.boundaries(len(releases), observed)
+        counts = [
+            (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
+            for runs in (list(observed.get(p, ())) for p in range(len(releases)))
+        ]
+        transitions = []
+        for number, boundary in enumerate(found):
+            first = found[number - 1].after if number else 0
+            last = found[number + 1].before if number + 1 < len(found) else len(releases) - 1
+            before, after = releases[boundary.before].version, releases[boundary.after].version
+            untested = [r.version for r in releases[boundary.before + 1 : boundary.after]]
+            untested += [e.version for e in self.plan.excluded if before < e.version < after]
+            transitions.append(
+                Transition(
+                    kind=boundary.kind,
+                    before=before,
+                    after=after,
+                    untested=tuple(sorted(v for v in untested if not v.is_prerelease)),
+                    zoom=self._zooms.get((before, after)),
+                    after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
+                    confidence=boundary_confidence(
+                        counts[first : last + 1], boundary.before - first, boundary.after - first
+                    ),
+                    confirmed=all(
+                        sum(counts[side]) >= self.options.confirmations
+                        for side in (boundary.before, boundary.after)
+                    ),
+                )
+            )
+        return tuple(transitions)
+
+    def _unsure(self) -> bool:
+        wished = self.options.confidence
+        return wished is not None and any(t.confidence < wished for t in self._transitions())
+
+
+def affected(
+    transitions: Sequence[Transition], decided: Sequence[tuple[Version, Verdict]]
+) -> tuple[str, ...]:
+    """Return one PEP 440 specifier set per bad window.
+
+    A window that is open at an end is bounded by the outermost release that was looked at, for
+    nothing untested is blamed; one that ends in an interval reaches to the first good release.
+    """
+    windows = []
+    start = decided[0][0] if decided and decided[0][1] is Verdict.BAD else None
+    for transition in transitions:
+        if transition.kind is Kind.INTRODUCED:
+            start = transition.after
+        elif start is not None:
+            windows.append(f">={start},<{transition.after}")
+            start = None
+    if start is not None:
+        windows.append(f">={start},<={decided[-1][0]}")
+    return tuple(windows)
+
+
+def _observed(
+    releases: Sequence[Release], runs: Mapping[Version, Sequence[Measurement]]
+) -> dict[int, list[Outcome]]:
+    return {
+        position: [run.outcome for run in runs[release.version]]
+        for position, release in enumerate(releases)
+        if release.version in runs
+    }
+
+
+def _first_not_yanked(
+    releases: Sequence[Release], seen: Sequence[Verdict], after: int
+) -> Version | None:
+    """Return the first release from ``after`` on that isn't yanked, where ``after`` is.
+
+    None where ``after`` isn't yanked, or where the first one decided differs from it.
+    """
+    if not releases[after].yanked:
+        return None
+    for release, said in zip(releases[after + 1 :], seen[after + 1 :]):
+        if not release.yanked and said.decided:
+            return release.version if said is seen[after] else None
+    return None

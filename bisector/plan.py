@@ -1,0 +1,111 @@
+"""Releases, a range and an interpreter -> what can be searched, and what can't with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from bisector.errors import UndecidedError
+from bisector.model import Excluded, File, Interpreter, Plan, Reason, Release
+
+
+def plan(
+    releases: Sequence[Release],
+    interpreter: Interpreter,
+    *,
+    within: SpecifierSet,
+    pre: bool = False,
+    yanked: bool = True,
+    allow_build: bool = False,
+) -> Plan:
+    """Return the candidates of ``releases`` that lie ``within`` a range, in version order.
+
+    Pre-releases are kept apart for the zoom unless ``pre``; yanked releases are left out unless
+    ``yanked``; releases without a wheel for ``interpreter`` are excluded unless ``allow_build``.
+    Raises UndecidedError where no release lies within the range.
+    """
+    ordered = sorted(releases, key=lambda release: release.version)
+    inside = [r for r in ordered if within.contains(r.version, prereleases=True)]
+    inside = [r for r in inside if yanked or not r.yanked]
+    if not inside:
+        raise UndecidedError(
+            f"no release lies within {str(within) or 'the range'}",
+            f"the index has {_span(ordered)}; see them with `bisect releases`",
+        )
+    candidates: list[Release] = []
+    prereleases: list[Release] = []
+    excluded: list[Excluded] = []
+    for release in inside:
+        why = exclusion(release, interpreter, allow_build=allow_build)
+        if why is not None:
+            excluded.append(why)
+        elif release.version.is_prerelease and not pre:
+            prereleases.append(release)
+        else:
+            candidates.append(release)
+    return Plan(tuple(candidates), tuple(prereleases), tuple(excluded))
+
+
+def exclusion(
+    release: Release, interpreter: Interpreter, *, allow_build: bool = False
+) -> Excluded | None:
+    """Return why ``release`` can't be installed on ``interpreter``, or None where it can."""
+    wheels = [file for file in release.files if file.filename.endswith(".whl")]
+    fitting = compatible(wheels, interpreter)
+    sources = [file for file in release.files if file not in wheels]
+    if any(admits(file, interpreter) for file in fitting):
+        return None
+    if allow_build and any(admits(file, interpreter) for file in sources):
+        return None
+    reason = Reason.NO_WHEEL
+    if fitting:
+        reason = Reason.REQUIRES_PYTHON
+        detail = f"requires Python {fitting[0].requires_python}"
+    elif wheels:
+        tag = interpreter.tags[0] if interpreter.tags else interpreter.version
+        detail = f"no wheel for {tag}"
+    elif sources:
+        detail = "only a source distribution; --allow-build would build it"
+    else:
+        detail = "no files"
+    return Excluded(release.version, reason, detail, release.yanked, release.upload_time)
+
+
+def compatible(files: Iterable[File], interpreter: Interpreter) -> list[File]:
+    """Return the wheels among ``files`` whose tags ``interpreter`` supports, best first."""
+    rank = {tag: place for place, tag in enumerate(interpreter.tags)}
+    ranked = []
+    for file in files:
+        places = [rank[str(tag)] for tag in wheel_tags(file.filename) if str(tag) in rank]
+        if places:
+            ranked.append((min(places), file))
+    return [file for _, file in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def wheel_tags(filename: str) -> frozenset[Tag]:
+    """Return the tags that a wheel's file name carries; none where it isn't a wheel's."""
+    try:
+        return parse_wheel_filename(filename)[3]
+    except InvalidWheelFilename:
+        return frozenset()
+
+
+def admits(file: File, interpreter: Interpreter) -> bool:
+    """Return whether the file's ``Requires-Python`` admits the interpreter.
+
+    One that can't be parsed admits every interpreter, as installers have it.
+    """
+    try:
+        allowed = SpecifierSet(file.requires_python or "")
+    except InvalidSpecifier:
+        return True
+    return allowed.contains(interpreter.version, prereleases=True)
+
+
+def _span(ordered: Sequence[Release]) -> str:
+    if not ordered:
+        return "none"
+    return f"{ordered[0].version} to {ordered[-1].version}"

@@ -1,0 +1,241 @@
+"""What has been observed -> what to measure next, and where the outcome changes.
+
+Everything here is in positions ``0 .. size-1`` and outcomes; what a position stands for is the
+caller's business. The only state is what has been observed, so that resuming is loading, and
+several windows, untestable positions and several workers need no mode of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from bisector.model import Kind, Outcome
+
+Observations = Mapping[int, Sequence[Outcome]]
+
+
+class Verdict(Enum):
+    """What all the runs at one position say together."""
+
+    UNTESTED = "untested"
+    GOOD = "good"
+    BAD = "bad"
+    UNTESTABLE = "untestable"
+    CONFLICTING = "conflicting"
+
+    @property
+    def decided(self) -> bool:
+        """Whether a transition may lean on it."""
+        return self in (Verdict.GOOD, Verdict.BAD)
+
+
+class Stage(IntEnum):
+    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer."""
+
+    START = 0
+    NARROW = 1
+    CONFIRM = 2
+    BESIDE = 3
+    SEEK = 4
+    ASSURE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a search is asked.
+
+    ``witnesses`` are measured first, beside the two ends. ``beside[p]`` lists positions of which
+    one must be decided as well where a transition ends at ``p``. Each side of a transition is
+    run ``confirmations`` times. ``exhaustive`` leaves nothing untested.
+    """
+
+    size: int
+    witnesses: tuple[int, ...] = ()
+    beside: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    confirmations: int = 2
+    exhaustive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Two neighbouring decided positions whose outcomes differ; nothing between is decided."""
+
+    kind: Kind
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """The position to measure next, and why."""
+
+    position: int
+    stage: Stage
+
+
+def verdict(runs: Sequence[Outcome]) -> Verdict:
+    """Return what ``runs`` say together; a run that decided nothing never outvotes one that did."""
+    if not runs:
+        return Verdict.UNTESTED
+    good, bad = Outcome.GOOD in runs, Outcome.BAD in runs
+    if good and bad:
+        return Verdict.CONFLICTING
+    if good or bad:
+        return Verdict.GOOD if good else Verdict.BAD
+    return Verdict.UNTESTABLE
+
+
+def verdicts(size: int, observations: Observations) -> list[Verdict]:
+    """Return the verdict of each position."""
+    return [verdict(observations.get(position, ())) for position in range(size)]
+
+
+def boundaries(size: int, observations: Observations) -> tuple[Boundary, ...]:
+    """Return where the outcome changes between neighbouring decided positions, in order."""
+    return tuple(_boundaries(verdicts(size, observations)))
+
+
+def longest_untested(size: int, observations: Observations) -> int:
+    """Return U: no run of equal outcomes longer than U positions can have been missed."""
+    gaps = _gaps(verdicts(size, observations))
+    return max((after - before - 1 for before, after in gaps), default=0)
+
+
+def want(
+    question: Question, observations: Observations, in_flight: Iterable[int] = ()
+) -> Want | None:
+    """Return what to measure next, or None where nothing more can be learned now.
+
+    Positions ``in_flight`` are being measured: they are not wanted again, and what is wanted
+    beside them is what narrows most whatever they turn out to be.
+    """
+    seen = verdicts(question.size, observations)
+    flying = frozenset(in_flight)
+    stages = (
+        (Stage.START, _start(question, seen)),
+        (Stage.NARROW, _narrow(seen, flying)),
+        (Stage.CONFIRM, _confirm(question, seen, observations)),
+        (Stage.BESIDE, _beside(question, seen)),
+        (Stage.SEEK, _seek(question, seen, flying)),
+        (Stage.ASSURE, _halve_longest(seen, flying)),
+    )
+    for stage, positions in stages:
+        for position in positions:
+            if position not in flying:
+                return Want(position, stage)
+    return None
+
+
+def _boundaries(seen: Sequence[Verdict]) -> Iterator[Boundary]:
+    decided = [position for position, said in enumerate(seen) if said.decided]
+    for before, after in itertools.pairwise(decided):
+        if seen[before] is not seen[after]:
+            kind = Kind.INTRODUCED if seen[after] is Verdict.BAD else Kind.FIXED
+            yield Boundary(kind, before, after)
+
+
+def _tight(seen: Sequence[Verdict]) -> Iterator[Boundary]:
+    """Yield the boundaries between whose two sides nothing is left to try."""
+    for boundary in _boundaries(seen):
+        if Verdict.UNTESTED not in seen[boundary.before : boundary.after]:
+            yield boundary
+
+
+def _gaps(seen: Sequence[Verdict]) -> list[tuple[int, int]]:
+    """Return the pairs of neighbouring decided positions, the two outsides counting as decided."""
+    decided = [-1, *(p for p, said in enumerate(seen) if said.decided), len(seen)]
+    return list(itertools.pairwise(decided))
+
+
+def _start(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
+    if question.size:
+        for position in (question.size - 1, *question.witnesses, 0):
+            if seen[position] is Verdict.UNTESTED:
+                yield position
+
+
+def _narrow(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
+    """Yield the middle of the largest piece of a gap in which the outcome changes."""
+    gaps: list[Sequence[int]] = [range(b.before + 1, b.after) for b in _boundaries(seen)]
+    pieces: list[list[int]] = []
+    for gap in (*gaps, *_open_ends(seen)):
+        pieces.append([])
+        for position in gap:
+            if position in flying:
+                pieces.append([])
+            elif seen[position] is Verdict.UNTESTED:
+                pieces[-1].append(position)
+    largest = max(pieces, key=len, default=[])
+    if largest:
+        yield largest[len(largest) // 2]
+
+
+def _open_ends(seen: Sequence[Verdict]) -> Iterator[Sequence[int]]:
+    """Yield positions outside an outermost bad one, where what lies next to it can't be tested.
+
+    The window may begin or end among them. Their edge is halved for; then some are tried at
+    doubling distances, so that a hole is told from an end that can't be tested at all. The rest
+    is left: trying all of it could cost as many measurements as there are releases.
+    """
+    decided = [position for position, said in enumerate(seen) if said.decided]
+    for outermost, outwards in (
+        (decided[:1], range(-1, -len(seen) - 1, -1)),
+        (decided[-1:], range(1, len(seen) + 1)),
+    ):
+        if not outermost or seen[outermost[0]] is not Verdict.BAD:
+            continue
+        beyond = [p for p in (outermost[0] + step for step in outwards) if 0 <= p < len(seen)]
+        tried = next((d for d, p in enumerate(beyond) if seen[p] is not Verdict.UNTESTED), None)
+        if tried is None:
+            continue
+        yield beyond[:tried] or [beyond[d] for d in _doubling(len(beyond))]
+
+
+def _doubling(length: int) -> Iterator[int]:
+    """Yield 1, 2, 4 … below ``length``."""
+    distance = 1
+    while distance < length:
+        yield distance
+        distance *= 2
+
+
+def _confirm(
+    question: Question, seen: Sequence[Verdict], observations: Observations
+) -> Iterator[int]:
+    for boundary in _tight(seen):
+        for position in (boundary.before, boundary.after):
+            runs = observations[position]
+            decided = sum(run is not Outcome.UNTESTABLE for run in runs)
+            if decided < question.confirmations and len(runs) < 2 * question.confirmations:
+                yield position
+
+
+def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
+    for boundary in _tight(seen):
+        for position in question.beside.get(boundary.after, ()):
+            if seen[position].decided:
+                break
+            if seen[position] is Verdict.UNTESTED:
+                yield position
+                break
+
+
+def _seek(question: Question, seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
+    if question.exhaustive or Verdict.BAD not in seen:
+        yield from _halve_longest(seen, flying)
+
+
+def _halve_longest(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
+    """Yield the untested position nearest to the middle of the longest undecided stretch."""
+    settled = [Verdict.GOOD if position in flying else said for position, said in enumerate(seen)]
+    stretches = [
+        (before, after, untested)
+        for before, after in _gaps(settled)
+        if (untested := [p for p in range(before + 1, after) if seen[p] is Verdict.UNTESTED])
+    ]
+    if stretches:
+        before, after, untested = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
+        yield min(untested, key=lambda position: abs(2 * position - before - after))
