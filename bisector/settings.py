@@ -1,0 +1,216 @@
+"""Where things are: the package index to ask, and the folder to cache in.
+
+Both follow what uv and pip have been told already, so that nothing needs to be said twice.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from bisector.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSource:
+    """A package index, and which setting named it.
+
+    ``url`` may carry credentials; it is for clients. ``shown`` never does; it is for people,
+    files and error messages.
+    """
+
+    url: str = field(repr=False)
+    origin: str
+
+    @property
+    def shown(self) -> str:
+        """The address without credentials."""
+        return without_credentials(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the settings are looked up in; by default, where this process runs."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    home: Path = field(default_factory=Path.home)
+    root: Path = Path("/")
+    prefix: Path = field(default_factory=lambda: Path(sys.prefix))
+    platform: str = sys.platform
+
+    def folders(self, variable: str, *default: Path) -> list[Path]:
+        """The absolute folders that an XDG variable lists, or the default ones."""
+        listed = map(Path, self.environ.get(variable, "").split(os.pathsep))
+        return [folder for folder in listed if folder.is_absolute()] or list(default)
+
+
+def without_credentials(url: str) -> str:
+    """The address without the ``user:password@`` that it may carry."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def index_url(explicit: str | None = None, around: Surroundings | None = None) -> IndexSource:
+    """The index to ask: ``explicit`` if given, else uv's setting, else pip's, else the default."""
+    if explicit:
+        return _source(explicit, "--index-url")
+    settings = _index_settings(around or Surroundings())
+    return next(_source(value, origin) for value, origin in settings if value)
+
+
+def cache_dir(around: Surroundings | None = None) -> Path:
+    """The folder to cache in, on the file system of uv's cache, since hard links need one."""
+    uv = _uv_cache_dir(around or Surroundings()).absolute()
+    # What is beside a mount point, as containers have it, is on another file system.
+    return (uv if uv.is_mount() else uv.parent) / "bisector"
+
+
+def _source(value: str, origin: str) -> IndexSource:
+    """The index that a setting means: an address, or a folder, which uv and pip take as well."""
+    try:
+        if urlsplit(value).scheme in ("http", "https", "file"):
+            return IndexSource(value, origin)
+        if (folder := Path(value).expanduser()).is_dir():
+            return IndexSource(folder.absolute().as_uri(), origin)
+    except (ValueError, RuntimeError):
+        pass
+    raise UsageError(
+        f"the package index set by {origin} is neither an address nor a folder",
+        "write it as https://host/simple/ or file:///folder",
+    )
+
+
+def _index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
+    """Every index that is set, with its origin, the one that counts most first."""
+    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        # uv takes `name=address` here.
+        yield re.sub(r"\A[\w.-]+=", "", around.environ.get(variable, "")), variable
+    yield from _uv_index_settings(around)
+    yield around.environ.get("PIP_INDEX_URL", ""), "PIP_INDEX_URL"
+    yield from _pip_index_settings(around)
+    yield _default_index(), "distlib.index.DEFAULT_INDEX"
+
+
+def _default_index() -> str:
+    # Imported late: it costs 50 ms, and only matters where nothing is set.
+    from distlib.index import DEFAULT_INDEX  # type: ignore[import-untyped]
+
+    parts = urlsplit(str(DEFAULT_INDEX))
+    return urlunsplit((parts.scheme, parts.netloc, "/simple/", "", ""))
+
+
+def _uv_index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
+    """The indexes set in uv's files: uv merges its files key by key before it chooses."""
+    files = [(_uv_settings(path), str(path)) for path in _uv_files(around)]
+    for settings, origin in files:
+        for index in settings.get("index", ()):
+            if index.get("default"):
+                yield str(index.get("url", "")), origin
+    for settings, origin in files:
+        yield str(settings.get("pip", {}).get("index-url", "")), origin
+    for settings, origin in files:
+        yield str(settings.get("index-url", "")), origin
+
+
+def _uv_files(around: Surroundings) -> list[Path]:
+    """The user's and the system's ``uv.toml`` that exist.
+
+    Those of a project are left aside: what is measured must not depend on the working folder.
+    """
+    if around.environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes", "on"):
+        return []
+    if named := around.environ.get("UV_CONFIG_FILE"):
+        return [Path(named)]
+    user = around.folders("XDG_CONFIG_HOME", around.home / ".config")[:1]
+    system = [*around.folders("XDG_CONFIG_DIRS", around.root / "etc/xdg"), around.root / "etc"]
+    found = [
+        [path for folder in folders if (path := folder / "uv/uv.toml").is_file()]
+        for folders in (user, system)
+    ]
+    return [path for paths in found for path in paths[:1]]
+
+
+def _uv_settings(path: Path) -> dict[str, Any]:
+    """The content of a ``uv.toml``, its tables known to be tables."""
+    import tomli  # imported late: most machines have no such file
+
+    try:
+        settings = tomli.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    indexes, pip = settings.get("index", []), settings.get("pip", {})
+    if not isinstance(indexes, list) or not all(isinstance(it, dict) for it in (pip, *indexes)):
+        raise _unreadable(path, "`pip` and every `index` must be tables")
+    return settings
+
+
+def _pip_index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
+    """The indexes set in pip's files; ``[install]`` of any file counts before ``[global]``."""
+    files = [(_pip_settings(path), str(path)) for path in _pip_files(around)]
+    for section in ("install", "global"):
+        for settings, origin in files:
+            yield settings.get((section, "index-url"), ""), origin
+
+
+def _pip_files(around: Surroundings) -> list[Path]:
+    """The configuration files of pip that exist, the one that counts most first."""
+    named = around.environ.get("PIP_CONFIG_FILE")
+    if named == os.devnull:
+        return []
+    dot_config = around.home / ".config"
+    if around.platform == "darwin":
+        support = around.home / "Library/Application Support"
+        user = support if (support / "pip").is_dir() else dot_config
+        system = [around.root / "Library/Application Support/pip"]
+    else:
+        user = around.folders("XDG_CONFIG_HOME", dot_config)[0]
+        shared = around.folders("XDG_CONFIG_DIRS", around.root / "etc/xdg")
+        system = [around.root / "etc", *(folder / "pip" for folder in reversed(shared))]
+    folders = [around.prefix, user / "pip", around.home / ".pip", *system]
+    paths = [folder / "pip.conf" for folder in folders]
+    if named and Path(named).is_file():
+        # It doesn't add to the user's own files, it stands in for them.
+        paths[1:3] = []
+        paths.insert(0, Path(named))
+    return [path for path in paths if path.is_file()]
+
+
+def _pip_settings(path: Path) -> dict[tuple[str, str], str]:
+    """The content of a pip configuration file, by section and option."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(path.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, configparser.Error) as error:
+        # The message may quote lines of the file, and those may have credentials in them.
+        raise _unreadable(path, type(error).__name__) from error
+    return {
+        (section, option.removeprefix("--").replace("_", "-")): value
+        for section in parser.sections()
+        for option, value in parser.items(section)
+    }
+
+
+def _unreadable(path: Path, why: object) -> UsageError:
+    return UsageError(f"{path} can't be read: {why}", "mend it, or set --index-url")
+
+
+def _uv_cache_dir(around: Surroundings) -> Path:
+    """The cache folder of uv, by the rules of ``uv cache dir``."""
+    if named := around.environ.get("UV_CACHE_DIR"):
+        return Path(named)
+    for path in _uv_files(around):
+        if named := _uv_settings(path).get("cache-dir"):
+            return Path(str(named))
+    legacy = around.home / "Library/Caches/uv"
+    if around.platform == "darwin" and legacy.is_dir():
+        return legacy
+    return around.folders("XDG_CACHE_HOME", around.home / ".cache")[0] / "uv"
