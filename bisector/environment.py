@@ -1,0 +1,110 @@
+"""Makes a throw-away environment, and says what is installed in one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+
+from bisector import records
+from bisector.errors import InstallerError
+from bisector.model import Distribution, Interpreter
+from bisector.plan import wheel_tags
+
+_MAKING = threading.Lock()  # virtualenv's discovery and application data are not thread-safe
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A virtual environment: its folder, its interpreter, where its packages and scripts lie."""
+
+    prefix: Path
+    python: Path
+    site_packages: Path
+    scripts: Path
+
+    def distributions(self, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
+        """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
+        found = []
+        for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
+            name = canonicalize_name(installed.metadata["Name"])
+            found.append(Distribution(name, installed.version, _wheel_hash(installed, wheels)))
+        return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+    def modules(self, package: str) -> frozenset[str]:
+        """Return the names under which ``package`` is imported; none where it isn't installed."""
+        for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
+            if canonicalize_name(installed.metadata["Name"]) == package:
+                tops = {Path(str(file)).parts[0] for file in installed.files or ()}
+                named = {top.split(".")[0] for top in tops if not top.endswith(_NOT_MODULES)}
+                return frozenset(name for name in named if name.isidentifier())
+        return frozenset()
+
+
+_NOT_MODULES = (".dist-info", ".data", ".pth", "__pycache__", "..")
+
+
+def make(prefix: Path, interpreter: Interpreter) -> Environment:
+    """Return a new, empty environment at ``prefix`` that carries the harness."""
+    from virtualenv import session_via_cli  # it costs 0.1 s, and an answer from the store none
+
+    arguments = [str(prefix), "--no-seed", "--python", interpreter.executable]
+    arguments += ["--activators", "", "--no-periodic-update"]
+    try:
+        with _MAKING:
+            session = session_via_cli(arguments, setup_logging=False)
+            session.run()
+    except (OSError, RuntimeError) as error:
+        raise InstallerError(
+            f"no environment could be made at {prefix}: {error}",
+            "look at the disk's free space and at the interpreter",
+        ) from error
+    creator: Any = session.creator
+    environment = Environment(
+        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir)
+    )
+    records.install(environment.site_packages)
+    return environment
+
+
+def _wheel_hash(
+    installed: importlib.metadata.Distribution, wheels: Mapping[str, str]
+) -> str | None:
+    """Return the hash of the wheel that ``installed`` came from, by its name, version and tags.
+
+    The installed metadata doesn't name the file, but it carries the tags that the name is made of.
+    """
+    lines = (installed.read_text("WHEEL") or "").splitlines()
+    tags = {tag for line in lines if line.startswith("Tag:") for tag in parse_tag(line[4:].strip())}
+    name = canonicalize_name(installed.metadata["Name"])
+    for filename, sha256 in wheels.items():
+        project, version = [*filename.split("-"), "", ""][:2]
+        same = canonicalize_name(project) == name and version == installed.version
+        if same and wheel_tags(filename) == tags:
+            return sha256 or None
+    return None
+
+
+def differing(
+    installed: Iterable[Distribution], constraints: Iterable[str], package: str
+) -> tuple[str, ...]:
+    """Return the dependencies whose version isn't the one held, as ``name 1.0 (held: 2.0)``."""
+    held: dict[str, str] = {}
+    for constraint in constraints:
+        try:
+            requirement = Requirement(constraint)
+        except InvalidRequirement:
+            continue
+        held[canonicalize_name(requirement.name)] = str(requirement.specifier).removeprefix("==")
+    return tuple(
+        f"{d.name} {d.version} (held: {held[d.name]})"
+        for d in installed
+        if d.name != package and d.name in held and d.version != held[d.name]
+    )

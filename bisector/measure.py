@@ -1,0 +1,370 @@
+"""One probe against one release in an environment of its own -> one measurement."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import platform
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bisector import environment, process, records
+from bisector.environment import Environment
+from bisector.installer import Installer, InstallFailedError, NotCachedError
+from bisector.model import (
+    Conditions,
+    Distribution,
+    Json,
+    Measurement,
+    Outcome,
+    Probe,
+    Reason,
+    Release,
+    Signature,
+)
+from bisector.workspace import remove
+
+KEPT_OUTPUT_BYTES = 4096
+LARGEST_RESULT_BYTES = 1 << 20
+_FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
+_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS})
+_LEAST_FREE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Everything that one measurement needs; picklable, so that any executor can run it.
+
+    ``folder`` is where the environment is made, ``cwd`` where a plain script or command runs.
+    """
+
+    probe: Probe
+    release: Release
+    conditions: Conditions
+    installer: Installer
+    folder: Path
+    cwd: Path
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a completed run says."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    signature: Signature | None = None
+    metrics: Mapping[str, Json] | None = None
+    pool: Mapping[str, Json] | None = None
+
+
+def measure(task: Task, cancelled: threading.Event | None = None) -> Measurement:
+    """Return what ``task`` measured; the environment it made is gone unless ``task.keep``.
+
+    Raises InstallerError where the installer, the index or the disk failed: no release's fault.
+    """
+    place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
+    blank = Measurement(
+        version=task.release.version,
+        outcome=Outcome.UNTESTABLE,
+        started=now(),
+        host=platform.node(),
+    )
+    try:
+        made = environment.make(place / "env", task.conditions.interpreter)
+        try:
+            wheels = _fill(made, task)
+        except InstallFailedError as error:
+            detail = _neutral(str(error), task, place)
+            return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
+        except NotCachedError as error:
+            return replace(blank, reason=Reason.ENVIRONMENT, detail=str(error))
+        installed = _hashed(made, task, wheels)
+        measured = replace(
+            blank,
+            installed=installed,
+            differs=environment.differing(
+                installed, task.conditions.constraints, task.probe.package
+            ),
+        )
+        return _run(measured, made, place, task, cancelled)
+    finally:
+        if not task.keep:
+            remove(place)
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601 with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fill(made: Environment, task: Task) -> dict[str, str]:
+    """Install the release, alone where it can't live with the held dependencies."""
+    wheels = {file.filename: file.sha256 or "" for file in task.release.files}
+    wheels |= task.conditions.wheels
+    requirements = requirements_of(task.probe, task.conditions, task.release)
+    before = ""
+    if task.conditions.policy == "released" and task.release.upload_time:
+        before = task.release.upload_time.isoformat().replace("+00:00", "Z")
+    python, installer = str(made.python), task.installer
+    try:
+        known = installer.install(python, requirements, task.conditions.constraints, before=before)
+    except InstallFailedError:
+        if not task.conditions.constraints:
+            raise
+        known = installer.install(python, requirements, before=before)
+    return wheels | dict(known)
+
+
+def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:
+    """Return what is installed for ``release``: the package at its version, and what is beside."""
+    others = [
+        requirement
+        for requirement in (*probe.dependencies, *conditions.requirements)
+        if canonicalize_name(Requirement(requirement).name) != probe.package
+    ]
+    extras = {
+        extra
+        for requirement in map(Requirement, (*probe.dependencies, *conditions.requirements))
+        if canonicalize_name(requirement.name) == probe.package
+        for extra in requirement.extras
+    }
+    named = f"{probe.package}[{','.join(sorted(extras))}]" if extras else probe.package
+    return [f"{named}=={release.version}", *others]
+
+
+def _hashed(made: Environment, task: Task, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
+    """Return what is installed; what only this release depends on is looked up for its hash."""
+    installed = made.distributions(wheels)
+    unknown = [f"{d.name}=={d.version}" for d in installed if d.sha256 is None]
+    if unknown:
+        try:
+            more = task.installer.resolve(str(made.python), unknown).wheels
+        except (InstallFailedError, NotCachedError):
+            return installed
+        installed = made.distributions({**wheels, **more})
+    return installed
+
+
+def _run(
+    measured: Measurement,
+    made: Environment,
+    place: Path,
+    task: Task,
+    cancelled: threading.Event | None,
+) -> Measurement:
+    probe, conditions = task.probe, task.conditions
+    folders = {name: place / name for name in ("home", "tmp", "work", "records")}
+    for folder in folders.values():
+        folder.mkdir()
+    result = place / "result.json"
+    command, shown = _command(probe, made, folders["work"])
+    environ = process.scrubbed_environ(
+        home=folders["home"],
+        tmp=folders["tmp"],
+        path_dirs=[made.scripts],
+        extra={
+            "VIRTUAL_ENV": str(made.prefix),
+            "BISECTOR_RESULT": str(result),
+            records.RECORDS_VARIABLE: str(folders["records"]),
+        },
+    )
+    limits = process.Limits(conditions.timeout_s, conditions.memory_bytes)
+    completed = process.run(
+        command,
+        environ=environ,
+        limits=limits,
+        cwd=folders["work"] if probe.reports else task.cwd,
+        marker=place,
+        cancelled=cancelled,
+    )
+    uncaught = records.uncaught(folders["records"], completed.pid)
+    crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
+    reading = _read(completed, _result(result), uncaught, crashed, probe, made)
+    full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
+    if full and reading.outcome is not Outcome.GOOD:
+        reading = _Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
+    output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
+    return replace(
+        measured,
+        outcome=reading.outcome,
+        reason=reading.reason,
+        detail=_neutral(reading.detail, task, place),
+        signature=reading.signature,
+        metrics=reading.metrics or {},
+        pool=reading.pool,
+        processes=tuple(
+            replace(peak, command=_neutral(peak.command, task, place))
+            for peak in records.peaks(folders["records"], completed)
+        ),
+        wall_s=round(completed.wall_s, 4),
+        cpu_s=round(completed.cpu_s, 4),
+        exit_status=completed.exit_status,
+        output_tail=_neutral(output, task, place),
+        command=shown,
+    )
+
+
+def _command(
+    probe: Probe, made: Environment, work: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the command to start, and how it is shown to people.
+
+    A probe that reports runs from its recorded text, so that what ran is what is kept.
+    """
+    if probe.command:
+        return probe.command, probe.command
+    script = Path(probe.path).absolute()
+    case = (probe.case,) if probe.case else ()
+    if probe.reports:
+        script = work / f"{probe.name}.py"
+        script.write_text(probe.text, encoding="utf-8")
+        if probe.companion:
+            (work / "probekit.py").write_text(probe.companion, encoding="utf-8")
+    return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
+
+
+def _result(path: Path) -> dict[str, Any] | None:
+    """Return the object that the probe reported, or None where there is none that is one."""
+    try:
+        with path.open("rb") as file:
+            data = json.loads(file.read(LARGEST_RESULT_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    known = isinstance(data, dict) and data.get("bisector") == 1
+    return data if known and data.get("outcome") in ("good", "bad", "skip") else None
+
+
+def _read(
+    completed: process.Completed,
+    result: dict[str, Any] | None,
+    uncaught: records.Uncaught | None,
+    crashed: tuple[records.Frame, ...],
+    probe: Probe,
+    made: Environment,
+) -> _Reading:
+    """Return what a run decided; whatever is not clearly good or bad decided nothing."""
+    untestable = Outcome.UNTESTABLE
+    if completed.ended is process.Ended.TIMEOUT:
+        return _Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
+    if completed.ended is process.Ended.MEMORY:
+        return _Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
+    if completed.ended is process.Ended.CANCELLED:
+        return _Reading(untestable, Reason.ENVIRONMENT, "it was stopped")
+    if result is not None:
+        return _reported(result)
+    frames = uncaught.frames if uncaught else crashed
+    signature = _signature(completed, uncaught, frames, made)
+    if completed.signal:
+        if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
+            return _Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
+        return _Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
+    said = f"{uncaught.exception}: {uncaught.message}" if uncaught else ""
+    if uncaught and uncaught.errno in _MACHINE:
+        return _Reading(untestable, Reason.ENVIRONMENT, said, signature)
+    if uncaught and _failed_to_import(uncaught, made, probe.package):
+        return _Reading(untestable, Reason.IMPORT_FAILED, said, signature)
+    ended = f"exited with status {completed.exit_status}"
+    if probe.reports:
+        detail = f"{ended} without a report" + (f": {said}" if said else "")
+        return _Reading(untestable, Reason.NO_VERDICT, detail, signature)
+    if completed.exit_status == 0:
+        return _Reading(Outcome.GOOD, None, ended)
+    if completed.exit_status == 125:
+        return _Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
+    return _Reading(Outcome.BAD, None, said or ended, signature)
+
+
+def _reported(result: Mapping[str, Any]) -> _Reading:
+    detail = str(result.get("reason", ""))[:2000]
+    metrics, pool = _finite(result.get("metrics")), _finite(result.get("pool"))
+    metrics = metrics if isinstance(metrics, dict) else {}
+    pool = pool if isinstance(pool, dict) else None
+    if result["outcome"] == "skip":
+        return _Reading(
+            Outcome.UNTESTABLE, Reason.SKIPPED_BY_PROBE, detail, metrics=metrics, pool=pool
+        )
+    return _Reading(Outcome(result["outcome"]), None, detail, metrics=metrics, pool=pool)
+
+
+def _finite(value: object) -> Json:
+    """Return what a probe reported without the numbers that JSON doesn't have."""
+    if isinstance(value, dict):
+        return {str(name): _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: str) -> bool:
+    """Return whether an exception came out of importing the package, not out of using it.
+
+    It did where the outermost frame of installed code is that of a module being imported, or
+    where the module of the package isn't there at all.
+    """
+    if (uncaught.name or "").partition(".")[0] in made.modules(package):
+        return True
+    packages = str(made.site_packages)
+    installed = [frame for frame in uncaught.frames if frame.file.startswith(packages)]
+    return bool(installed) and installed[0].function == "<module>"
+
+
+def _signature(
+    completed: process.Completed,
+    uncaught: records.Uncaught | None,
+    frames: Sequence[records.Frame],
+    made: Environment,
+) -> Signature | None:
+    if completed.exit_status == 0 and uncaught is None:
+        return None
+    packages = str(made.site_packages)
+    installed = [frame for frame in frames if frame.file.startswith(packages)]
+    innermost = installed[-1] if installed else None
+    return Signature(
+        exception=uncaught.exception if uncaught else "",
+        message=_neutral_paths(uncaught.message, {packages: "{packages}"}) if uncaught else "",
+        frame=f"{innermost.file[len(packages) + 1 :]}:{innermost.function}" if innermost else "",
+        status=completed.exit_status,
+        signal=completed.signal or "",
+    )
+
+
+def _neutral(text: str, task: Task, place: Path) -> str:
+    """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
+    interpreter = Path(task.conditions.interpreter.executable)
+    return _neutral_paths(
+        text,
+        {
+            str(place / "env"): "{env}",
+            str(place): "{run}",
+            str(task.folder): "{workspace}",
+            str(interpreter.parent.parent): "{python}",
+            str(interpreter.resolve().parent.parent): "{python}",
+            str(task.cwd): "{cwd}",
+            str(Path.home()): "~",
+        },
+    )
+
+
+def _neutral_paths(text: str, names: Mapping[str, str]) -> str:
+    for path, name in _longest_first(names.items()):
+        if len(path) > 1:
+            text = text.replace(path, name)
+    return text
+
+
+def _longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return sorted(pairs, key=lambda pair: -len(pair[0]))

@@ -1,0 +1,238 @@
+"""Reads a probe: its inline metadata (PEP 723), its digest, the claims it documents."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tomli
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bisector.errors import UsageError
+from bisector.model import Documented, Probe
+
+COMPANION = "probekit.py"
+_BLOCK = re.compile(r"^# /// script$\n(?P<content>(?:^#(?:| .*)$\n)+)^# ///$", re.MULTILINE)
+_NAMED_CASE = re.compile(r"(?P<name>.+)\[(?P<case>[^\[\]]+)\]")
+
+
+def catalogue() -> Path:
+    """Return the folder of the probes that come with bisector."""
+    installed = Path(__file__).parent / "catalogue"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "probes"
+
+
+def names() -> list[str]:
+    """Return the names of the catalogue's probes, sorted."""
+    return sorted(p.stem for p in catalogue().glob("*.py") if p.name != COMPANION)
+
+
+def load(name_or_path: str) -> list[Probe]:
+    """Return the probe of that name or path: one per case, or the one named as ``probe[case]``.
+
+    Raises UsageError where there is no such probe or case, or where it can't be read.
+    """
+    path = _locate(name_or_path)
+    wanted = ""
+    if path is None and (named := _NAMED_CASE.fullmatch(name_or_path)):
+        path, wanted = _locate(named["name"]), named["case"]
+    if path is None:
+        raise _unknown(name_or_path)
+    probe = read(path)
+    if wanted and wanted not in probe.cases:
+        raise UsageError(
+            f"probe {probe.name} has no case {wanted!r}",
+            f"its cases are {', '.join(probe.cases)}" if probe.cases else "it has no cases",
+        )
+    cases = (wanted,) if wanted else probe.cases
+    return [replace(probe, case=case) for case in cases] or [probe]
+
+
+def read(path: Path) -> Probe:
+    """Return the probe that the script at ``path`` is.
+
+    A script without ``[tool.bisector]`` is a plain one, read by its exit status. Raises
+    UsageError, with the line, where the script or its metadata can't be used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} can't be read: {error}", "give a Python script") from error
+    block = _Block(path, text)
+    tool = block.table(block.data.get("tool", {}), "tool").get("bisector")
+    table = block.table(tool or {}, "bisector")
+    block.only(table, _FIELDS)
+    documented = block.table(table.get("documented", {}), "documented")
+    block.only(documented, {"issue": str, "fix": str, "good": list, "bad": list})
+    for version in [*documented.get("good", []), *documented.get("bad", [])]:
+        block.parse(Version, version, "documented")
+    dependencies = block.data.get("dependencies", [])
+    requirements = [block.parse(Requirement, r, "dependencies") for r in dependencies]
+    package = table.get("package") or (requirements[0].name if len(requirements) == 1 else "")
+    companion = _companion(path, text)
+    return Probe(
+        name=path.stem,
+        package=canonicalize_name(package) if package else "",
+        title=_title(path, text, strict=tool is not None),
+        path=str(path),
+        text=text,
+        companion=companion,
+        digest=digest(text, companion),
+        reports=tool is not None,
+        crash_is_bad=table.get("crash") == "bad",
+        cases=tuple(table.get("cases", ())),
+        range=block.parse(SpecifierSet, table.get("range", ""), "range"),
+        requires_python=block.parse(
+            SpecifierSet, block.data.get("requires-python", ""), "requires-python"
+        ),
+        dependencies=tuple(str(r) for r in requirements),
+        timeout_s=float(table.get("timeout", 60)),
+        documented=Documented(
+            issue=documented.get("issue", ""),
+            fix=documented.get("fix", ""),
+            good=tuple(documented.get("good", ())),
+            bad=tuple(documented.get("bad", ())),
+        ),
+    )
+
+
+def from_command(command: Sequence[str], package: str) -> Probe:
+    """Return the probe that ``command`` is; files that it names count in its digest."""
+    files = [Path(word) for word in command if Path(word).is_file()]
+    contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
+    name = files[0].stem if files else Path(command[0]).stem
+    return Probe(
+        name=name,
+        package=canonicalize_name(package),
+        title=" ".join(command),
+        command=tuple(command),
+        text=contents[0] if contents else "",
+        digest=digest(*command, *contents),
+        reports=False,
+    )
+
+
+def digest(*texts: str) -> str:
+    """Return the SHA-256, in hexadecimal, over ``texts`` and the places where they part."""
+    joined = b"".join(b"%d:%s," % (len(data), data) for data in (t.encode() for t in texts))
+    return hashlib.sha256(joined).hexdigest()
+
+
+_FIELDS: Mapping[str, type | tuple[type, ...]] = {
+    "package": str,
+    "range": str,
+    "timeout": (int, float),
+    "crash": str,
+    "cases": list,
+    "documented": dict,
+}
+
+
+class _Block:
+    """The inline metadata of one script, which knows the line of what is wrong with it."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.text = text
+        self.data: dict[str, Any] = {}
+        found = list(_BLOCK.finditer(text))
+        opened = re.search(r"^# /// script\s*$", text, re.MULTILINE)
+        if opened and not found:
+            raise self.error(_line(text, opened.start()), "the metadata block is not closed")
+        if len(found) > 1:
+            raise self.error(_line(text, found[1].start()), "there is a second metadata block")
+        if found:
+            start = _line(text, found[0].start("content"))
+            lines = found[0]["content"].splitlines()
+            content = "\n".join(line[2:] if line.startswith("# ") else "" for line in lines)
+            try:
+                self.data = tomli.loads(content)
+            except tomli.TOMLDecodeError as error:
+                place = re.search(r"line (\d+)", str(error))
+                line = start + int(place[1]) - 1 if place else start + len(lines) - 1
+                reason = re.sub(r"\s*\(at [^)]*\)$", "", str(error))
+                raise self.error(line, reason) from error
+
+    def error(self, line: int, reason: str) -> UsageError:
+        return UsageError(
+            f"{self.path}, line {line}: {reason}",
+            "the metadata is TOML in comments, from `# /// script` to `# ///` (PEP 723)",
+        )
+
+    def line_of(self, key: str) -> int:
+        found = re.search(rf"^# \[?(?:[\w.-]*\.)?{re.escape(key)}\b", self.text, re.MULTILINE)
+        return _line(self.text, found.start()) if found else 1
+
+    def table(self, value: object, key: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(self.line_of(key), f"{key} is not a table")
+        return value
+
+    def only(self, table: dict[str, Any], fields: Mapping[str, type | tuple[type, ...]]) -> None:
+        for key, value in table.items():
+            if key not in fields:
+                near = difflib.get_close_matches(key, fields, 1)
+                meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(fields)}"
+                raise self.error(self.line_of(key), f"unknown key {key!r}{meant}")
+            kind = fields[key]
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise self.error(self.line_of(key), f"{key} has the wrong type: {value!r}")
+            if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+                raise self.error(self.line_of(key), f"{key} is not a list of strings")
+
+    def parse(self, kind: Callable[[str], Any], value: object, key: str) -> Any:
+        try:
+            return kind(value)  # type: ignore[arg-type]  # a wrong type raises, and is told below
+        except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError):
+            wanted = kind.__name__
+            raise self.error(self.line_of(key), f"{value!r} is not a valid {wanted}") from None
+
+
+def _line(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def _title(path: Path, text: str, *, strict: bool) -> str:
+    """Return the first line of the script's docstring."""
+    try:
+        docstring = ast.get_docstring(ast.parse(text, str(path)))
+    except (SyntaxError, ValueError) as error:
+        if not strict:
+            return ""
+        line = getattr(error, "lineno", None) or 1
+        reason = getattr(error, "msg", None) or str(error)
+        raise UsageError(f"{path}, line {line}: {reason}", "the probe must be Python") from error
+    return docstring.splitlines()[0] if docstring else ""
+
+
+def _companion(path: Path, text: str) -> str:
+    """Return the source of the probekit beside the script, where the script imports it."""
+    beside = path.with_name(COMPANION)
+    if not re.search(r"^\s*(?:import|from) probekit\b", text, re.MULTILINE):
+        return ""
+    return beside.read_text(encoding="utf-8") if beside.is_file() else ""
+
+
+def _locate(name_or_path: str) -> Path | None:
+    path = Path(name_or_path)
+    if path.suffix == ".py" or path.name != name_or_path:
+        return path if path.is_file() else None
+    named = catalogue() / f"{name_or_path}.py"
+    return named if named.is_file() and named.name != COMPANION else None
+
+
+def _unknown(name: str) -> UsageError:
+    if name.endswith(".py") or Path(name).name != name:
+        return UsageError(f"there is no file {name}", "give a probe's name or a script's path")
+    near = difflib.get_close_matches(name, names(), 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`bisect probes` lists what there is"
+    return UsageError(f"there is no probe named {name!r}", hint)
