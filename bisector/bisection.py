@@ -37,7 +37,7 @@ class Listener(Protocol):
     def started(self, release: Release, stage: Stage) -> None:
         """A measurement of ``release`` has been handed out."""
 
-    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict]) -> None:
+    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """A measurement is complete; ``verdicts`` are those of all candidates now."""
 
     def settled(self, finding: Finding, assure_s: float) -> None:
@@ -50,7 +50,7 @@ class Silent:
     def started(self, release: Release, stage: Stage) -> None:
         """Do nothing."""
 
-    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict]) -> None:
+    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """Do nothing."""
 
     def settled(self, finding: Finding, assure_s: float) -> None:
@@ -61,7 +61,8 @@ class Silent:
 class Options:
     """How far a search goes.
 
-    ``assure_s`` of None means as long as the search itself took, at most 30 s. ``max_probes``
+    ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
+    where nothing had to be measured. ``max_probes``
     bounds the measurements made now, not those already known. ``confidence`` asks for runs of
     both sides of each transition until its posterior is reached.
     """
@@ -116,7 +117,7 @@ class Bisection:
             settled = True
             assure_s = self.options.assure_s
             if assure_s is None:
-                assure_s = min(30.0, self._clock() - began)
+                assure_s = min(30.0, self._clock() - began) if self._made else 0.0
             finding = self.finding()
             self._listener.settled(finding, assure_s)
             deadline = self._clock() + assure_s

@@ -249,14 +249,19 @@ class Conditions:
     """What is held fixed for a whole search.
 
     ``policy`` says where the dependencies' versions come from, ``constraints`` are those
-    versions as ``name==version``, ``requirements`` what is installed beside the package.
+    versions as ``name==version`` and ``wheels`` their files' SHA-256, ``resolved`` at that time
+    for the release ``resolved_for``. ``requirements`` are installed beside the package.
     """
 
     interpreter: Interpreter
     policy: str = "newest"
     constraints: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    wheels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    resolved: str = ""
+    resolved_for: str = ""
     installer: str = "uv"
+    allow_build: bool = False
     timeout_s: float = 60.0
     memory_bytes: int | None = None
 
@@ -267,7 +272,8 @@ class Finding:
 
     ``affected`` are PEP 440 specifier sets, one per bad window; ``conflicting`` the releases
     whose runs disagree; ``longest_untested`` the number of candidates in the longest stretch
-    without a decided one; ``stopped`` says why the search ended before its answer, if it did.
+    without a decided one; ``stopped`` says why the search ended before its answer, if it did;
+    ``replay`` is the command that makes it again.
     """
 
     probe: Probe
@@ -282,3 +288,4 @@ class Finding:
     conflicting: tuple[Version, ...] = ()
     stopped: str = ""
     decided: bool = True
+    replay: str = ""

@@ -1,0 +1,262 @@
+"""The ``bisect`` command: arguments -> objects -> one call -> exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from bisector import __version__
+from bisector.errors import BisectorError, UsageError
+
+_COMMANDS = """\
+other commands, each with its own --help:
+  bisect probes            what there is to run
+  bisect releases PROJECT  the plan for a project's releases, before anything is spent
+
+exit status: 0 a transition was found; 1 none in what was looked at; 2 unusable arguments
+or probe; 3 undecided; 4 the index or the installer failed; 130 interrupted
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that ``argv`` asks for and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        command = {"probes": _probes, "releases": _releases}.get(words[0] if words else "")
+        status = command(words[1:]) if command else _search(words)
+        sys.stdout.flush()
+    except BisectorError as error:
+        _complain(error.message, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("interrupted", "what was measured is kept: the same command goes on from there")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone, as `head` does; Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if os.environ.get("BISECTOR_TRACEBACK"):
+            traceback.print_exc()
+        _complain(
+            f"this is a bug in bisector: {type(error).__name__}: {error}",
+            "please report it, with what BISECTOR_TRACEBACK=1 prints",
+        )
+        return 70
+    return status
+
+
+def _search(words: list[str]) -> int:
+    options, command = _split(words)
+    parser = _Parser(
+        prog="bisect",
+        usage="%(prog)s --probe NAME_OR_PATH [options]\n"
+        "       %(prog)s --package PROJECT [options] -- COMMAND...",
+        description="Find the release of a Python package in which a behaviour broke, "
+        "and the one that fixed it.",
+        epilog=_COMMANDS,
+    )
+    parser.add_argument("--version", action="version", version=f"bisector {__version__}")
+    what = parser.add_argument_group("what to search")
+    what.add_argument("--probe", metavar="NAME_OR_PATH", help="a probe's name or a script")
+    what.add_argument("--package", metavar="PROJECT", help="the project, where no probe names it")
+    _add_plan_options(what)
+    what.add_argument(
+        "--good", action="append", default=[], metavar="V", help="a release known to be good"
+    )
+    what.add_argument(
+        "--bad", action="append", default=[], metavar="V", help="a release known to be bad"
+    )
+    how = parser.add_argument_group("how far to look")
+    how.add_argument(
+        "--assure",
+        type=_seconds,
+        metavar="S",
+        help="go on looking for other transitions for S seconds once the answer is settled "
+        "(default: as long as the search took, at most 30; 0 stops at once)",
+    )
+    how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
+    how.add_argument("--max-probes", type=_positive, metavar="N", help="measure at most N times")
+    how.add_argument(
+        "--confidence",
+        type=_probability,
+        metavar="P",
+        help="run both sides of each transition until the posterior is P, between 0 and 1",
+    )
+    run = parser.add_argument_group("how to measure")
+    run.add_argument(
+        "--dependencies",
+        default="newest",
+        metavar="newest|released|FILE",
+        help="their versions: resolved once for the newest candidate and held (default), "
+        "as of each release's upload, or pinned in a requirements file",
+    )
+    run.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="requirements",
+        metavar="REQ",
+        help="install this as well",
+    )
+    run.add_argument("--installer", choices=("uv", "pip"), default="uv")
+    run.add_argument(
+        "--jobs", type=_positive, metavar="N", help="measure N at once (default: one per core)"
+    )
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="of one run, in seconds")
+    run.add_argument("--max-memory", type=_size, metavar="SIZE", help="of one run: 500M, 2GiB")
+    run.add_argument("--keep-environments", action="store_true", help="and say where they are")
+    store = parser.add_argument_group("what is known, and what is printed")
+    store.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="the folder that measurements are kept in (default: results)",
+    )
+    _add_index_options(store)
+    store.add_argument("--format", choices=("text", "json"), default="text")
+    args = parser.parse_args(options)
+    from bisector import driver, request
+
+    return driver.search(request.Request(command=command, **vars(args)))
+
+
+def _releases(words: list[str]) -> int:
+    parser = _Parser(prog="bisect releases", description="Show the plan for a project's releases.")
+    parser.add_argument("package", metavar="PROJECT")
+    _add_plan_options(parser)
+    _add_index_options(parser)
+    args = parser.parse_args(words)
+    from bisector import driver, request
+
+    return driver.releases(request.Request(**vars(args)))
+
+
+def _probes(words: list[str]) -> int:
+    parser = _Parser(prog="bisect probes", description="List the probes that there are to run.")
+    parser.parse_args(words)
+    from bisector import driver
+
+    return driver.probes()
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the options, and the command behind ``--``."""
+    if "--" not in words:
+        return list(words), ()
+    place = list(words).index("--")
+    return list(words[:place]), tuple(words[place + 1 :])
+
+
+def _add_plan_options(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--range",
+        type=_specifier,
+        dest="within",
+        metavar="SPEC",
+        help="releases to look at, like '>=3.10,<3.13' (default: the probe's, else all)",
+    )
+    group.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        dest="pythons",
+        metavar="X.Y",
+        help="the interpreter, a version or a path; repeat it for several (default: this one)",
+    )
+    group.add_argument("--pre", action="store_true", help="search pre-releases as well")
+    group.add_argument(
+        "--no-yanked", action="store_false", dest="yanked", help="leave yanked releases out"
+    )
+    group.add_argument(
+        "--allow-build",
+        action="store_true",
+        help="build releases without a wheel; this runs their own build code",
+    )
+
+
+def _add_index_options(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--index-url", metavar="URL", help="the package index (default: uv's setting, pip's)"
+    )
+    group.add_argument(
+        "--offline", action="store_true", help="use what is cached, whatever its age"
+    )
+    group.add_argument(
+        "--refresh", action="store_true", help="trust nothing that is stored: list, measure anew"
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that leaves it to the command to say what is wrong."""
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(
+            **settings,  # type: ignore[arg-type]  # argparse's own types name each setting
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing and exiting."""
+        raise UsageError(message, f"see `{self.prog} --help`")
+
+
+def _specifier(text: str) -> SpecifierSet:
+    with suppress(InvalidSpecifier):
+        return SpecifierSet(text)
+    with suppress(InvalidVersion):
+        return SpecifierSet(f"=={Version(text)}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
+
+
+def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
+    with suppress(ValueError):
+        if allowed(number := float(text)):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+
+
+def _seconds(text: str) -> float:
+    return _number(text, "a number of seconds", lambda number: 0 <= number < float("inf"))
+
+
+def _probability(text: str) -> float:
+    return _number(text, "a probability between 0 and 1", lambda number: 0 < number < 1)
+
+
+def _positive(text: str) -> int:
+    return int(_number(text, "a whole number above 0", lambda n: n >= 1 and n == int(n)))
+
+
+def _size(text: str) -> int:
+    units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    digits = text.upper().rstrip("IB").rstrip("KMGT")
+    unit = text.upper().rstrip("IB")[len(digits) :]
+    if unit in units:
+        with suppress(argparse.ArgumentTypeError):
+            return int(_number(digits, "", lambda number: number > 0) * units[unit])
+    raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")
+
+
+def _complain(message: str, hint: str) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

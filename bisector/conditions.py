@@ -1,0 +1,94 @@
+"""Settles what is held for a whole search: the dependencies, resolved once or as they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from bisector.errors import UsageError
+from bisector.installer import Installer, InstallFailedError, NotCachedError
+from bisector.measure import now, requirements_of
+from bisector.model import Conditions, Interpreter, Plan, Probe
+from bisector.request import Request
+from bisector.store import Store
+
+_TRIES = 5
+
+
+def settle(
+    request: Request,
+    wanted: Probe,
+    python: Interpreter,
+    made: Plan,
+    store: Store,
+    installer: Installer,
+) -> Conditions:
+    """Return what is held for the whole search, the dependencies resolved once."""
+    blank = Conditions(
+        interpreter=python,
+        policy=request.dependencies,
+        requirements=tuple(_requirement(text) for text in request.requirements),
+        installer=request.installer,
+        allow_build=request.allow_build,
+        timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
+        memory_bytes=request.max_memory,
+    )
+    if request.dependencies == "released":
+        undated = [str(r.version) for r in made.candidates if r.upload_time is None]
+        if undated:
+            raise UsageError(
+                f"the index gives no upload time for {undated[0]}"
+                + (f" and {len(undated) - 1} more" if undated[1:] else ""),
+                "--dependencies released needs them; use --dependencies newest",
+            )
+        return blank
+    if request.dependencies != "newest":
+        return replace(blank, policy="file", constraints=_pinned(Path(request.dependencies)))
+    for release in made.candidates[: -_TRIES - 1 : -1]:
+        earlier = store.constraints(wanted, blank, release.version)
+        if earlier and not request.refresh:
+            return earlier
+        try:
+            resolution = installer.resolve(
+                python.executable, requirements_of(wanted, blank, release)
+            )
+        except (InstallFailedError, NotCachedError):
+            continue
+        held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
+        names = {canonicalize_name(Requirement(p).name) for p in held}
+        return replace(
+            blank,
+            constraints=tuple(held),
+            wheels={
+                filename: sha256
+                for filename, sha256 in sorted(resolution.wheels.items())
+                if canonicalize_name(filename.partition("-")[0]) in names
+            },
+            resolved=now(),
+            resolved_for=str(release.version),
+        )
+    return blank
+
+
+def _pinned(path: Path) -> tuple[str, ...]:
+    """Return the requirements of a pinned requirements file, without options and comments."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UsageError(
+            f"dependencies can't be read from {path}: {error.strerror}",
+            "--dependencies takes newest, released, or a requirements file",
+        ) from error
+    words = (line.split("#")[0].split("--hash")[0].strip(" \\\t") for line in lines)
+    return tuple(_requirement(word) for word in words if word and not word.startswith("-"))
+
+
+def _requirement(text: str) -> str:
+    try:
+        return str(Requirement(text))
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{text!r} is not a requirement: {reason}", "like 'eggs>=2'") from error

@@ -1,0 +1,1 @@
+"""Findings -> text, one module per format, all over the rows of :mod:`bisector.reports.rows`."""

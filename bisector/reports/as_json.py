@@ -1,0 +1,86 @@
+"""Findings as JSON, schema ``bisector/finding/1``: fields are added to it, never renamed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bisector.model import Finding, Kind, Measurement, Transition
+from bisector.reports import rows
+from bisector.store import measurement_to_json
+
+SCHEMA = "bisector/finding/1"
+
+
+def render(findings: Sequence[Finding]) -> str:
+    """Return the findings: one object, or a list where there are several."""
+    objects = [finding_to_json(finding) for finding in findings]
+    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1) + "\n"
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """Return the object of the contract for one finding."""
+    affected = finding.affected
+    yanked = {r.version for r in (*finding.plan.candidates, *finding.plan.prereleases) if r.yanked}
+    return {
+        "schema": SCHEMA,
+        "package": finding.probe.package,
+        "probe": finding.probe.name,
+        "case": finding.probe.case or None,
+        "python": finding.conditions.interpreter.version,
+        "platform": finding.conditions.interpreter.platform,
+        "dependencies": finding.conditions.policy,
+        "constraints": list(finding.conditions.constraints),
+        "answer": rows.answer(finding),
+        "decided": finding.decided,
+        "stopped": finding.stopped or None,
+        "transitions": [_transition(transition) for transition in finding.transitions],
+        "affected": affected[0] if len(affected) == 1 else list(affected) or None,
+        "bad_at_oldest": finding.bad_at_oldest,
+        "bad_at_newest": finding.bad_at_newest,
+        "longest_untested": finding.longest_untested,
+        "conflicting": [str(version) for version in finding.conflicting],
+        "candidates": len(finding.plan.candidates),
+        "excluded": [
+            {"version": str(e.version), "reason": e.reason.value, "detail": e.detail}
+            for e in finding.plan.excluded
+        ],
+        "claims": [
+            {"version": c.version, "claimed": c.claimed, "measured": c.measured, "agrees": c.agrees}
+            for c in rows.claims(finding)
+        ],
+        "replay": finding.replay,
+        "measurements": [_measurement(m, m.version in yanked) for m in finding.measurements],
+    }
+
+
+def _transition(transition: Transition) -> dict[str, Any]:
+    introduced = transition.kind is Kind.INTRODUCED
+    last, first = ("last_good", "first_bad") if introduced else ("last_bad", "first_good")
+    told: dict[str, Any] = {
+        "kind": transition.kind.value,
+        last: str(transition.before),
+        first: str(transition.after),
+        "untested": [str(version) for version in transition.untested],
+        "confidence": round(transition.confidence, 4),
+        "confirmed": transition.confirmed,
+    }
+    if transition.zoom:
+        told["zoom"] = {last: str(transition.zoom[0]), first: str(transition.zoom[1])}
+    if transition.after_not_yanked:
+        told[f"{first}_not_yanked"] = str(transition.after_not_yanked)
+    return told
+
+
+def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
+    main = measurement.main_process
+    told: dict[str, Any] = dict(measurement_to_json(measurement))
+    told |= {
+        "yanked": yanked,
+        "peak_memory_bytes": main.peak_memory_bytes if main else None,
+        "peak_memory_sampled": main.sampled if main else None,
+        "seconds": told.pop("wall_s"),
+        "cached": measurement.cached,
+    }
+    return told

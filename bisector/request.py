@@ -1,0 +1,74 @@
+"""What the command was asked for, and the command that says it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+
+from bisector.model import Interpreter, Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command was asked for, as its options name it."""
+
+    probe: str | None = None
+    package: str | None = None
+    command: tuple[str, ...] = ()
+    within: SpecifierSet | None = None
+    pythons: Sequence[str] = ()
+    pre: bool = False
+    yanked: bool = True
+    allow_build: bool = False
+    good: Sequence[str] = ()
+    bad: Sequence[str] = ()
+    assure: float | None = None
+    exhaustive: bool = False
+    max_probes: int | None = None
+    confidence: float | None = None
+    dependencies: str = "newest"
+    requirements: Sequence[str] = ()
+    installer: str = "uv"
+    jobs: int | None = None
+    timeout: float | None = None
+    max_memory: int | None = None
+    keep_environments: bool = False
+    results: Path = field(default_factory=lambda: Path("results"))
+    index_url: str | None = None
+    offline: bool = False
+    refresh: bool = False
+    format: str = "text"
+
+
+def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
+    """Return the command that makes the same search; what was held is in the results."""
+    name = f"{request.probe}[{wanted.case}]" if wanted.case else str(request.probe)
+    if request.probe and request.probe.endswith("]"):
+        name = request.probe
+    words = ["bisect"] if request.command else ["bisect", "--probe", name]
+    if request.package:
+        words += ["--package", request.package]
+    within = str(request.within or wanted.range)
+    words += ["--range", within] if within else []
+    words += ["--python", python.series]
+    words += [word for v in request.good for word in ("--good", v)]
+    words += [word for v in request.bad for word in ("--bad", v)]
+    words += [word for r in request.requirements for word in ("--with", r)]
+    flags: Mapping[str, bool] = {
+        "--pre": request.pre,
+        "--no-yanked": not request.yanked,
+        "--allow-build": request.allow_build,
+        "--exhaustive": request.exhaustive,
+    }
+    words += [flag for flag, given in flags.items() if given]
+    if request.dependencies != "newest":
+        words += ["--dependencies", request.dependencies]
+    if request.timeout is not None:
+        words += ["--timeout", f"{request.timeout:g}"]
+    if request.command:
+        words += ["--", *request.command]
+    return shlex.join(words)
