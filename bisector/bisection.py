@@ -102,7 +102,6 @@ class Bisection:
         self._clock = clock
         self._listener = listener or Silent()
         self._made = 0
-        self._zooms: dict[tuple[Version, Version], tuple[Version, Version]] = {}
 
     def run(self) -> Finding:
         """Search until the transitions are settled, then assure; return what was learned.
@@ -220,19 +219,27 @@ class Bisection:
         releases = self.plan.candidates
         return search.boundaries(len(releases), _observed(releases, self.runs))
 
+    def _between(self, before: Release, after: Release) -> list[Release]:
+        """Return the two sides of a transition with the pre-releases between them."""
+        inside = [r for r in self.plan.prereleases if before.version < r.version < after.version]
+        return [before, *inside, after]
+
     def _zoom(self, before: Release, after: Release) -> None:
         """Narrow one transition to the pre-releases that lie in it."""
-        between = [r for r in self.plan.prereleases if before.version < r.version < after.version]
-        key = (before.version, after.version)
-        if not between or key in self._zooms or self.stopped:
-            return
-        releases = [before, *between, after]
-        question = Question(len(releases), confirmations=self.options.confirmations)
-        self._pursue(releases, question, lambda stage: stage < Stage.SEEK)
-        inner = search.boundaries(len(releases), _observed(releases, self.runs))
-        if inner:
-            first = inner[0]
-            self._zooms[key] = (releases[first.before].version, releases[first.after].version)
+        releases = self._between(before, after)
+        if len(releases) > 2 and not self.stopped:
+            question = Question(len(releases), confirmations=self.options.confirmations)
+            self._pursue(releases, question, lambda stage: stage < Stage.SEEK)
+
+    def _zoomed(self, before: Release, after: Release) -> tuple[Version, Version] | None:
+        """Return the pre-releases that a transition has been narrowed to, if it has been."""
+        releases = self._between(before, after)
+        observed = _observed(releases, self.runs)
+        for inner in search.boundaries(len(releases), observed):
+            if all(p in observed for p in range(inner.before, inner.after)):
+                sides = releases[inner.before].version, releases[inner.after].version
+                return sides if sides != (before.version, after.version) else None
+        return None
 
     def _transitions(self) -> tuple[Transition, ...]:
         releases = self.plan.candidates
@@ -256,7 +263,7 @@ class Bisection:
                     before=before,
                     after=after,
                     untested=tuple(sorted(v for v in untested if not v.is_prerelease)),
-                    zoom=self._zooms.get((before, after)),
+                    zoom=self._zoomed(releases[boundary.before], releases[boundary.after]),
                     after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
                     confidence=boundary_confidence(
                         counts[first : last + 1], boundary.before - first, boundary.after - first

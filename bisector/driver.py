@@ -180,7 +180,9 @@ def _find(
             )
             with said.running():
                 finding = bisection.run()
-    return replace(finding, replay=replay(request, wanted, python))
+    finding = replace(finding, replay=replay(request, wanted, python))
+    store.describe(finding)
+    return finding
 
 
 @contextmanager

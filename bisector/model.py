@@ -109,6 +109,20 @@ class Documented:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing that a document says, as far as a probe can bear it out.
+
+    ``outcome`` is what the document leads one to expect of ``releases``: a specifier, ``some``
+    or ``all`` of those looked at. ``document`` names it, ``says`` gives it in a sentence.
+    """
+
+    document: str
+    says: str
+    outcome: Outcome
+    releases: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Something that decides one behaviour: a script that reports, or any script or command.
 
@@ -135,6 +149,7 @@ class Probe:
     dependencies: tuple[str, ...] = ()
     timeout_s: float = 60.0
     documented: Documented = Documented()
+    claims: tuple[Claim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import ast
 import difflib
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bisector.errors import UsageError
-from bisector.model import Documented, Probe
+from bisector.model import Claim, Documented, Outcome, Probe
 
 COMPANION = "probekit.py"
 _BLOCK = re.compile(r"^# /// script$\n(?P<content>(?:^#(?:| .*)$\n)+)^# ///$", re.MULTILINE)
@@ -53,8 +53,7 @@ def load(name_or_path: str) -> list[Probe]:
             f"probe {probe.name} has no case {wanted!r}",
             f"its cases are {', '.join(probe.cases)}" if probe.cases else "it has no cases",
         )
-    cases = (wanted,) if wanted else probe.cases
-    return [replace(probe, case=case) for case in cases] or [probe]
+    return [_only(probe, case) for case in ((wanted,) if wanted else probe.cases)] or [probe]
 
 
 def read(path: Path) -> Probe:
@@ -72,7 +71,7 @@ def read(path: Path) -> Probe:
     table = block.table(tool or {}, "bisector")
     block.only(table, _FIELDS)
     documented = block.table(table.get("documented", {}), "documented")
-    block.only(documented, {"issue": str, "fix": str, "good": list, "bad": list})
+    block.only(documented, _DOCUMENTED)
     for version in [*documented.get("good", []), *documented.get("bad", [])]:
         block.parse(Version, version, "documented")
     dependencies = block.data.get("dependencies", [])
@@ -96,6 +95,7 @@ def read(path: Path) -> Probe:
         ),
         dependencies=tuple(str(r) for r in requirements),
         timeout_s=float(table.get("timeout", 60)),
+        claims=tuple(claim for claim, _ in _claims(block, table)),
         documented=Documented(
             issue=documented.get("issue", ""),
             fix=documented.get("fix", ""),
@@ -103,6 +103,40 @@ def read(path: Path) -> Probe:
             bad=tuple(documented.get("bad", ())),
         ),
     )
+
+
+def _only(probe: Probe, case: str) -> Probe:
+    """Return the probe for one of its cases, with the claims that are about that case."""
+    block = _Block(Path(probe.path), probe.text)
+    table = block.data["tool"]["bisector"]
+    documented = probe.documented
+    if table.get("documented", {}).get("case", case) != case:
+        documented = replace(documented, good=(), bad=())
+    claims = tuple(claim for claim, about in _claims(block, table) if about in ("", case))
+    return replace(probe, case=case, documented=documented, claims=claims)
+
+
+def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]:
+    """Yield what documents claim, and the case that each claim is about, if it is about one."""
+    for claim in table.get("claims", ()):
+        told = block.table(claim, "claims")
+        block.only(told, dict.fromkeys(("document", "says", "outcome", "releases", "case"), str))
+        releases = told.get("releases", "some")
+        if releases not in ("some", "all"):
+            block.parse(SpecifierSet, releases, "releases")
+        if told.get("outcome") not in ("good", "bad"):
+            raise block.error(block.line_of("outcome"), "a claim's outcome is good or bad")
+        if told.get("case", "") not in ("", *table.get("cases", ())):
+            raise block.error(block.line_of("case"), f"there is no case {told['case']!r}")
+        yield (
+            Claim(
+                document=told.get("document", ""),
+                says=told.get("says", ""),
+                outcome=Outcome(told["outcome"]),
+                releases=releases,
+            ),
+            told.get("case", ""),
+        )
 
 
 def from_command(command: Sequence[str], package: str) -> Probe:
@@ -127,6 +161,7 @@ def digest(*texts: str) -> str:
     return hashlib.sha256(joined).hexdigest()
 
 
+_DOCUMENTED = {"issue": str, "fix": str, "good": list, "bad": list, "case": str}
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "package": str,
     "range": str,
@@ -134,6 +169,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "crash": str,
     "cases": list,
     "documented": dict,
+    "claims": list,
 }
 
 
@@ -186,7 +222,7 @@ class _Block:
             kind = fields[key]
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise self.error(self.line_of(key), f"{key} has the wrong type: {value!r}")
-            if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            if isinstance(value, list) and key != "claims" and not _are_strings(value):
                 raise self.error(self.line_of(key), f"{key} is not a list of strings")
 
     def parse(self, kind: Callable[[str], Any], value: object, key: str) -> Any:
@@ -195,6 +231,10 @@ class _Block:
         except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError):
             wanted = kind.__name__
             raise self.error(self.line_of(key), f"{value!r} is not a valid {wanted}") from None
+
+
+def _are_strings(values: list[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def _line(text: str, offset: int) -> int:

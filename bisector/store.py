@@ -17,24 +17,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from bisector.errors import UsageError
-from bisector.model import (
-    Conditions,
-    Distribution,
-    Json,
-    Measurement,
-    Outcome,
-    Probe,
-    ProcessPeak,
-    Reason,
-    Release,
-    Signature,
+from bisector.codec import (
+    CONDITIONS,
+    MEASUREMENT,
+    SEARCH,
+    conditions_from_json,
+    conditions_to_json,
+    measurement_from_json,
+    measurement_to_json,
+    plan_from_json,
+    search_to_json,
 )
-
-MEASUREMENT = "bisector/measurement/1"
-CONDITIONS = "bisector/conditions/1"
+from bisector.errors import UsageError
+from bisector.model import Conditions, Finding, Json, Measurement, Probe, Reason, Release
 
 
 class Store:
@@ -68,11 +65,56 @@ class Store:
         folder = self.folder(probe, conditions)
         described = folder / "conditions.json"
         if not described.exists():
-            _write(described, _dump(_conditions_to_json(probe, conditions)))
+            _write(described, _dump(conditions_to_json(probe, conditions)))
         text = _dump({"schema": MEASUREMENT, **measurement_to_json(measurement)})
         path = folder / f"{measurement.version}-{_digest(text)}.json"
         _write(path, text)
         return path
+
+    def describe(self, finding: Finding) -> None:
+        """Keep what a search looked at beside its measurements, so that they can be read alone."""
+        folder = self.folder(finding.probe, finding.conditions)
+        if folder.is_dir():
+            _write(folder / "search.json", _dump(search_to_json(finding)))
+
+    def searches(self) -> list[Finding]:
+        """Return every stored search with its measurements, without transitions or verdicts.
+
+        Of several on the same probe and interpreter, the one that was resolved last.
+        """
+        latest: dict[tuple[str, str, str, str], tuple[str, Finding]] = {}
+        for path in sorted(self.root.glob("*/*/*/search.json")):
+            try:
+                found = self._searched(path.parent)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.warnings.append(f"{path} is ignored: {error}")
+                continue
+            probe, python = found.probe, found.conditions.interpreter
+            same = (probe.package, probe.name, probe.case, python.series)
+            resolved = found.conditions.resolved
+            if same not in latest or latest[same][0] <= resolved:
+                latest[same] = (resolved, found)
+        return [found for _, (_, found) in sorted(latest.items())]
+
+    def _searched(self, folder: Path) -> Finding:
+        """Return the search that ``folder`` holds; raises what reading what isn't one raises."""
+        described = folder / "conditions.json"
+        told = _schema(json.loads((folder / "search.json").read_text(encoding="utf-8")), SEARCH)
+        probe, conditions = conditions_from_json(
+            _schema(json.loads(described.read_text(encoding="utf-8")), CONDITIONS)
+        )
+        read = [self._read(path) for path in sorted(folder.glob("*-*.json"))]
+        measurements = sorted(
+            (m for m in read if m is not None), key=lambda m: (m.version, m.started)
+        )
+        return Finding(
+            probe,
+            plan_from_json(told),
+            conditions,
+            tuple(measurements),
+            transitions=(),
+            replay=told["replay"],
+        )
 
     def load(
         self, probe: Probe, conditions: Conditions, releases: Mapping[Version, Release]
@@ -102,7 +144,7 @@ class Store:
         They are those of an earlier search resolved for the same release, the newest first; a
         search that goes on tomorrow is the same search only with the same dependencies.
         """
-        wanted = _conditions_to_json(probe, conditions)
+        wanted = conditions_to_json(probe, conditions)
         found: list[tuple[str, Conditions]] = []
         for path in self._probe_folder(probe).glob("*/conditions.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
@@ -128,10 +170,7 @@ class Store:
             text = path.read_text(encoding="utf-8")
             if path.stem.rpartition("-")[2] != _digest(text):
                 raise ValueError("its content is not what it was written with")
-            data = json.loads(text)
-            if data.get("schema") != MEASUREMENT:
-                raise ValueError(f"its schema is {data.get('schema')!r}, not {MEASUREMENT!r}")
-            return measurement_from_json(data)
+            return measurement_from_json(_schema(json.loads(text), MEASUREMENT))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self.warnings.append(f"{path} is ignored: {error}")
             return None
@@ -139,77 +178,13 @@ class Store:
 
 def key(probe: Probe, conditions: Conditions) -> str:
     """Return a digest of everything but the release that could change a measurement."""
-    described = _conditions_to_json(probe, conditions)
+    described = conditions_to_json(probe, conditions)
     relevant = {name: described[name] for name in described if name not in _NOT_IN_KEY}
     return hashlib.sha256(_dump(relevant).encode()).hexdigest()
 
 
-def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
-    """Return the measurement as JSON, without what is only known while running."""
-    data: dict[str, Json] = {}
-    for field in dataclasses.fields(measurement):
-        if field.name != "cached":
-            data[field.name] = _plain(getattr(measurement, field.name))
-    return data
-
-
-def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
-    """Return the measurement that ``data`` describes; raises ValueError, KeyError or TypeError."""
-    try:
-        version = Version(data["version"])
-    except InvalidVersion as error:
-        raise ValueError(str(error)) from error
-    signature = data["signature"]
-    return Measurement(
-        version=version,
-        outcome=Outcome(data["outcome"]),
-        reason=Reason(data["reason"]) if data["reason"] else None,
-        detail=data["detail"],
-        signature=Signature(**signature) if signature else None,
-        metrics=data["metrics"],
-        pool=data["pool"],
-        processes=tuple(ProcessPeak(**p) for p in data["processes"]),
-        wall_s=data["wall_s"],
-        cpu_s=data["cpu_s"],
-        exit_status=data["exit_status"],
-        output_tail=data["output_tail"],
-        command=tuple(data["command"]),
-        installed=tuple(Distribution(**d) for d in data["installed"]),
-        differs=tuple(data["differs"]),
-        started=data["started"],
-        host=data["host"],
-        cached=True,
-    )
-
-
 _RESOLVED = ("constraints", "wheels", "resolved", "resolved_for")
 _NOT_IN_KEY = ("schema", "wheels", "resolved", "resolved_for", "probe_text", "probekit_text")
-
-
-def _conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
-    interpreter = conditions.interpreter
-    return {
-        "schema": CONDITIONS,
-        "package": probe.package,
-        "probe": probe.name,
-        "case": probe.case,
-        "probe_digest": probe.digest,
-        "implementation": interpreter.implementation,
-        "python": interpreter.version,
-        "platform": interpreter.platform,
-        "installer": conditions.installer,
-        "allow_build": conditions.allow_build,
-        "dependencies": conditions.policy,
-        "requirements": list(conditions.requirements),
-        "timeout_s": conditions.timeout_s,
-        "memory_bytes": conditions.memory_bytes,
-        "resolved_for": conditions.resolved_for,
-        "resolved": conditions.resolved,
-        "constraints": list(conditions.constraints),
-        "wheels": dict(conditions.wheels),
-        "probe_text": probe.text,
-        "probekit_text": probe.companion,
-    }
 
 
 def _same_files(measurement: Measurement, release: Release, package: str) -> bool:
@@ -218,19 +193,11 @@ def _same_files(measurement: Measurement, release: Release, package: str) -> boo
     return not listed or not used or bool(used & listed)
 
 
-def _plain(value: object) -> Json:
-    """Return ``value`` as what JSON has."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (Outcome, Reason)):
-        return str(value.value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
+def _schema(data: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """Return ``data`` where it is of that schema; raises ValueError where it isn't."""
+    if data.get("schema") != wanted:
+        raise ValueError(f"its schema is {data.get('schema')!r}, not {wanted!r}")
+    return data
 
 
 def _dump(data: Mapping[str, Json]) -> str:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bisector.codec import measurement_to_json
 from bisector.model import Finding, Kind, Measurement, Transition
 from bisector.reports import rows
-from bisector.store import measurement_to_json
 
 SCHEMA = "bisector/finding/1"
 

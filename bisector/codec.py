@@ -1,0 +1,200 @@
+"""Measurements, conditions and searches as JSON and back, each with its schema's version."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from bisector.model import (
+    Conditions,
+    Distribution,
+    Excluded,
+    Finding,
+    Interpreter,
+    Json,
+    Measurement,
+    Outcome,
+    Plan,
+    Probe,
+    ProcessPeak,
+    Reason,
+    Release,
+    Signature,
+)
+
+MEASUREMENT = "bisector/measurement/1"
+CONDITIONS = "bisector/conditions/1"
+SEARCH = "bisector/search/1"
+
+
+def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
+    """Return the measurement as JSON, without what is only known while running."""
+    data: dict[str, Json] = {}
+    for field in dataclasses.fields(measurement):
+        if field.name != "cached":
+            data[field.name] = _plain(getattr(measurement, field.name))
+    return data
+
+
+def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
+    """Return the measurement that ``data`` describes; raises ValueError, KeyError or TypeError."""
+    try:
+        version = Version(data["version"])
+    except InvalidVersion as error:
+        raise ValueError(str(error)) from error
+    signature = data["signature"]
+    return Measurement(
+        version=version,
+        outcome=Outcome(data["outcome"]),
+        reason=Reason(data["reason"]) if data["reason"] else None,
+        detail=data["detail"],
+        signature=Signature(**signature) if signature else None,
+        metrics=data["metrics"],
+        pool=data["pool"],
+        processes=tuple(ProcessPeak(**p) for p in data["processes"]),
+        wall_s=data["wall_s"],
+        cpu_s=data["cpu_s"],
+        exit_status=data["exit_status"],
+        output_tail=data["output_tail"],
+        command=tuple(data["command"]),
+        installed=tuple(_distribution(line) for line in data["installed"]),
+        differs=tuple(data["differs"]),
+        started=data["started"],
+        host=data["host"],
+        cached=True,
+    )
+
+
+def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
+    """Return what is held for a search, with the probe's whole text."""
+    interpreter = conditions.interpreter
+    return {
+        "schema": CONDITIONS,
+        "package": probe.package,
+        "probe": probe.name,
+        "case": probe.case,
+        "probe_digest": probe.digest,
+        "implementation": interpreter.implementation,
+        "python": interpreter.version,
+        "platform": interpreter.platform,
+        "installer": conditions.installer,
+        "allow_build": conditions.allow_build,
+        "dependencies": conditions.policy,
+        "requirements": list(conditions.requirements),
+        "timeout_s": conditions.timeout_s,
+        "memory_bytes": conditions.memory_bytes,
+        "resolved_for": conditions.resolved_for,
+        "resolved": conditions.resolved,
+        "constraints": list(conditions.constraints),
+        "wheels": dict(conditions.wheels),
+        "probe_text": probe.text,
+        "probekit_text": probe.companion,
+    }
+
+
+def conditions_from_json(told: Mapping[str, Any]) -> tuple[Probe, Conditions]:
+    """Return the probe, as it was then, and what was held."""
+    probe = Probe(
+        name=told["probe"],
+        package=told["package"],
+        case=told["case"],
+        digest=told["probe_digest"],
+        text=told["probe_text"],
+        companion=told["probekit_text"],
+    )
+    return probe, Conditions(
+        interpreter=Interpreter("", told["python"], told["implementation"], told["platform"], ()),
+        policy=told["dependencies"],
+        constraints=tuple(told["constraints"]),
+        requirements=tuple(told["requirements"]),
+        wheels=told["wheels"],
+        resolved=told["resolved"],
+        resolved_for=told["resolved_for"],
+        installer=told["installer"],
+        allow_build=told["allow_build"],
+        timeout_s=told["timeout_s"],
+        memory_bytes=told["memory_bytes"],
+    )
+
+
+def search_to_json(finding: Finding) -> dict[str, Json]:
+    """Return what a search looked at: its plan, and the command that makes it again."""
+    plan = finding.plan
+    return {
+        "schema": SEARCH,
+        "replay": finding.replay,
+        "candidates": [_release_to_json(release) for release in plan.candidates],
+        "prereleases": [_release_to_json(release) for release in plan.prereleases],
+        "excluded": [_plain(excluded) for excluded in plan.excluded],
+    }
+
+
+def _release_to_json(release: Release) -> Json:
+    told: dict[str, Json] = {"version": str(release.version)}
+    if release.upload_time:
+        told["uploaded"] = release.upload_time.isoformat()
+    if release.yanked:
+        told["yanked"] = release.yanked_reason
+    return told
+
+
+def plan_from_json(told: Mapping[str, Any]) -> Plan:
+    """Return the plan that a stored search had; its releases know no files."""
+    return Plan(
+        candidates=tuple(map(_release, told["candidates"])),
+        prereleases=tuple(map(_release, told["prereleases"])),
+        excluded=tuple(map(_excluded, told["excluded"])),
+    )
+
+
+def _release(told: Mapping[str, Any]) -> Release:
+    return Release(
+        version=Version(told["version"]),
+        files=(),
+        yanked="yanked" in told,
+        yanked_reason=told.get("yanked", ""),
+        upload_time=_time(told.get("uploaded")),
+    )
+
+
+def _excluded(told: Mapping[str, Any]) -> Excluded:
+    return Excluded(
+        version=Version(told["version"]),
+        reason=Reason(told["reason"]),
+        detail=told["detail"],
+        yanked=told["yanked"],
+        upload_time=_time(told["upload_time"]),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _distribution(line: str) -> Distribution:
+    """Return the distribution that a line of a requirements file pins, its hash included."""
+    pinned, _, sha256 = line.partition(" --hash=sha256:")
+    name, _, version = pinned.partition("==")
+    return Distribution(name, version, sha256 or None)
+
+
+def _plain(value: object) -> Json:
+    """Return ``value`` as what JSON has."""
+    if isinstance(value, Distribution):
+        hashed = f" --hash=sha256:{value.sha256}" if value.sha256 else ""
+        return f"{value.name}=={value.version}{hashed}"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (Outcome, Reason)):
+        return str(value.value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
