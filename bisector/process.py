@@ -114,9 +114,9 @@ class StartError(BisectorError):
     def __init__(self, command: Sequence[str], error: OSError) -> None:
         self.errno = error.errno
         self.of_machine = error.errno in _MACHINE_ERRNOS
-        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        file = f"{os.fsdecode(error.filename)}: " if error.filename else ""
         super().__init__(
-            f"{command[0]} could not be started ({what})",
+            f"{command[0]} could not be started ({file}{error.strerror})",
             "free memory, disk or open files (ulimit -n), or run fewer at once with --jobs"
             if self.of_machine
             else "check that the command exists and may be executed",

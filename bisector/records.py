@@ -97,7 +97,7 @@ def uncaught(records_dir: Path, pid: int) -> Uncaught | None:
 
 def crash_frames(records_dir: Path, pid: int) -> tuple[Frame, ...]:
     """The Python frames of the thread in which that process died of a signal, innermost last."""
-    text = _read(records_dir / f"{pid}.fault").decode(errors="replace")
+    text = read(records_dir / f"{pid}.fault").decode(errors="replace")
     _, _, last = text.rpartition("Fatal Python error: ")
     current = re.search(r"^Current thread .*?(?=\n\n|\Z)", last, re.MULTILINE | re.DOTALL)
     frames = _FAULT_FRAME.findall(current[0] if current else last)
@@ -121,7 +121,7 @@ def _records(records_dir: Path) -> Iterator[_Record]:
         return
     for name in names:
         try:
-            content = json.loads(_read(records_dir / name))
+            content = json.loads(read(records_dir / name))
             record = _Record(*(content[field] for field in _Record.__slots__))
         except (ValueError, TypeError, LookupError, RecursionError):
             continue
@@ -169,7 +169,7 @@ def _text(value: object) -> str:
     return str(value).encode(errors="replace").decode()
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
     """The content of a regular file; empty where it is too long, or a FIFO that would block."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,9 +1,8 @@
 """The processes of one run: finds them wherever they went, reads their memory, kills them.
 
-A process is known to belong to a run by what it descends from, by its session, and by its mark:
-the run's own folder, which is in the environment or is the working directory of all it starts.
-What escapes all three (two forks, an empty environment, another directory) is found where the
-driver became a subreaper: the kernel then hands such orphans to the driver.
+A process belongs to a run by descent, by its session, or by its mark: the run's own folder, in its
+environment or its working directory. What escapes all three is found where the driver became a
+subreaper: the kernel then hands such orphans to it.
 """
 
 from __future__ import annotations
@@ -161,8 +160,7 @@ _reaper: tuple[int, frozenset[psutil.Process]] | None = None
 def become_subreaper() -> bool:
     """Whether orphans of the runs are handed to this process from now on, which Linux can do.
 
-    For a process that belongs to a command: its unknown children in other sessions get killed,
-    but for those it has already.
+    For a command's own process: its unknown children in other sessions, later ones, get killed.
     """
     global _reaper
     if sys.platform != "linux" or not _PROC:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import selectors
+import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
@@ -101,10 +103,10 @@ class Watch:
 
 def _pidfd(pid: int) -> int | None:
     """A descriptor that becomes readable as the process ends; None where there is no such thing."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+        with suppress(OSError):
+            return os.pidfd_open(pid)
+    return None
 
 
 def _is_zombie(pid: int) -> bool:
