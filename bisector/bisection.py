@@ -250,19 +250,22 @@ class Bisection:
             (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
             for runs in (list(observed.get(p, ())) for p in range(len(releases)))
         ]
+        # Pre-releases count where they are searched; elsewhere they are what is zoomed into.
+        pre = any(release.version.is_prerelease for release in releases)
+        untestable = [e.version for e in self.plan.excluded if pre or not e.version.is_prerelease]
         transitions = []
         for number, boundary in enumerate(found):
             first = found[number - 1].after if number else 0
             last = found[number + 1].before if number + 1 < len(found) else len(releases) - 1
             before, after = releases[boundary.before].version, releases[boundary.after].version
             untested = [r.version for r in releases[boundary.before + 1 : boundary.after]]
-            untested += [e.version for e in self.plan.excluded if before < e.version < after]
+            untested += [v for v in untestable if before < v < after]
             transitions.append(
                 Transition(
                     kind=boundary.kind,
                     before=before,
                     after=after,
-                    untested=tuple(sorted(v for v in untested if not v.is_prerelease)),
+                    untested=tuple(sorted(untested)),
                     zoom=self._zoomed(releases[boundary.before], releases[boundary.after]),
                     after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
                     confidence=boundary_confidence(

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -18,8 +18,13 @@ from packaging.version import InvalidVersion, Version
 from bisector import __version__
 from bisector.errors import BisectorError, UsageError
 
+if TYPE_CHECKING:
+    from bisector.request import Request
+
 _COMMANDS = """\
 other commands, each with its own --help:
+  bisect table             a compatibility table: releases down, probes across
+  bisect report            what to attach to a bug report
   bisect probes            what there is to run
   bisect releases PROJECT  the plan for a project's releases, before anything is spent
 
@@ -34,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        command = {"probes": _probes, "releases": _releases}.get(words[0] if words else "")
+        command = _SUBCOMMANDS.get(words[0] if words else "")
         status = command(words[1:]) if command else _search(words)
         sys.stdout.flush()
     except BisectorError as error:
@@ -69,8 +74,102 @@ def _search(words: list[str]) -> int:
         epilog=_COMMANDS,
     )
     parser.add_argument("--version", action="version", version=f"bisector {__version__}")
+    _add_search_options(parser)
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    from bisector import commands
+
+    return commands.search(_request(parser, options, command))
+
+
+def _table(words: list[str]) -> int:
+    options, command = _split(words)
+    parser = _Parser(
+        prog="bisect table",
+        description="Print a compatibility table, releases down and probes across, "
+        "measuring what is missing; by default of every probe in the catalogue.",
+    )
+    _add_search_options(parser)
+    _add_stored_option(parser)
+    parser.add_argument(
+        "--format", choices=("text", "markdown", "html", "json", "csv"), default="text"
+    )
+    parser.add_argument("--memory", action="store_true", help="show the peak memory as well")
+    parser.add_argument("--fold", action="store_true", help="fold neighbouring equal releases")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="with markdown: claims beside measurements, and links to the stored reports",
+    )
+    from bisector import commands
+
+    return commands.table(_request(parser, options, command))
+
+
+def _report(words: list[str]) -> int:
+    options, command = _split(words)
+    parser = _Parser(
+        prog="bisect report",
+        description="Write what to attach to a bug report: report.md, finding.json, chart.svg, "
+        "osv.json and reproducer.py; or print one of them.",
+    )
+    _add_search_options(parser)
+    _add_stored_option(parser)
+    parser.add_argument("--format", choices=("files", "markdown", "json", "osv"), default="files")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where to write the files (default: the probe's folder in the results)",
+    )
+    from bisector import commands
+
+    return commands.report(_request(parser, options, command))
+
+
+def _releases(words: list[str]) -> int:
+    parser = _Parser(prog="bisect releases", description="Show the plan for a project's releases.")
+    parser.add_argument("package", metavar="PROJECT")
+    _add_plan_options(parser)
+    _add_index_options(parser)
+    from bisector import commands
+
+    return commands.releases(_request(parser, words))
+
+
+def _probes(words: list[str]) -> int:
+    parser = _Parser(prog="bisect probes", description="List the probes that there are to run.")
+    parser.parse_args(words)
+    from bisector import commands
+
+    return commands.probes()
+
+
+def _request(
+    parser: argparse.ArgumentParser, options: Sequence[str], command: Sequence[str] = ()
+) -> Request:
+    from bisector.request import Request
+
+    return Request(command=tuple(command), **vars(parser.parse_args(options)))
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the options, and the command behind ``--``."""
+    if "--" not in words:
+        return list(words), ()
+    place = list(words).index("--")
+    return list(words[:place]), tuple(words[place + 1 :])
+
+
+def _add_search_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to search")
-    what.add_argument("--probe", metavar="NAME_OR_PATH", help="a probe's name or a script")
+    what.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        dest="probes",
+        metavar="NAME_OR_PATH",
+        help="a probe's name, one case of it as NAME[CASE], or a script; repeat it for several",
+    )
     what.add_argument("--package", metavar="PROJECT", help="the project, where no probe names it")
     _add_plan_options(what)
     what.add_argument(
@@ -127,38 +226,12 @@ def _search(words: list[str]) -> int:
         help="the folder that measurements are kept in (default: results)",
     )
     _add_index_options(store)
-    store.add_argument("--format", choices=("text", "json"), default="text")
-    args = parser.parse_args(options)
-    from bisector import driver, request
-
-    return driver.search(request.Request(command=command, **vars(args)))
 
 
-def _releases(words: list[str]) -> int:
-    parser = _Parser(prog="bisect releases", description="Show the plan for a project's releases.")
-    parser.add_argument("package", metavar="PROJECT")
-    _add_plan_options(parser)
-    _add_index_options(parser)
-    args = parser.parse_args(words)
-    from bisector import driver, request
-
-    return driver.releases(request.Request(**vars(args)))
-
-
-def _probes(words: list[str]) -> int:
-    parser = _Parser(prog="bisect probes", description="List the probes that there are to run.")
-    parser.parse_args(words)
-    from bisector import driver
-
-    return driver.probes()
-
-
-def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Return the options, and the command behind ``--``."""
-    if "--" not in words:
-        return list(words), ()
-    place = list(words).index("--")
-    return list(words[:place]), tuple(words[place + 1 :])
+def _add_stored_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--stored", action="store_true", help="use what is stored; measure nothing, ask no index"
+    )
 
 
 def _add_plan_options(group: argparse._ActionsContainer) -> None:
@@ -260,3 +333,6 @@ def _complain(message: str, hint: str) -> None:
 
 def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
+
+
+_SUBCOMMANDS = {"probes": _probes, "releases": _releases, "table": _table, "report": _report}

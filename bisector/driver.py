@@ -1,91 +1,194 @@
-"""What the command does, from a request to what is printed; the one place that wires it all."""
+"""Drives searches: from a request to findings; the one place that wires everything together."""
 
 from __future__ import annotations
 
 import difflib
 import os
-import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from bisector import conditions, index, interpreter, probe, process, progress, settings
+from bisector import conditions, index, interpreter, probe, settings
 from bisector.bisection import Bisection, Options, Submit
 from bisector.errors import UndecidedError, UsageError
-from bisector.installer import Installer, Pip, Uv
-from bisector.listing import Listing
-from bisector.measure import Task, measure
-from bisector.model import Conditions, Finding, Interpreter, Measurement, Plan, Probe, Release
+from bisector.installer import Pip, Uv
+from bisector.measure import Prepare, Ready, Task, measure, prepare
+from bisector.model import Finding, Interpreter, Measurement, Plan, Probe, Reason, Release
 from bisector.plan import plan
-from bisector.reports import as_json, as_text, rows
+from bisector.reports.rows import count
 from bisector.request import Request, replay
 from bisector.store import Store
 from bisector.workspace import workspace
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-def search(request: Request) -> int:
-    """Search for every probe, case and interpreter asked for; print the findings."""
-    probes = _probes(request)
-    store = Store(request.results)
-    store.prepare()
-    process.become_subreaper()
-    said = progress.listener(sys.stderr, color=_color(sys.stderr))
-    findings = []
-    for python in _interpreters(request):
-        for one in probes:
-            findings.append(_find(one, python, request, store, said))
-            if findings[-1].stopped == "interrupted":
-                break
-    for warning in dict.fromkeys(store.warnings):
-        said.say(f"warning: {warning}")
-    if request.format == "json":
-        sys.stdout.write(as_json.render(findings))
-    else:
-        width, color = _width(sys.stdout), _color(sys.stdout)
-        sys.stdout.write(as_text.render(findings, width=width, color=color))
-    return _status(findings)
+    from bisector.listing import Listing
+    from bisector.progress import Lines
 
 
-def releases(request: Request) -> int:
-    """Print the plan for a project on each interpreter, before anything is spent."""
-    listing = _listing(str(request.package), request)
-    for python in _interpreters(request):
-        made = _plan(listing, python, request, request.within or SpecifierSet())
-        about = f"{python.implementation} {python.version}, {python.platform}"
-        sys.stdout.write(
-            as_text.plan_table(
-                listing.project, made, about, width=_width(sys.stdout), color=_color(sys.stdout)
+class Driver:
+    """Everything that the searches of one command share; use it as a context.
+
+    With ``sharing``, an environment serves every probe that needs the same release under the
+    same conditions; a probe's second run of a release has a fresh one all the same.
+    """
+
+    def __init__(self, request: Request, store: Store, said: Lines, *, sharing: bool) -> None:
+        self.request = request
+        self.store = store
+        self.said = said
+        self.jobs = request.jobs or os.cpu_count() or 1
+        self._source = settings.index_url(request.index_url)
+        self._sharing = sharing
+        self._shared: dict[object, Future[Ready]] = {}
+        self._used: set[object] = set()
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        self.store.prepare()
+        self._folder = self._stack.enter_context(workspace(settings.cache_dir() / "work"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        for warning in dict.fromkeys(self.store.warnings):
+            self.said.say(f"warning: {warning}")
+
+    def find(self, wanted: Probe, python: Interpreter) -> Finding:
+        """Return what one search learned; each measurement is stored as it completes.
+
+        Raises UsageError, UndecidedError or what asking the index and installing raise.
+        """
+        request = self.request
+        if not wanted.requires_python.contains(python.version, prereleases=True):
+            raise UsageError(
+                f"{wanted.name} requires Python {wanted.requires_python}, not {python.version}",
+                "choose another with --python",
             )
+        listing = listed(wanted.package, request)
+        for warning in listing.warnings:
+            self.said.say(f"warning: {warning}")
+        made = planned(listing, python, request, request.within or wanted.range)
+        if not made.candidates:
+            raise UndecidedError(
+                f"none of the {len(made.excluded) + len(made.prereleases)} releases of "
+                f"{listing.project} in the range can be searched on Python {python.version}",
+                f"`bisect releases {listing.project}` says why of each; "
+                "--pre searches pre-releases",
+            )
+        witnesses = _witnesses(request, wanted, listing, made)
+        self.said.say(
+            f"{listing.project}: {count(len(made.candidates), 'candidate')} on "
+            f"{python.implementation} {python.version}, "
+            f"{count(len(made.prereleases), 'pre-release')} to zoom into, "
+            f"{len(made.excluded)} excluded"
         )
-    return 0
+        kind = Pip if request.installer == "pip" else Uv
+        installer = kind(self._source.url, self._folder, request.offline, request.allow_build)
+        held = conditions.settle(request, wanted, python, made, self.store, installer)
+        testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
+        known = {} if request.refresh else self.store.load(wanted, held, testable)
+        kept = settings.cache_dir() / "kept"
+        task = Task(
+            probe=wanted,
+            release=made.candidates[-1],
+            conditions=held,
+            installer=installer,
+            folder=kept if request.keep_environments else self._folder,
+            cwd=Path.cwd(),
+            keep=request.keep_environments,
+        )
+        task.folder.mkdir(parents=True, exist_ok=True)
+        with self._measuring(task) as submit:
+            bisection = Bisection(
+                wanted,
+                made,
+                held,
+                known,
+                submit,
+                options=Options(
+                    witnesses=witnesses,
+                    assure_s=request.assure,
+                    exhaustive=request.exhaustive,
+                    max_probes=request.max_probes,
+                    confidence=request.confidence,
+                    jobs=self.jobs,
+                ),
+                clock=time.monotonic,
+                listener=self.said,
+            )
+            with self.said.running():
+                finding = bisection.run()
+        if request.keep_environments:
+            self.said.say(f"the environments are kept in {kept}")
+        finding = replace(finding, replay=replay(request, wanted, python))
+        self.store.describe(finding)
+        return finding
+
+    @contextmanager
+    def _measuring(self, template: Task) -> Iterator[Submit]:
+        """Give what starts a measurement; each is stored at once, whatever comes after."""
+        cancelled = threading.Event()
+        preparing: Prepare = self._share if self._sharing else prepare
+
+        def work(release: Release) -> Measurement:
+            task = replace(template, release=release)
+            measurement = measure(task, cancelled, preparing)
+            if not cancelled.is_set():
+                self.store.save(task.probe, task.conditions, measurement)
+            return measurement
+
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                yield lambda release: pool.submit(work, release)
+            finally:
+                cancelled.set()
+                pool.shutdown(cancel_futures=True)
+
+    def _share(self, task: Task, prefix: Path, cancelled: threading.Event | None = None) -> Ready:
+        """Return an environment that other probes have used or will, or a fresh one."""
+        held = task.conditions
+        where = (
+            task.probe.package,
+            task.release.version,
+            held.interpreter.executable,
+            held.constraints,
+            (*task.probe.dependencies, *held.requirements),
+        )
+        use = (where, task.probe.name, task.probe.case)
+        with self._lock:
+            fresh = use in self._used
+            self._used.add(use)
+            made = None if fresh else self._shared.get(where)
+            mine = made is None and not fresh
+            number = len(self._shared)
+            if mine:
+                made = self._shared[where] = Future()
+        if made is None:
+            return prepare(task, prefix, cancelled)
+        if mine:
+            try:
+                made.set_result(prepare(task, self._folder / f"shared-{number}", cancelled))
+            except BaseException as error:
+                made.set_exception(error)
+        return made.result()
 
 
-def probes() -> int:
-    """Print what there is to run."""
-    found = [one for name in probe.names() for one in probe.load(name)]
-    sys.stdout.write(
-        as_text.probes_table(found, width=_width(sys.stdout), color=_color(sys.stdout))
-    )
-    return 0
-
-
-def _interpreters(request: Request) -> Iterator[Interpreter]:
-    for wanted in request.pythons or (None,):
-        yield interpreter.find(wanted)
-
-
-def _probes(request: Request) -> list[Probe]:
-    """Return what is to be run, with the package it is about."""
-    if request.command and request.probe:
+def asked_for(request: Request) -> list[Probe]:
+    """Return what is to be run, with the package it is about; raises UsageError."""
+    if request.command and request.probes:
         raise UsageError("--probe and a command are both given", "give one of them")
     if request.command:
         if not request.package:
@@ -93,22 +196,23 @@ def _probes(request: Request) -> list[Probe]:
                 "a command needs --package", f"bisect --package PROJECT -- {request.command[0]} …"
             )
         found = [probe.from_command(request.command, request.package)]
-    elif request.probe:
-        found = probe.load(request.probe)
     else:
+        found = [one for name in request.probes for one in probe.load(name)]
+    if not found:
         raise UsageError(
             "nothing to run: give --probe NAME_OR_PATH, or --package PROJECT -- COMMAND",
             f"the probes that come with bisector are {', '.join(probe.names())}",
         )
     if request.package:
         found = [replace(one, package=canonicalize_name(request.package)) for one in found]
-    if not found[0].package:
-        named = ", ".join(found[0].dependencies)
-        raise UsageError(
-            f"{found[0].name} doesn't say which package it is about"
-            + (f"; it depends on {named}" if named else ""),
-            "name it with --package",
-        )
+    for one in found:
+        if not one.package:
+            named = ", ".join(one.dependencies)
+            raise UsageError(
+                f"{one.name} doesn't say which package it is about"
+                + (f"; it depends on {named}" if named else ""),
+                "name it with --package",
+            )
     return [
         replace(
             one,
@@ -122,113 +226,49 @@ def _probes(request: Request) -> list[Probe]:
     ]
 
 
-def _find(
-    wanted: Probe,
-    python: Interpreter,
-    request: Request,
-    store: Store,
-    said: progress.Lines,
-) -> Finding:
-    """Return what one search learned."""
-    if not wanted.requires_python.contains(python.version, prereleases=True):
-        raise UsageError(
-            f"{wanted.name} requires Python {wanted.requires_python}, not {python.version}",
-            "choose another with --python",
+def interpreters(request: Request) -> Iterator[Interpreter]:
+    """Yield the interpreters that are asked for; raises UsageError where one isn't here."""
+    for wanted in request.pythons or (None,):
+        yield interpreter.find(wanted)
+
+
+def stored(store: Store, names: Sequence[str] = ()) -> list[Finding]:
+    """Return what the stored measurements say by themselves, of the probes named or of all.
+
+    Nothing is measured and no index is asked; each probe is the one that was run then.
+    """
+    findings = []
+    for kept in store.searches():
+        told = kept.probe
+        with_claims = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
+        if told.case:
+            with_claims = probe.only(with_claims, told.case)
+        wanted = replace(with_claims, package=told.package)
+        if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & set(names):
+            continue
+        runs: dict[Version, list[Measurement]] = {}
+        for measurement in kept.measurements:
+            if measurement.reason is not Reason.ENVIRONMENT:
+                runs.setdefault(measurement.version, []).append(measurement)
+        bisection = Bisection(
+            wanted,
+            kept.plan,
+            kept.conditions,
+            runs,
+            _nothing_more,
+            options=Options(),
+            clock=time.monotonic,
         )
-    source = settings.index_url(request.index_url)
-    listing = _listing(wanted.package, request)
-    for warning in listing.warnings:
-        said.say(f"warning: {warning}")
-    made = _plan(listing, python, request, request.within or wanted.range)
-    if not made.candidates:
-        raise UndecidedError(
-            f"none of the {len(made.excluded) + len(made.prereleases)} releases of "
-            f"{listing.project} in the range can be searched on Python {python.version}",
-            f"`bisect releases {listing.project}` says why of each; --pre searches pre-releases",
-        )
-    witnesses = _witnesses(request, wanted, listing, made)
-    about = f"{python.implementation} {python.version}"
-    said.say(
-        f"{listing.project}: {rows.count(len(made.candidates), 'candidate')} on {about}, "
-        f"{rows.count(len(made.prereleases), 'pre-release')} to zoom into, "
-        f"{len(made.excluded)} excluded"
-    )
-    with workspace(settings.cache_dir() / "work") as folder:
-        kind = Pip if request.installer == "pip" else Uv
-        installer = kind(source.url, folder, request.offline, request.allow_build)
-        held = conditions.settle(request, wanted, python, made, store, installer)
-        testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
-        known = {} if request.refresh else store.load(wanted, held, testable)
-        jobs = request.jobs or os.cpu_count() or 1
-        with _measuring(wanted, held, installer, folder, request, store, jobs) as submit:
-            bisection = Bisection(
-                wanted,
-                made,
-                held,
-                known,
-                submit,
-                options=Options(
-                    witnesses=witnesses,
-                    assure_s=request.assure,
-                    exhaustive=request.exhaustive,
-                    max_probes=request.max_probes,
-                    confidence=request.confidence,
-                    jobs=jobs,
-                ),
-                clock=time.monotonic,
-                listener=said,
-            )
-            with said.running():
-                finding = bisection.run()
-    finding = replace(finding, replay=replay(request, wanted, python))
-    store.describe(finding)
-    return finding
+        findings.append(replace(bisection.finding(), replay=kept.replay))
+    return findings
 
 
-@contextmanager
-def _measuring(
-    wanted: Probe,
-    held: Conditions,
-    installer: Installer,
-    folder: Path,
-    request: Request,
-    store: Store,
-    jobs: int,
-) -> Iterator[Submit]:
-    """Give what starts a measurement; each is stored as it completes, whatever comes after."""
-    cancelled = threading.Event()
-    kept = settings.cache_dir() / "kept"
-    if request.keep_environments:
-        kept.mkdir(parents=True, exist_ok=True)
-
-    def work(release: Release) -> Measurement:
-        task = Task(
-            probe=wanted,
-            release=release,
-            conditions=held,
-            installer=installer,
-            folder=kept if request.keep_environments else folder,
-            cwd=Path.cwd(),
-            keep=request.keep_environments,
-        )
-        measurement = measure(task, cancelled)
-        if not cancelled.is_set():
-            store.save(wanted, held, measurement)
-        return measurement
-
-    with ThreadPoolExecutor(jobs) as pool:
-
-        def submit(release: Release) -> Future[Measurement]:
-            return pool.submit(work, release)
-
-        try:
-            yield submit
-        finally:
-            cancelled.set()
-            pool.shutdown(cancel_futures=True)
+def _nothing_more(_release: Release) -> Future[Measurement]:
+    raise AssertionError("what is stored is read, not measured")
 
 
-def _listing(project: str, request: Request) -> Listing:
+def listed(project: str, request: Request) -> Listing:
+    """Return the project's releases as the index, or the cache, has them."""
     return index.releases(
         project,
         settings.index_url(request.index_url),
@@ -238,7 +278,8 @@ def _listing(project: str, request: Request) -> Listing:
     )
 
 
-def _plan(listing: Listing, python: Interpreter, request: Request, within: SpecifierSet) -> Plan:
+def planned(listing: Listing, python: Interpreter, request: Request, within: SpecifierSet) -> Plan:
+    """Return what of a listing can be searched ``within`` a range."""
     return plan(
         listing.releases,
         python,
@@ -281,24 +322,3 @@ def _witnesses(
         raise UsageError(f"{text} can't be a witness: {why}", hint)
     documented = wanted.documented
     return tuple(Version(text) for text in (*documented.bad, *documented.good))
-
-
-def _status(findings: Sequence[Finding]) -> int:
-    if any(finding.stopped == "interrupted" for finding in findings):
-        return 130
-    if any(finding.transitions and finding.decided for finding in findings):
-        return 0
-    return 1 if all(finding.decided for finding in findings) else 3
-
-
-def _width(stream: object) -> int:
-    isatty = getattr(stream, "isatty", bool)
-    return shutil.get_terminal_size((120, 24)).columns if isatty() else 120
-
-
-def _color(stream: object) -> bool:
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return bool(getattr(stream, "isatty", bool)()) and os.environ.get("TERM") != "dumb"

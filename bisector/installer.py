@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import tomli
@@ -18,6 +19,9 @@ from uv import find_uv_bin
 
 from bisector import process
 from bisector.errors import InstallerError
+
+if TYPE_CHECKING:
+    import threading
 
 TIMEOUT_S = 600.0
 
@@ -41,7 +45,14 @@ class Resolution:
 class Installer(Protocol):
     """Resolves and installs; the two behind it are uv and pip."""
 
-    def resolve(self, python: str, requirements: Sequence[str], *, before: str = "") -> Resolution:
+    def resolve(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        *,
+        before: str = "",
+        cancelled: threading.Event | None = None,
+    ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time.
 
         Raises InstallFailedError where nothing does.
@@ -54,6 +65,7 @@ class Installer(Protocol):
         constraints: Iterable[str] = (),
         *,
         before: str = "",
+        cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of wheels that became known by it, by name.
 
@@ -70,14 +82,19 @@ class Uv:
     offline: bool = False
     allow_build: bool = False
 
-    def resolve(self, python: str, requirements: Sequence[str], *, before: str = "") -> Resolution:
+    def resolve(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        *,
+        before: str = "",
+        cancelled: threading.Event | None = None,
+    ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
-        with _written(self.folder, "\n".join(requirements)) as wanted:
-            output = self._run(
-                ["compile", str(wanted), "--format", "pylock.toml", "--no-header"],
-                ["--python", python],
-                before,
-            )
+        with _scratch(self.folder) as folder:
+            wanted = _written(folder / "requirements.txt", requirements)
+            command = ["compile", wanted, "--format", "pylock.toml", "--no-header"]
+            output = self._run([*command, "--python", python], folder, before, cancelled)
         pins, wheels = [], {}
         for package in tomli.loads(output).get("packages", []):
             if "version" in package:
@@ -94,22 +111,28 @@ class Uv:
         constraints: Iterable[str] = (),
         *,
         before: str = "",
+        cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; what uv installs from is known from resolving."""
-        with _written(self.folder, "\n".join(constraints)) as held:
-            self._run(
-                ["install", *requirements, "--constraint", str(held)],
-                ["--python", python],
-                before,
-            )
+        with _scratch(self.folder) as folder:
+            held = _written(folder / "constraints.txt", constraints)
+            command = ["install", *requirements, "--constraint", held]
+            self._run([*command, "--python", python], folder, before, cancelled)
         return {}
 
-    def _run(self, command: Sequence[str], options: Sequence[str], before: str) -> str:
-        options = [*options, "--quiet", "--no-progress"]
+    def _run(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        before: str,
+        cancelled: threading.Event | None,
+    ) -> str:
+        options = ["--quiet", "--no-progress"]
         options += [] if self.allow_build else ["--only-binary", ":all:"]
         options += ["--offline"] if self.offline else []
         options += ["--exclude-newer", before] if before else []
-        return _run([find_uv_bin(), "pip", *command, *options], self.index_url, self.folder)
+        whole = [find_uv_bin(), "pip", *command, *options]
+        return _run(whole, self.index_url, folder, cancelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +144,17 @@ class Pip:
     offline: bool = False
     allow_build: bool = False
 
-    def resolve(self, python: str, requirements: Sequence[str], *, before: str = "") -> Resolution:
+    def resolve(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        *,
+        before: str = "",
+        cancelled: threading.Event | None = None,
+    ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
         options = ["--dry-run", "--ignore-installed"]
-        report = self._run(python, requirements, (), before, options)
+        report = self._run(python, requirements, (), before, options, cancelled)
         return Resolution(tuple(_pins(report)), _report_hashes(report))
 
     def install(
@@ -134,9 +164,10 @@ class Pip:
         constraints: Iterable[str] = (),
         *,
         before: str = "",
+        cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""
-        report = self._run(python, requirements, constraints, before, [])
+        report = self._run(python, requirements, constraints, before, [], cancelled)
         return _report_hashes(report)
 
     def _run(
@@ -146,7 +177,11 @@ class Pip:
         constraints: Iterable[str],
         before: str,
         options: Sequence[str],
+        cancelled: threading.Event | None,
     ) -> dict[str, Any]:
+        if self.offline:
+            # It has no way to take from its cache alone: it asks the index what there is.
+            raise NotCachedError("pip can't install with --offline; uv can, from its cache")
         from virtualenv.seed.wheels.embed import get_embed_wheel
 
         series = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -155,68 +190,92 @@ class Pip:
             raise InstallerError(f"virtualenv brings no pip for {series}", "use --installer uv")
         options = [*options, "--quiet", "--no-input", "--disable-pip-version-check"]
         options += [] if self.allow_build else ["--only-binary", ":all:"]
-        options += ["--no-index"] if self.offline else []
         options += ["--uploaded-prior-to", before] if before else []
-        with (
-            _written(self.folder, "\n".join(constraints)) as held,
-            _written(self.folder, "") as report,
-        ):
+        with _scratch(self.folder) as folder:
+            held, report = _written(folder / "constraints.txt", constraints), folder / "report.json"
             command = [sys.executable, f"{pip.path}/pip", "--python", python, "install"]
-            command += [*requirements, "--constraint", str(held), "--report", str(report)]
-            _run([*command, *options], self.index_url, self.folder)
+            command += [*requirements, "--constraint", held, "--report", str(report)]
+            _run([*command, *options], self.index_url, folder, cancelled)
             data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
             return data
 
 
-def _run(command: Sequence[str], index_url: str, folder: Path) -> str:
-    """Run an installer and return its standard output; its failure is told apart and raised."""
+def _run(
+    command: Sequence[str], index_url: str, folder: Path, cancelled: threading.Event | None
+) -> str:
+    """Run an installer and return its standard output; its failure is told apart and raised.
+
+    ``folder`` is its own: what is left of it when the driver is killed is found by it.
+    """
     environ = process.installer_environ()
     # Not as an argument: the address may carry a password, and arguments are public.
     environ |= {"UV_DEFAULT_INDEX": index_url, "PIP_INDEX_URL": index_url}
-    done = process.capture(command, environ=environ, timeout_s=TIMEOUT_S, cwd=folder)
+    done = process.capture(
+        command, environ=environ, timeout_s=TIMEOUT_S, cwd=folder, cancelled=cancelled
+    )
     if done.exit_status == 0:
         return done.output.decode(errors="replace")
     said = done.errors.decode(errors="replace").strip()
-    said = said.replace(index_url, "the index")
-    if done.exit_status is None:
-        raise InstallerError(f"the installer was stopped ({done.ended.value})", said[-500:])
-    if any(sign in said for sign in _MACHINE):
-        raise InstallerError(f"the installer failed: {_last(said)}", "look at the disk and limits")
-    if any(sign in said for sign in _OFFLINE):
+    said = said.replace(index_url.rstrip("/"), "the index")
+    if done.exit_status is None or done.ended is not process.Ended.EXITED:
+        how = done.signal if done.ended is process.Ended.EXITED else done.ended.value
+        raise InstallerError(f"the installer was stopped ({how})", _reason(said)[-500:])
+    if sign := _sign(said, _MACHINE):
+        raise InstallerError(f"the installer failed: {sign}", "look at the disk and limits")
+    if _sign(said, _OFFLINE):
         raise NotCachedError("not in the installer's cache, and --offline was given")
-    if any(sign in said for sign in _NETWORK):
+    if sign := _sign(said, _NETWORK):
         raise InstallerError(
-            f"the installer can't reach the index: {_last(said)}",
+            f"the installer can't use the index: {sign}",
             "look at the network, the index's address and its credentials",
         )
-    raise InstallFailedError(said)
+    raise InstallFailedError(_reason(said))
 
 
 _MACHINE = ("No space left on device", "Too many open files", "Disk quota exceeded", "os error 28")
 _OFFLINE = ("the network was disabled",)
 _NETWORK = (
+    "401 Unauthorized",
+    "403 Forbidden",
+    "HTTP status server error",
+    "401 Client Error",
+    "403 Client Error",
+    "Server Error",
     "error sending request",
     "Request failed after",
+    "Connection refused",
     "Failed to establish a new connection",
     "Max retries exceeded",
     "Read timed out",
-    "401 ",
-    "403 Client Error",
 )
 
 
+def _sign(said: str, signs: Sequence[str]) -> str:
+    """Return the last line with one of the ``signs`` in it; empty where there is none."""
+    lines = [line.strip() for line in said.splitlines() if any(sign in line for sign in signs)]
+    return re.sub(r"^(cause|hint|error|ERROR|WARNING): ", "", lines[-1]) if lines else ""
+
+
+def _reason(said: str) -> str:
+    """Return why an installer failed on one line, without what it says beside."""
+    _, caused, cause = said.partition("\n  cause: ")
+    lines = (cause if caused else said).partition("\n\nhint: ")[0].splitlines()
+    aside = ("WARNING: ", "ERROR: Ignored the following ")
+    told = [line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)]
+    return " ".join(filter(None, told)).removeprefix("error: ") or "it said nothing"
+
+
 @contextmanager
-def _written(folder: Path, text: str) -> Iterator[Path]:
-    """Give a file with ``text``, gone afterwards."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", dir=folder, encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        yield Path(file.name)
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give a new folder in ``folder``, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="installer-", dir=folder) as made:
+        yield Path(made)
 
 
-def _last(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+def _written(path: Path, lines: Iterable[str]) -> str:
+    """Write the lines and return the path, for a command line."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(path)
 
 
 def _pins(report: Mapping[str, Any]) -> list[str]:

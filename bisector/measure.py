@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -35,7 +35,8 @@ from bisector.model import (
 from bisector.workspace import remove
 
 KEPT_OUTPUT_BYTES = 4096
-LARGEST_RESULT_BYTES = 1 << 20
+_DEEPEST_RESULT = 50
+_LARGEST_INTEGER = 2**63
 _FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
 _MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS})
 _LEAST_FREE_BYTES = 1 << 20
@@ -69,10 +70,38 @@ class _Reading:
     pool: Mapping[str, Json] | None = None
 
 
-def measure(task: Task, cancelled: threading.Event | None = None) -> Measurement:
-    """Return what ``task`` measured; the environment it made is gone unless ``task.keep``.
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An environment with a release in it: what is installed, and what isn't as it was held."""
 
-    Raises InstallerError where the installer, the index or the disk failed: no release's fault.
+    environment: Environment
+    installed: tuple[Distribution, ...]
+    differs: tuple[str, ...]
+
+
+Prepare = Callable[[Task, Path, "threading.Event | None"], Ready]
+
+
+def prepare(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> Ready:
+    """Return a new environment at ``prefix`` that holds the task's release.
+
+    Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
+    where it was ``cancelled`` meanwhile.
+    """
+    made = environment.make(prefix, task.conditions.interpreter)
+    wheels = _fill(made, task, cancelled)
+    installed = _hashed(made, task, wheels, cancelled)
+    held = task.conditions.constraints
+    return Ready(made, installed, environment.differing(installed, held, task.probe.package))
+
+
+def measure(
+    task: Task, cancelled: threading.Event | None = None, prepare: Prepare = prepare
+) -> Measurement:
+    """Return what ``task`` measured, in the environment that ``prepare`` gives for it.
+
+    All that it made is gone afterwards, unless ``task.keep``. Raises InstallerError where the
+    installer, the index or the disk failed: no release's fault.
     """
     place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
     blank = Measurement(
@@ -82,23 +111,15 @@ def measure(task: Task, cancelled: threading.Event | None = None) -> Measurement
         host=platform.node(),
     )
     try:
-        made = environment.make(place / "env", task.conditions.interpreter)
         try:
-            wheels = _fill(made, task)
+            ready = prepare(task, place / "env", cancelled)
         except InstallFailedError as error:
             detail = _neutral(str(error), task, place)
             return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
         except NotCachedError as error:
             return replace(blank, reason=Reason.ENVIRONMENT, detail=str(error))
-        installed = _hashed(made, task, wheels)
-        measured = replace(
-            blank,
-            installed=installed,
-            differs=environment.differing(
-                installed, task.conditions.constraints, task.probe.package
-            ),
-        )
-        return _run(measured, made, place, task, cancelled)
+        measured = replace(blank, installed=ready.installed, differs=ready.differs)
+        return _run(measured, ready.environment, place, task, cancelled)
     finally:
         if not task.keep:
             remove(place)
@@ -109,7 +130,7 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _fill(made: Environment, task: Task) -> dict[str, str]:
+def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> dict[str, str]:
     """Install the release, alone where it can't live with the held dependencies."""
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
@@ -119,11 +140,13 @@ def _fill(made: Environment, task: Task) -> dict[str, str]:
         before = task.release.upload_time.isoformat().replace("+00:00", "Z")
     python, installer = str(made.python), task.installer
     try:
-        known = installer.install(python, requirements, task.conditions.constraints, before=before)
+        known = installer.install(
+            python, requirements, task.conditions.constraints, before=before, cancelled=cancelled
+        )
     except InstallFailedError:
         if not task.conditions.constraints:
             raise
-        known = installer.install(python, requirements, before=before)
+        known = installer.install(python, requirements, before=before, cancelled=cancelled)
     return wheels | dict(known)
 
 
@@ -144,16 +167,21 @@ def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> l
     return [f"{named}=={release.version}", *others]
 
 
-def _hashed(made: Environment, task: Task, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
+def _hashed(
+    made: Environment,
+    task: Task,
+    wheels: Mapping[str, str],
+    cancelled: threading.Event | None,
+) -> tuple[Distribution, ...]:
     """Return what is installed; what only this release depends on is looked up for its hash."""
     installed = made.distributions(wheels)
     unknown = [f"{d.name}=={d.version}" for d in installed if d.sha256 is None]
     if unknown:
         try:
-            more = task.installer.resolve(str(made.python), unknown).wheels
+            found = task.installer.resolve(str(made.python), unknown, cancelled=cancelled)
         except (InstallFailedError, NotCachedError):
             return installed
-        installed = made.distributions({**wheels, **more})
+        installed = made.distributions({**wheels, **found.wheels})
     return installed
 
 
@@ -200,18 +228,18 @@ def _run(
         measured,
         outcome=reading.outcome,
         reason=reading.reason,
-        detail=_neutral(reading.detail, task, place),
+        detail=_neutral(reading.detail, task, place, made.prefix),
         signature=reading.signature,
         metrics=reading.metrics or {},
         pool=reading.pool,
         processes=tuple(
-            replace(peak, command=_neutral(peak.command, task, place))
+            replace(peak, command=_neutral(peak.command, task, place, made.prefix))
             for peak in records.peaks(folders["records"], completed)
         ),
         wall_s=round(completed.wall_s, 4),
         cpu_s=round(completed.cpu_s, 4),
         exit_status=completed.exit_status,
-        output_tail=_neutral(output, task, place),
+        output_tail=_neutral(output, task, place, made.prefix),
         command=shown,
     )
 
@@ -238,12 +266,12 @@ def _command(
 def _result(path: Path) -> dict[str, Any] | None:
     """Return the object that the probe reported, or None where there is none that is one."""
     try:
-        with path.open("rb") as file:
-            data = json.loads(file.read(LARGEST_RESULT_BYTES))
-    except (OSError, ValueError, RecursionError):
+        data = _finite(json.loads(records.read(path)))
+    except (ValueError, RecursionError):
         return None
-    known = isinstance(data, dict) and data.get("bisector") == 1
-    return data if known and data.get("outcome") in ("good", "bad", "skip") else None
+    if not isinstance(data, dict) or data.get("bisector") != 1:
+        return None
+    return data if data.get("outcome") in ("good", "bad", "skip") else None
 
 
 def _read(
@@ -288,7 +316,7 @@ def _read(
 
 def _reported(result: Mapping[str, Any]) -> _Reading:
     detail = str(result.get("reason", ""))[:2000]
-    metrics, pool = _finite(result.get("metrics")), _finite(result.get("pool"))
+    metrics, pool = result.get("metrics"), result.get("pool")
     metrics = metrics if isinstance(metrics, dict) else {}
     pool = pool if isinstance(pool, dict) else None
     if result["outcome"] == "skip":
@@ -298,14 +326,21 @@ def _reported(result: Mapping[str, Any]) -> _Reading:
     return _Reading(Outcome(result["outcome"]), None, detail, metrics=metrics, pool=pool)
 
 
-def _finite(value: object) -> Json:
-    """Return what a probe reported without the numbers that JSON doesn't have."""
+def _finite(value: object, deep: int = 0) -> Json:
+    """Return what a probe reported, with numbers that other readers of JSON don't have as text.
+
+    Raises ValueError where it is nested so deeply that writing it down would fail.
+    """
+    if deep > _DEEPEST_RESULT:
+        raise ValueError("nested too deeply")
     if isinstance(value, dict):
-        return {str(name): _finite(item) for name, item in value.items()}
+        return {str(name): _finite(item, deep + 1) for name, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [_finite(item, deep + 1) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
+    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+        return str(value)
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
@@ -342,13 +377,13 @@ def _signature(
     )
 
 
-def _neutral(text: str, task: Task, place: Path) -> str:
+def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> str:
     """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
     interpreter = Path(task.conditions.interpreter.executable)
     return _neutral_paths(
         text,
         {
-            str(place / "env"): "{env}",
+            str(prefix or place / "env"): "{env}",
             str(place): "{run}",
             str(task.folder): "{workspace}",
             str(interpreter.parent.parent): "{python}",

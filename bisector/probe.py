@@ -53,7 +53,7 @@ def load(name_or_path: str) -> list[Probe]:
             f"probe {probe.name} has no case {wanted!r}",
             f"its cases are {', '.join(probe.cases)}" if probe.cases else "it has no cases",
         )
-    return [_only(probe, case) for case in ((wanted,) if wanted else probe.cases)] or [probe]
+    return [only(probe, case) for case in ((wanted,) if wanted else probe.cases)] or [probe]
 
 
 def read(path: Path) -> Probe:
@@ -66,6 +66,11 @@ def read(path: Path) -> Probe:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {error}", "give a Python script") from error
+    return parse(text, path, _companion(path, text))
+
+
+def parse(text: str, path: Path, companion: str = "") -> Probe:
+    """Return the probe that ``text`` is, a script that lies, or lay, at ``path``."""
     block = _Block(path, text)
     tool = block.table(block.data.get("tool", {}), "tool").get("bisector")
     table = block.table(tool or {}, "bisector")
@@ -77,7 +82,6 @@ def read(path: Path) -> Probe:
     dependencies = block.data.get("dependencies", [])
     requirements = [block.parse(Requirement, r, "dependencies") for r in dependencies]
     package = table.get("package") or (requirements[0].name if len(requirements) == 1 else "")
-    companion = _companion(path, text)
     return Probe(
         name=path.stem,
         package=canonicalize_name(package) if package else "",
@@ -105,7 +109,7 @@ def read(path: Path) -> Probe:
     )
 
 
-def _only(probe: Probe, case: str) -> Probe:
+def only(probe: Probe, case: str) -> Probe:
     """Return the probe for one of its cases, with the claims that are about that case."""
     block = _Block(Path(probe.path), probe.text)
     table = block.data["tool"]["bisector"]

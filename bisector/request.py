@@ -16,7 +16,7 @@ from bisector.model import Interpreter, Probe
 class Request:
     """What the command was asked for, as its options name it."""
 
-    probe: str | None = None
+    probes: Sequence[str] = ()
     package: str | None = None
     command: tuple[str, ...] = ()
     within: SpecifierSet | None = None
@@ -42,14 +42,18 @@ class Request:
     offline: bool = False
     refresh: bool = False
     format: str = "text"
+    memory: bool = False
+    fold: bool = False
+    stored: bool = False
+    evidence: bool = False
+    output: Path | None = None
 
 
 def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     """Return the command that makes the same search; what was held is in the results."""
-    name = f"{request.probe}[{wanted.case}]" if wanted.case else str(request.probe)
-    if request.probe and request.probe.endswith("]"):
-        name = request.probe
-    words = ["bisect"] if request.command else ["bisect", "--probe", name]
+    name = f"{wanted.name}[{wanted.case}]" if wanted.case else wanted.name
+    named = [given for given in request.probes if given.endswith(".py") and wanted.path in given]
+    words = ["bisect"] if request.command else ["bisect", "--probe", *(named[:1] or [name])]
     if request.package:
         words += ["--package", request.package]
     within = str(request.within or wanted.range)

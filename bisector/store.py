@@ -58,24 +58,24 @@ class Store:
         """Return where the measurements of ``probe`` under ``conditions`` lie."""
         interpreter = conditions.interpreter
         named = f"{interpreter.implementation}-{interpreter.version}-{interpreter.platform}"
-        return self._probe_folder(probe) / f"{named}-{key(probe, conditions)[:8]}"
+        return self.probe_folder(probe) / f"{named}-{key(probe, conditions)[:8]}"
 
     def save(self, probe: Probe, conditions: Conditions, measurement: Measurement) -> Path:
         """Write one measurement and return its file; it is complete, or it isn't there."""
         folder = self.folder(probe, conditions)
         described = folder / "conditions.json"
         if not described.exists():
-            _write(described, _dump(conditions_to_json(probe, conditions)))
+            write(described, _dump(conditions_to_json(probe, conditions)))
         text = _dump({"schema": MEASUREMENT, **measurement_to_json(measurement)})
         path = folder / f"{measurement.version}-{_digest(text)}.json"
-        _write(path, text)
+        write(path, text)
         return path
 
     def describe(self, finding: Finding) -> None:
         """Keep what a search looked at beside its measurements, so that they can be read alone."""
         folder = self.folder(finding.probe, finding.conditions)
         if folder.is_dir():
-            _write(folder / "search.json", _dump(search_to_json(finding)))
+            write(folder / "search.json", _dump(search_to_json(finding)))
 
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements, without transitions or verdicts.
@@ -146,7 +146,7 @@ class Store:
         """
         wanted = conditions_to_json(probe, conditions)
         found: list[tuple[str, Conditions]] = []
-        for path in self._probe_folder(probe).glob("*/conditions.json"):
+        for path in self.probe_folder(probe).glob("*/conditions.json"):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 stored = json.loads(path.read_text(encoding="utf-8"))
                 same = all(stored[name] == wanted[name] for name in wanted if name not in _RESOLVED)
@@ -161,7 +161,8 @@ class Store:
                     found.append((stored["resolved"], held))
         return max(found, key=lambda pair: pair[0])[1] if found else None
 
-    def _probe_folder(self, probe: Probe) -> Path:
+    def probe_folder(self, probe: Probe) -> Path:
+        """Return where everything about ``probe``, or one case of it, lies."""
         name = f"{probe.name}.{probe.case}" if probe.case else probe.name
         return self.root / probe.package / re.sub(r"[^\w.-]", "_", name)
 
@@ -208,7 +209,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Write beside, sync, rename: a reader sees all of it or nothing, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -47,7 +47,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             for e in finding.plan.excluded
         ],
         "claims": [
-            {"version": c.version, "claimed": c.claimed, "measured": c.measured, "agrees": c.agrees}
+            {"document": c.document, "says": c.says, "measured": c.measured, "agrees": c.agrees}
             for c in rows.claims(finding)
         ],
         "replay": finding.replay,
@@ -74,13 +74,28 @@ def _transition(transition: Transition) -> dict[str, Any]:
 
 
 def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
+    """Return what a run decided and used; its whole evidence is in the results folder."""
     main = measurement.main_process
-    told: dict[str, Any] = dict(measurement_to_json(measurement))
-    told |= {
+    stored = measurement_to_json(measurement)
+    told: dict[str, Any] = {name: stored[name] for name in _SHOWN}
+    return told | {
         "yanked": yanked,
         "peak_memory_bytes": main.peak_memory_bytes if main else None,
         "peak_memory_sampled": main.sampled if main else None,
-        "seconds": told.pop("wall_s"),
+        "seconds": measurement.wall_s,
         "cached": measurement.cached,
     }
-    return told
+
+
+_SHOWN = (
+    "version",
+    "outcome",
+    "reason",
+    "detail",
+    "signature",
+    "exit_status",
+    "metrics",
+    "pool",
+    "differs",
+    "started",
+)

@@ -46,7 +46,7 @@ def _finding(finding: Finding, width: int, color: bool) -> str:
         )
         told.append(("confidence", f"{transition.kind.value} {sides}: {sure}"))
     for claim in rows.claims(finding):
-        told.append(("documented", f"{claim.version} is {claim.claimed}; {rows.agreement(claim)}"))
+        told.append(("documents", f"{claim.says}; measured: {claim.measured}: {claim.verdict}"))
     told.append(("looked at", rows.looked_at(finding)))
     told.append(("conditions", rows.conditions(finding)))
     for address in filter(None, (finding.probe.documented.issue, finding.probe.documented.fix)):

@@ -229,7 +229,7 @@ def _joined(one: Line, other: Line) -> Line:
         first=one.first,
         last=other.last,
         releases=one.releases + other.releases,
-        date=one.date if one.date == other.date else f"{one.date} – {other.date}",
+        date=f"{one.date[:10]} – {other.date[-10:]}",  # both are ISO dates, ten characters
         yanked=one.yanked,
         cells=tuple(cells),
     )

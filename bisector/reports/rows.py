@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from bisector.model import (
+    Claim,
     Finding,
     Kind,
     Measurement,
@@ -46,13 +48,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a document says of one release, and what was measured of it."""
+class ClaimRow:
+    """What a document says, and what was measured of it; ``agrees`` is None where nothing was."""
 
-    version: str
-    claimed: str
+    document: str
+    says: str
     measured: str
     agrees: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether measuring bore the claim out, in a word or two."""
+        return {True: "agrees", False: "CONTRADICTED", None: "not measured"}[self.agrees]
 
 
 def rows(finding: Finding) -> tuple[Row, ...]:
@@ -64,11 +71,14 @@ def rows(finding: Finding) -> tuple[Row, ...]:
     return tuple(_row(releases.get(v), runs[v]) for v in sorted(runs))
 
 
-def claims(finding: Finding) -> tuple[Claim, ...]:
-    """Return the documented releases beside what was measured of each."""
+def claims(finding: Finding) -> tuple[ClaimRow, ...]:
+    """Return what documents say of the probe's behaviour beside what was measured."""
     documented = finding.probe.documented
-    said = [(v, Outcome.GOOD) for v in documented.good] + [(v, Outcome.BAD) for v in documented.bad]
-    return tuple(_claim(version, outcome, finding) for version, outcome in said)
+    versions = [(v, Outcome.GOOD) for v in documented.good]
+    versions += [(v, Outcome.BAD) for v in documented.bad]
+    told = [_documented(version, outcome, finding) for version, outcome in versions]
+    told += [_borne_out(claim, finding) for claim in finding.probe.claims]
+    return tuple(told)
 
 
 def answer(finding: Finding) -> str:
@@ -112,7 +122,7 @@ def further(finding: Finding) -> tuple[str, ...]:
     if not decided:
         return ()
     hints = []
-    base = f"bisect --probe {shlex.quote(_name(finding))}"
+    base = f"bisect --probe {shlex.quote(name(finding))}"
     if finding.bad_at_oldest:
         hints.append(
             f"already bad in {decided[0]}, the oldest release looked at; "
@@ -154,8 +164,8 @@ def conditions(finding: Finding) -> str:
 
 def title(finding: Finding) -> str:
     """Return the probe's name and what it requires."""
-    name = _name(finding)
-    return safe(f"{name}: {finding.probe.title}" if finding.probe.title else name)
+    said = f": {finding.probe.title}" if finding.probe.title else ""
+    return safe(f"{name(finding)}{said}")
 
 
 def mib(size_bytes: int | None) -> str:
@@ -179,7 +189,8 @@ def _shown(character: str) -> str:
     return character
 
 
-def _name(finding: Finding) -> str:
+def name(finding: Finding) -> str:
+    """Return ``probe``, or ``probe[case]``."""
     probe = finding.probe
     return f"{probe.name}[{probe.case}]" if probe.case else probe.name
 
@@ -244,19 +255,49 @@ def _pool(measurement: Measurement) -> str:
     return safe(", ".join(named))
 
 
-def _claim(version: str, claimed: Outcome, finding: Finding) -> Claim:
+def _documented(version: str, claimed: Outcome, finding: Finding) -> ClaimRow:
     wanted = _version(version)
     runs = [m.outcome for m in finding.measurements if m.version == wanted]
-    decided = [outcome for outcome in runs if outcome is not Outcome.UNTESTABLE]
+    decided = {outcome for outcome in runs if outcome is not Outcome.UNTESTABLE}
     excluded = next((e for e in finding.plan.excluded if e.version == wanted), None)
-    if decided:
-        measured = " and ".join(sorted({outcome.value for outcome in decided}))
-        agrees = set(decided) == {claimed}
-        return Claim(safe(version), claimed.value, measured, agrees)
-    measured = "untestable" if runs else "not measured"
-    if excluded:
-        measured = f"not measured: {excluded.detail}"
-    return Claim(safe(version), claimed.value, measured, None)
+    measured = " and ".join(sorted(outcome.value for outcome in decided))
+    if not decided:
+        measured = "untestable" if runs else "not looked at"
+        measured = excluded.detail if excluded else measured
+    return ClaimRow(
+        document=safe(finding.probe.documented.issue),
+        says=safe(f"{version} is {claimed.value}"),
+        measured=safe(measured),
+        agrees=decided == {claimed} if decided else None,
+    )
+
+
+def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
+    """Return a claim about several releases beside what was measured of them."""
+    named = claim.releases not in ("some", "all")
+    specifier = SpecifierSet(claim.releases if named else "")
+    said: dict[Version, set[Outcome]] = {}
+    for measurement in finding.measurements:
+        inside = specifier.contains(measurement.version, prereleases=True)
+        if inside and measurement.outcome is not Outcome.UNTESTABLE:
+            said.setdefault(measurement.version, set()).add(measurement.outcome)
+    as_claimed = sorted(v for v, outcomes in said.items() if outcomes == {claim.outcome})
+    otherwise = sorted(set(said) - set(as_claimed))
+    agrees = bool(as_claimed) if claim.releases == "some" else not otherwise
+    of = f"{count(len(said), 'release')} measured"
+    if not as_claimed:
+        measured = f"not reproduced on any of {of}"
+    else:
+        ends = f"{as_claimed[0]} to {as_claimed[-1]}" if as_claimed[1:] else f"{as_claimed[0]}"
+        measured = f"{claim.outcome.value} on {len(as_claimed)} of {of} ({ends})"
+    if otherwise and as_claimed and not agrees:
+        measured += f", not on {_listed(otherwise)}".rstrip(",")
+    return ClaimRow(
+        document=safe(claim.document),
+        says=safe(claim.says),
+        measured=measured if said else "not looked at",
+        agrees=agrees if said else None,
+    )
 
 
 def _version(text: str) -> Version | None:
@@ -264,13 +305,6 @@ def _version(text: str) -> Version | None:
         return Version(text)
     except InvalidVersion:
         return None
-
-
-def agreement(claim: Claim) -> str:
-    """Return whether measuring bore the claim out, in words."""
-    if claim.agrees is None:
-        return claim.measured
-    return f"measured {claim.measured}: {'agrees' if claim.agrees else 'CONTRADICTED'}"
 
 
 def joined(parts: Iterable[str]) -> str:

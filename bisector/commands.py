@@ -1,0 +1,193 @@
+"""What each command does with a request: it finds, it prints, it returns an exit status."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TextIO
+
+from packaging.specifiers import SpecifierSet
+
+from bisector import documents, driver, probe, process, progress
+from bisector.driver import Driver
+from bisector.errors import UndecidedError
+from bisector.model import Finding, Probe
+from bisector.reports import (
+    as_json,
+    as_text,
+    chart,
+    osv,
+    report_markdown,
+    reproducer,
+    table_data,
+    table_markdown,
+    table_text,
+)
+from bisector.reports.grid import Column, Grid, fold, grids
+from bisector.request import Request
+from bisector.store import Store, write
+
+
+def search(request: Request) -> int:
+    """Search for every probe, case and interpreter asked for; print the findings."""
+    findings = _found(request, sharing=False)
+    if request.format == "json":
+        sys.stdout.write(as_json.render(findings))
+    elif request.format == "markdown":
+        sys.stdout.write("\n".join(map(report_markdown.render, findings)))
+    else:
+        sys.stdout.write(as_text.render(findings, width=_width(), color=_color(sys.stdout)))
+    return _status(findings)
+
+
+def table(request: Request) -> int:
+    """Print the compatibility table, measuring what is missing."""
+    if not request.probes and not request.command:
+        named = [name for name in probe.names() if _about(name, request.package)]
+        request = replace(request, probes=named, package=None)
+    if request.assure is None:
+        request = replace(request, assure=0.0)
+    findings = _found(request, sharing=True)
+    tables = grids(findings)
+    tables = tuple(map(fold, tables)) if request.fold else tables
+    sys.stdout.write(_table(request, findings, tables))
+    return 130 if any(finding.stopped == "interrupted" for finding in findings) else 0
+
+
+def report(request: Request) -> int:
+    """Write what to attach to a bug report, or print one part of it."""
+    findings = _found(request, sharing=False)
+    if request.format != "files":
+        render = {
+            "markdown": report_markdown.render,
+            "osv": osv.render,
+            "json": lambda finding: as_json.render([finding]),
+        }[request.format]
+        sys.stdout.write("\n".join(render(finding) for finding in findings))
+        return _status(findings)
+    store = Store(request.results)
+    for finding in findings:
+        folder = request.output or store.probe_folder(finding.probe)
+        if len(request.pythons) > 1:
+            folder = folder / f"python-{finding.conditions.interpreter.series}"
+        for name, text in _files(finding).items():
+            write(folder / name, text)
+            print(folder / name)
+    return _status(findings)
+
+
+def releases(request: Request) -> int:
+    """Print the plan for a project on each interpreter, before anything is spent."""
+    listing = driver.listed(str(request.package), request)
+    for python in driver.interpreters(request):
+        plan = driver.planned(listing, python, request, request.within or SpecifierSet())
+        about = f"{python.implementation} {python.version}, {python.platform}"
+        sys.stdout.write(
+            as_text.plan_table(
+                listing.project, plan, about, width=_width(), color=_color(sys.stdout)
+            )
+        )
+    return 0
+
+
+def probes() -> int:
+    """Print what there is to run."""
+    found = [one for name in probe.names() for one in probe.load(name)]
+    sys.stdout.write(as_text.probes_table(found, width=_width(), color=_color(sys.stdout)))
+    return 0
+
+
+def _found(request: Request, *, sharing: bool) -> list[Finding]:
+    """Return the findings asked for: searched for, or read from what is stored."""
+    store = Store(request.results)
+    said = progress.listener(sys.stderr, color=_color(sys.stderr))
+    if request.stored:
+        findings = driver.stored(store, request.probes)
+        for warning in store.warnings:
+            said.say(f"warning: {warning}")
+        if not findings:
+            raise UndecidedError(
+                f"nothing of what is asked for is stored in {request.results}",
+                "measure it first, without --stored",
+            )
+        return findings
+    wanted = driver.asked_for(request)
+    process.become_subreaper()
+    findings = []
+    with Driver(request, store, said, sharing=sharing) as searches:
+        for python in driver.interpreters(request):
+            for one in wanted:
+                if request.format == "text" and len(wanted) > 1:
+                    said.say(f"{one.name}[{one.case}]" if one.case else one.name)
+                findings.append(searches.find(one, python))
+                if findings[-1].stopped == "interrupted":
+                    return findings
+    return findings
+
+
+def _about(name: str, package: str | None) -> bool:
+    return package is None or probe.load(name)[0].package == package
+
+
+def _table(request: Request, findings: Sequence[Finding], tables: Sequence[Grid]) -> str:
+    if request.format == "html":
+        from bisector.reports import table_html
+
+        return table_html.render(tables, findings)
+    if request.format == "csv":
+        return table_data.render_csv(tables)
+    if request.format == "json":
+        return table_data.render_json(tables)
+    if request.format == "text":
+        return table_text.render(
+            tables, width=_width(), color=_color(sys.stdout), memory=request.memory
+        )
+    if not request.evidence:
+        return table_markdown.render(tables, memory=request.memory)
+    store = Store(request.results)
+
+    def address(column: Column) -> str:
+        """Return the way from the results folder to a column's report, if there is one."""
+        one = Probe(name=column.probe, package=column.package, case=column.case)
+        file = store.probe_folder(one) / "report.md"
+        return file.relative_to(request.results).as_posix() if file.is_file() else ""
+
+    command = "bisect table --stored --format markdown --evidence"
+    told = table_markdown.evidence(findings, documents.read(probe.catalogue()), command)
+    made = table_markdown.render(tables, memory=request.memory, address=address)
+    return f"{told}\n{made}"
+
+
+def _files(finding: Finding) -> dict[str, str]:
+    files = {
+        "report.md": report_markdown.render(finding, chart="chart.svg"),
+        "finding.json": as_json.render([finding]),
+        "chart.svg": chart.memory_chart(finding),
+        "osv.json": osv.render(finding),
+    }
+    if finding.probe.text:
+        files["reproducer.py"] = reproducer.render(finding)
+    return files
+
+
+def _status(findings: Sequence[Finding]) -> int:
+    if any(finding.stopped == "interrupted" for finding in findings):
+        return 130
+    if any(finding.transitions and finding.decided for finding in findings):
+        return 0
+    return 1 if all(finding.decided for finding in findings) else 3
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
+
+
+def _color(stream: TextIO) -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

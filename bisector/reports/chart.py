@@ -1,0 +1,300 @@
+"""Peak memory per release as a picture: one chart that stands alone, two that stand in a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from statistics import median
+
+from packaging.version import Version
+
+from bisector.model import Finding, Kind, Measurement, Outcome, Transition
+from bisector.reports.rows import MIB, conditions, mib, safe
+
+_WIDTH, _HEIGHT = 800, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 776, 112, 330
+_GLYPH = 6.4
+_STYLE = """
+:root { color-scheme: light dark }
+svg { --paper: #fdfcfa; --ink: #23262a; --soft: #63686f; --rule: #e3e0da; --good: #1c6b50;
+  --bad: #b3261e; --window: #b3261e18; --other: #63686f }
+@media (prefers-color-scheme: dark) { svg { --paper: #16181b; --ink: #e8e6e1; --soft: #a2a7ae;
+  --rule: #33373c; --good: #7fcfae; --bad: #ff9d92; --window: #ff9d9220; --other: #a2a7ae } }
+text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
+  fill: var(--soft) }
+.paper { fill: var(--paper) }
+.name { font-size: 17px; font-weight: 600; fill: var(--ink) }
+.mark { font-weight: 600; fill: var(--ink); stroke: var(--paper); stroke-width: 5;
+  stroke-linejoin: round; paint-order: stroke }
+.grid { stroke: var(--rule) }
+.axis, .edge { stroke: var(--soft) }
+.edge { stroke-dasharray: 4 3 }
+.window { fill: var(--window) }
+.unsure { fill: url(#hatch) }
+.hatch { stroke: var(--other); stroke-opacity: .45 }
+.trend { fill: none; stroke: var(--soft); stroke-opacity: .55 }
+.spread { stroke: var(--soft); stroke-dasharray: 2 2 }
+.good { fill: var(--good); stroke: var(--paper) }
+.bad { fill: none; stroke: var(--bad); stroke-width: 2.4; stroke-linecap: round }
+.untestable { fill: var(--paper); stroke: var(--other); stroke-width: 1.4 }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """Where a release and a size lie in the picture."""
+
+    versions: tuple[Version, ...]
+    top_bytes: float
+
+    def x(self, version: Version) -> float:
+        return self.at(self.versions.index(version))
+
+    def at(self, position: float) -> float:
+        return _LEFT + self.step * (position + 0.5)
+
+    def y(self, size_bytes: float) -> float:
+        return _BOTTOM - (_BOTTOM - _TOP) * size_bytes / self.top_bytes
+
+    @property
+    def step(self) -> float:
+        return (_RIGHT - _LEFT) / max(len(self.versions), 1)
+
+
+def memory_chart(finding: Finding) -> str:
+    """Return peak memory per release with the transitions marked, as an SVG of its own."""
+    peaks = [peak for m in finding.measurements if (peak := _peak(m)) is not None]
+    step_bytes = _tick(max(peaks, default=MIB))
+    top_bytes = step_bytes * math.ceil(max(peaks, default=MIB) * 1.02 / step_bytes)
+    axes = _Axes(_versions(finding), top_bytes)
+    probe = finding.probe
+    name = f"{probe.name}[{probe.case}]" if probe.case else probe.name
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-labelledby="title desc">',
+        f'<title id="title">{_text(f"Peak memory per release of {probe.package}: {name}")}</title>',
+        f'<desc id="desc">{_text(_described(finding, peaks))}</desc>',
+        f"<style>{_STYLE}</style>",
+        '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>',
+        f'<rect class="paper" width="{_WIDTH}" height="{_HEIGHT}"/>',
+        f'<text class="name" x="24" y="32">{_clipped(f"{probe.package}: {name}", 64)}</text>',
+        f'<text x="24" y="52">{_clipped(f"Peak memory per release. {conditions(finding)}", 118)}'
+        "</text>",
+        *_windows(finding, axes),
+        *_scale(axes, step_bytes),
+        *_labels(finding, axes),
+        *_marks(finding.transitions, axes),
+        *_points(finding, axes),
+    ]
+    if not peaks:
+        middle = (_LEFT + _RIGHT) / 2
+        parts.append(f'<text x="{middle}" y="220" text-anchor="middle">No memory was measured.')
+        parts[-1] += "</text>"
+    return "\n".join((*parts, *_legend(finding), "</svg>", ""))
+
+
+def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
+    """Return a small SVG of peaks in release order, each with whether it is bad; "" for none.
+
+    It has no style of its own: the page that it is put into gives it one by its classes.
+    """
+    known = [(place, size, bad) for place, (size, bad) in enumerate(peaks) if size is not None]
+    if not known:
+        return ""
+    highest, last = max(size for _, size, _ in known), max(len(peaks) - 1, 1)
+    places = [(3 + 114 * n / last, 21 - 18 * size / highest, bad) for n, size, bad in known]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
+    dots = "".join(
+        f'<circle class="{"bad" if bad else "good"}" cx="{x:.1f}" cy="{y:.1f}" '
+        f'r="{2 if bad else 1}"/>'
+        for x, y, bad in places
+        if bad or len(places) == 1
+    )
+    lowest = min(size for _, size, _ in known)
+    return (
+        f'<svg class="spark" viewBox="0 0 120 24" role="img" aria-label="peak memory per release, '
+        f'{mib(lowest)} to {mib(highest)}"><path class="base" d="M0 21.5H120"/>'
+        f'<polyline points="{line}"/>{dots}</svg>'
+    )
+
+
+def bar(size_bytes: int, highest_bytes: int) -> str:
+    """Return one bar of the chart beside a column, as an SVG that stretches to its place."""
+    length = 100 * size_bytes / max(highest_bytes, 1)
+    return (
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect width="{length:.1f}" height="10"/></svg>'
+    )
+
+
+def _peak(measurement: Measurement) -> int | None:
+    main = measurement.main_process
+    return main.peak_memory_bytes if main else None
+
+
+def _versions(finding: Finding) -> tuple[Version, ...]:
+    looked_at = {release.version for release in finding.plan.candidates}
+    looked_at |= {measurement.version for measurement in finding.measurements}
+    for transition in finding.transitions:
+        looked_at |= {transition.before, transition.after, *(transition.zoom or ())}
+    return tuple(sorted(looked_at))
+
+
+def _tick(highest_bytes: float) -> float:
+    """Return the distance of four to eight round numbers up to ``highest_bytes``."""
+    rough = max(highest_bytes, MIB) / MIB / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    return MIB * next(m for m in (5 * power, 2.5 * power, 2 * power, power) if m <= rough)
+
+
+def _scale(axes: _Axes, step_bytes: float) -> Iterator[str]:
+    for number in range(round(axes.top_bytes / step_bytes) + 1):
+        y = axes.y(number * step_bytes)
+        kind = "grid" if number else "axis"
+        yield f'<path class="{kind}" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
+        size = f"{number * step_bytes / MIB:g}"
+        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{size}</text>'
+    yield f'<text x="{_LEFT - 8}" y="{_TOP - 14}" text-anchor="end">MiB</text>'
+
+
+def _labels(finding: Finding, axes: _Axes) -> Iterator[str]:
+    """Yield as many releases below the axis as fit, those that matter first."""
+    versions, shown = axes.versions, list[tuple[float, float]]()
+    ends = [v for t in finding.transitions for v in (t.after, t.before)]
+    every = range(1, len(versions) - 1)
+    stride = max(1, math.ceil(9 * _GLYPH / axes.step))
+    rest = [versions[n] for n in every if n % stride == 0]
+    rest += [versions[n] for n in every]
+    for version in dict.fromkeys((*versions[:1], *versions[-1:], *ends, *rest)):
+        x, half = axes.x(version), len(str(version)) * _GLYPH / 2
+        middle = min(max(x, 8 + half), _WIDTH - 8 - half)
+        if any(middle - half < right + 8 and left < middle + half + 8 for left, right in shown):
+            continue
+        shown.append((middle - half, middle + half))
+        yield f'<path class="axis" d="M{x:.1f} {_BOTTOM}v5"/>'
+        yield f'<text x="{middle:.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{version}</text>'
+
+
+def _sides(transition: Transition, axes: _Axes) -> tuple[float, float]:
+    """Return the edges between which it changes; they are one where nothing is between."""
+    before, after = transition.zoom or (transition.before, transition.after)
+    left, right = axes.x(before) + axes.step / 2, axes.x(after) - axes.step / 2
+    return left, max(left, right)
+
+
+def _windows(finding: Finding, axes: _Axes) -> Iterator[str]:
+    start = float(_LEFT) if finding.bad_at_oldest else None
+    for transition in finding.transitions:
+        left, right = _sides(transition, axes)
+        if transition.kind is Kind.INTRODUCED:
+            start = right
+        else:
+            yield _band("window", _LEFT if start is None else start, left)
+            start = None
+        if right > left:
+            yield _band("unsure", left, right)
+    if start is not None:
+        yield _band("window", start, _RIGHT)
+
+
+def _band(kind: str, left: float, right: float) -> str:
+    place = f'x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}"'
+    return f'<rect class="{kind}" {place} height="{_BOTTOM - _TOP}"/>'
+
+
+def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
+    """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip."""
+    ends = [0.0, 0.0, 0.0]
+    for transition in transitions:
+        left, right = _sides(transition, axes)
+        label = f"{transition.kind.value} {transition.after}"
+        if right > left:
+            between = f"between {transition.before} and {transition.after}"
+            label = f"{transition.kind.value} {between}"
+        elif transition.zoom and transition.zoom[1] != transition.after:
+            label += f" ({transition.zoom[1]})"
+        label += "" if transition.confirmed else ", unconfirmed"
+        width = len(label) * (_GLYPH + 0.6)
+        x = min((left + right) / 2 + 5, _WIDTH - 12 - width)
+        row = next((n for n, end in enumerate(ends) if end + 10 < x), 3)
+        y = _TOP - 8 - 15 * min(row, 2)
+        top = y - 9 if left == right else _TOP
+        for edge in sorted({left, right}):
+            yield f'<path class="edge" d="M{edge:.1f} {top}V{_BOTTOM}">'
+            yield f"<title>{label}</title></path>"
+        if row < 3:
+            ends[row] = x + width
+            yield f'<text class="mark" x="{x:.1f}" y="{y}">{label}</text>'
+
+
+def _points(finding: Finding, axes: _Axes) -> Iterator[str]:
+    runs: dict[Version, list[int]] = {}
+    said: dict[Version, set[Outcome]] = {}
+    for measurement in finding.measurements:
+        if (peak := _peak(measurement)) is not None:
+            runs.setdefault(measurement.version, []).append(peak)
+            said.setdefault(measurement.version, set()).add(measurement.outcome)
+    agreed = [version for version in sorted(runs) if len(said[version]) == 1]
+    line = " ".join(f"{axes.x(v):.1f},{axes.y(median(runs[v])):.1f}" for v in agreed)
+    if len(agreed) > 1:
+        yield f'<polyline class="trend" points="{line}"/>'
+    for version in sorted(set(runs) - set(agreed)):
+        ends = f"{axes.y(min(runs[version])):.1f}V{axes.y(max(runs[version])):.1f}"
+        yield f'<path class="spread" d="M{axes.x(version):.1f} {ends}"/>'
+    yanked = {r.version for r in (*finding.plan.candidates, *finding.plan.prereleases) if r.yanked}
+    for measurement in finding.measurements:
+        peak, main = _peak(measurement), measurement.main_process
+        told = f"{measurement.version}{' (yanked)' if measurement.version in yanked else ''}: "
+        told += measurement.outcome.value
+        told += f", {measurement.reason.value}" if measurement.reason else ""
+        if peak is not None:
+            told += f", {'at least ' if main and main.sampled else ''}{mib(peak)}"
+        yield _point(measurement.outcome, axes.x(measurement.version), axes.y(peak or 0), told)
+
+
+def _point(outcome: Outcome, x: float, y: float, told: str) -> str:
+    if outcome is Outcome.GOOD:
+        shape = f'circle class="good" cx="{x:.1f}" cy="{y:.1f}" r="4.5"'
+    elif outcome is Outcome.BAD:
+        shape = f'path class="bad" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
+    else:
+        shape = f'rect class="untestable" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"'
+    title = f"<title>{_text(told)}</title>" if told else ""
+    return f"<{shape}>{title}</{shape.split()[0]}>"
+
+
+def _legend(finding: Finding) -> Iterator[str]:
+    x = float(_LEFT)
+    for outcome in Outcome:
+        if any(m.outcome is outcome for m in finding.measurements):
+            yield _point(outcome, x + 5, _HEIGHT - 23, "")
+            yield f'<text x="{x + 16}" y="{_HEIGHT - 19}">{outcome.value}</text>'
+            x += 40 + len(outcome.value) * _GLYPH
+    if finding.transitions or finding.bad_at_oldest:
+        yield f'<rect class="window" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
+        yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">bad window</text>'
+        x += 54 + 10 * _GLYPH
+    if any(t.untested for t in finding.transitions):
+        yield f'<rect class="unsure" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
+        yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">changed somewhere here</text>'
+
+
+def _described(finding: Finding, peaks: Sequence[int]) -> str:
+    told = [f"{t.kind.value} in {t.after} (after {t.before})" for t in finding.transitions]
+    if peaks:
+        told.append(f"peaks from {mib(min(peaks))} to {mib(max(peaks))}")
+    return ("; ".join(told) or "no memory was measured") + "."
+
+
+def _clipped(text: str, characters: int) -> str:
+    text = safe(text)
+    return _text(text if len(text) <= characters else text[: characters - 1] + "…")
+
+
+def _text(text: str) -> str:
+    """Return ``text`` for XML, which has no way to write two of its characters."""
+    plain = safe(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+    return escape(plain)

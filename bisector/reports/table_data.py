@@ -1,0 +1,78 @@
+"""The compatibility table for programs: JSON, schema ``bisector/table/1``, and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bisector.reports.grid import Cell, Grid
+
+SCHEMA = "bisector/table/1"
+_FIELDS = (
+    "package",
+    "release",
+    "uploaded",
+    "yanked",
+    "probe",
+    "case",
+    "python",
+    "known",
+    "outcome",
+    "reason",
+    "peak_memory_bytes",
+    "runs",
+)
+
+
+def render_json(grids: Sequence[Grid]) -> str:
+    """Return the tables as one JSON object, a cell per release and column."""
+    return json.dumps({"schema": SCHEMA, "cells": list(_cells(grids))}, indent=1) + "\n"
+
+
+def render_csv(grids: Sequence[Grid]) -> str:
+    """Return the tables as CSV, a line per cell.
+
+    Text that a spreadsheet would take for a formula is preceded by an apostrophe:
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for told in _cells(grids):
+        writer.writerow({name: _inert(value) for name, value in told.items()})
+    return out.getvalue()
+
+
+def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
+    for grid in grids:
+        for line in grid.lines:
+            for column, cell in zip(grid.columns, line.cells):
+                yield {
+                    "package": grid.package,
+                    "release": line.label,
+                    "uploaded": line.date,
+                    "yanked": line.yanked,
+                    "probe": column.probe,
+                    "case": column.case,
+                    "python": column.python,
+                    **_cell(cell),
+                }
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "known": cell.known.value,
+        "outcome": cell.outcome,
+        "reason": cell.reason,
+        "peak_memory_bytes": cell.peak_memory_bytes,
+        "runs": len(cell.runs),
+    }
+
+
+def _inert(value: object) -> object:
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
