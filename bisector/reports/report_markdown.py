@@ -44,7 +44,7 @@ def _render(finding: Finding, chart: str, kept_characters: int) -> str:
     documented = finding.probe.documented
     for label, address in (("issue", documented.issue), ("fix", documented.fix)):
         if address:
-            parts += [f"- {label}: {link(address.partition("://")[2], address)}"]
+            parts += [f"- {label}: {link(address.removeprefix('https://'), address)}"]
     parts += ["", "## How it was measured", "", f"- {escape(rows.conditions(finding))}"]
     parts += [f"- looked at: {escape(rows.looked_at(finding))}"]
     parts += [f"- again: {code(finding.replay)}", ""]
