@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -114,7 +115,9 @@ def _report(words: list[str]) -> int:
     )
     _add_search_options(parser)
     _add_stored_option(parser)
-    parser.add_argument("--format", choices=("files", "markdown", "json", "osv"), default="files")
+    parser.add_argument(
+        "--format", choices=("files", "text", "markdown", "json", "osv"), default="files"
+    )
     parser.add_argument(
         "--output",
         type=Path,
@@ -214,7 +217,7 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--jobs", type=_positive, metavar="N", help="measure N at once (default: one per core)"
     )
-    run.add_argument("--timeout", type=_seconds, metavar="S", help="of one run, in seconds")
+    run.add_argument("--timeout", type=_above_zero, metavar="S", help="of one run, in seconds")
     run.add_argument("--max-memory", type=_size, metavar="SIZE", help="of one run: 500M, 2GiB")
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
@@ -298,13 +301,17 @@ def _specifier(text: str) -> SpecifierSet:
 
 def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
     with suppress(ValueError):
-        if allowed(number := float(text)):
+        if isfinite(number := float(text)) and allowed(number):
             return number
     raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
 
 
 def _seconds(text: str) -> float:
-    return _number(text, "a number of seconds", lambda number: 0 <= number < float("inf"))
+    return _number(text, "a number of seconds", lambda number: number >= 0)
+
+
+def _above_zero(text: str) -> float:
+    return _number(text, "a number of seconds above 0", lambda number: number > 0)
 
 
 def _probability(text: str) -> float:

@@ -34,12 +34,7 @@ from bisector.store import Store, write
 def search(request: Request) -> int:
     """Search for every probe, case and interpreter asked for; print the findings."""
     findings = _found(request, sharing=False)
-    if request.format == "json":
-        sys.stdout.write(as_json.render(findings))
-    elif request.format == "markdown":
-        sys.stdout.write("\n".join(map(report_markdown.render, findings)))
-    else:
-        sys.stdout.write(as_text.render(findings, width=_width(), color=_color(sys.stdout)))
+    sys.stdout.write(_rendered(findings, request.format))
     return _status(findings)
 
 
@@ -61,12 +56,7 @@ def report(request: Request) -> int:
     """Write what to attach to a bug report, or print one part of it."""
     findings = _found(request, sharing=False)
     if request.format != "files":
-        render = {
-            "markdown": report_markdown.render,
-            "osv": osv.render,
-            "json": lambda finding: as_json.render([finding]),
-        }[request.format]
-        sys.stdout.write("\n".join(render(finding) for finding in findings))
+        sys.stdout.write(_rendered(findings, request.format))
         return _status(findings)
     store = Store(request.results)
     for finding in findings:
@@ -126,6 +116,16 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
                 if findings[-1].stopped == "interrupted":
                     return findings
     return findings
+
+
+def _rendered(findings: Sequence[Finding], wanted: str) -> str:
+    if wanted == "json":
+        return as_json.render(findings)
+    if wanted == "markdown":
+        return "\n".join(map(report_markdown.render, findings))
+    if wanted == "osv":
+        return "\n".join(map(osv.render, findings))
+    return as_text.render(findings, width=_width(), color=_color(sys.stdout))
 
 
 def _about(name: str, package: str | None) -> bool:

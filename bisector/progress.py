@@ -24,6 +24,7 @@ _SIGNS = {
     Verdict.UNTESTED: "·",
 }
 _STYLES = {"o": "green", "#": "bold red", "!": "magenta", "?": "yellow", "·": "dim", "~": "cyan"}
+_KEY = "  ".join(f"{sign} {verdict.value}" for verdict, sign in _SIGNS.items())
 _WHY = {
     Stage.START: "start",
     Stage.NARROW: "narrowing",
@@ -52,8 +53,8 @@ class Lines:
         """Say nothing: a line per completed measurement is enough."""
 
     def finished(self, measurement: Measurement, _verdicts: Mapping[Version, Verdict], /) -> None:
-        """Say what was measured."""
-        self.say(line(measurement))
+        """Say what was measured, on one line."""
+        print(line(measurement), file=self._stream, flush=True)
 
     def settled(self, finding: Finding, assure_s: float) -> None:
         """Say the answer as soon as there is one."""
@@ -73,8 +74,10 @@ class Live(Lines):
         self._verdicts: Mapping[Version, Verdict] = {}
 
     def say(self, text: str) -> None:
-        """Print one line above the live ones."""
-        self._console.print(safe(text), markup=False, highlight=False, soft_wrap=True)
+        """Print ``text`` above the live lines."""
+        from rich.text import Text
+
+        self._console.print(Text(safe(text)))
 
     def running(self) -> AbstractContextManager[object]:
         """Return a context in which the live lines are drawn."""
@@ -87,10 +90,13 @@ class Live(Lines):
         self._running[release.version] = (stage, time.monotonic())
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
-        """Take the line of the release away and redraw the range."""
+        """Say what was measured, and take the release's line away."""
+        from rich.text import Text
+
         self._running.pop(measurement.version, None)
         self._verdicts = verdicts
-        super().finished(measurement, verdicts)
+        told = Text(line(measurement))
+        self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines as they are now; rich calls this several times a second."""
@@ -109,6 +115,7 @@ class Live(Lines):
             if len(signs) > len(newest) + len(str(versions[0])):
                 ends = ends[: len(signs) - len(newest)] + newest
             yield Text(ends, style="dim")
+            yield Text(_KEY, style="dim")
         for version, (stage, began) in list(self._running.items()):
             elapsed = time.monotonic() - began
             yield Text(f"{version!s:<12} {_WHY[stage]} … {elapsed:.0f} s", style="cyan")
@@ -130,7 +137,7 @@ def line(measurement: Measurement) -> str:
         outcome = measurement.reason.value
     text = f"{measurement.version!s:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
     detail = measurement.detail.strip().splitlines()
-    return f"{text}  {detail[-1].strip()[:160]}" if detail else text
+    return f"{text}  {safe(detail[-1].strip()[:160])}" if detail else text
 
 
 def strip(verdicts: Sequence[Verdict], width: int) -> str:

@@ -56,7 +56,7 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     words = ["bisect"] if request.command else ["bisect", "--probe", *(named[:1] or [name])]
     if request.package:
         words += ["--package", request.package]
-    within = str(request.within or wanted.range)
+    within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
     words += ["--range", within] if within else []
     words += ["--python", python.series]
     words += [word for v in request.good for word in ("--good", v)]
