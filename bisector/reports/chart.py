@@ -11,7 +11,7 @@ from statistics import median
 from packaging.version import Version
 
 from bisector.model import Finding, Kind, Measurement, Outcome, Transition
-from bisector.reports.rows import MIB, conditions, mib, safe
+from bisector.reports.rows import MIB, conditions, mib, name, safe
 
 _WIDTH, _HEIGHT = 800, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 776, 112, 330
@@ -40,6 +40,10 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans
 .bad { fill: none; stroke: var(--bad); stroke-width: 2.4; stroke-linecap: round }
 .untestable { fill: var(--paper); stroke: var(--other); stroke-width: 1.4 }
 """
+_HATCH = (
+    '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+    'patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ class _Axes:
     top_bytes: float
 
     def x(self, version: Version) -> float:
-        return self.at(self.versions.index(version))
+        return self.between(self.versions.index(version) + 0.5)
 
-    def at(self, position: float) -> float:
-        return _LEFT + self.step * (position + 0.5)
+    def between(self, position: float) -> float:
+        return _LEFT + self.step * position
 
     def y(self, size_bytes: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * size_bytes / self.top_bytes
@@ -66,23 +70,21 @@ class _Axes:
 def memory_chart(finding: Finding) -> str:
     """Return peak memory per release with the transitions marked, as an SVG of its own."""
     peaks = [peak for m in finding.measurements if (peak := _peak(m)) is not None]
-    step_bytes = _tick(max(peaks, default=MIB))
-    top_bytes = step_bytes * math.ceil(max(peaks, default=MIB) * 1.02 / step_bytes)
-    axes = _Axes(_versions(finding), top_bytes)
-    probe = finding.probe
-    name = f"{probe.name}[{probe.case}]" if probe.case else probe.name
+    highest = max((MIB, *peaks))
+    step_bytes = _tick(highest)
+    axes = _Axes(_versions(finding), step_bytes * math.ceil(highest * 1.02 / step_bytes))
+    package, probe = finding.probe.package, name(finding)
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+    held = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-labelledby="title desc">',
-        f'<title id="title">{_text(f"Peak memory per release of {probe.package}: {name}")}</title>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
+        f'<title id="title">{_text(f"Peak memory per release of {package}: {probe}")}</title>',
         f'<desc id="desc">{_text(_described(finding, peaks))}</desc>',
         f"<style>{_STYLE}</style>",
-        '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>',
+        _HATCH,
         f'<rect class="paper" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="name" x="24" y="32">{_clipped(f"{probe.package}: {name}", 64)}</text>',
-        f'<text x="24" y="52">{_clipped(f"Peak memory per release. {conditions(finding)}", 118)}'
-        "</text>",
+        f'<text class="name" x="24" y="32">{_clipped(f"{package}: {probe}", 64)}</text>',
+        f'<text x="24" y="52">{held}</text>',
         *_windows(finding, axes),
         *_scale(axes, step_bytes),
         *_labels(finding, axes),
@@ -90,9 +92,7 @@ def memory_chart(finding: Finding) -> str:
         *_points(finding, axes),
     ]
     if not peaks:
-        middle = (_LEFT + _RIGHT) / 2
-        parts.append(f'<text x="{middle}" y="220" text-anchor="middle">No memory was measured.')
-        parts[-1] += "</text>"
+        parts.append('<text x="420" y="220" text-anchor="middle">No memory was measured.</text>')
     return "\n".join((*parts, *_legend(finding), "</svg>", ""))
 
 
@@ -104,7 +104,7 @@ def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
     known = [(place, size, bad) for place, (size, bad) in enumerate(peaks) if size is not None]
     if not known:
         return ""
-    highest, last = max(size for _, size, _ in known), max(len(peaks) - 1, 1)
+    highest, last = max(1, *(size for _, size, _ in known)), max(len(peaks) - 1, 1)
     places = [(3 + 114 * n / last, 21 - 18 * size / highest, bad) for n, size, bad in known]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
     dots = "".join(
@@ -145,7 +145,7 @@ def _versions(finding: Finding) -> tuple[Version, ...]:
 
 def _tick(highest_bytes: float) -> float:
     """Return the distance of four to eight round numbers up to ``highest_bytes``."""
-    rough = max(highest_bytes, MIB) / MIB / 4
+    rough = highest_bytes / MIB / 4
     power = 10.0 ** math.floor(math.log10(rough))
     return MIB * next(m for m in (5 * power, 2.5 * power, 2 * power, power) if m <= rough)
 
@@ -181,8 +181,8 @@ def _labels(finding: Finding, axes: _Axes) -> Iterator[str]:
 def _sides(transition: Transition, axes: _Axes) -> tuple[float, float]:
     """Return the edges between which it changes; they are one where nothing is between."""
     before, after = transition.zoom or (transition.before, transition.after)
-    left, right = axes.x(before) + axes.step / 2, axes.x(after) - axes.step / 2
-    return left, max(left, right)
+    left, right = axes.versions.index(before) + 1, axes.versions.index(after)
+    return axes.between(left), axes.between(max(left, right))
 
 
 def _windows(finding: Finding, axes: _Axes) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
-from bisector.model import Finding, Json, Measurement, Signature
+from bisector.model import Distribution, Finding, Json, Measurement, Signature
 from bisector.reports.grid import Cell, Column, Grid, Line
-from bisector.reports.rows import MIB, conditions, mib, safe
+from bisector.reports.rows import conditions, mib, safe
 
 _LONGEST = 20_000
 
@@ -85,7 +85,7 @@ class Evidence:
             "heading": f"{run.version}: {run.outcome.value}{reason}",
             "facts": told,
             "output": _plain(run.output_tail, lines=True),
-            "installed": [self._distribution(str(_pinned(d))) for d in run.installed],
+            "installed": [self._distribution(_pinned(d)) for d in run.installed],
         }
 
     def _distribution(self, text: str) -> int:
@@ -96,3 +96,45 @@ def _made(column: Column, finding: Finding) -> bool:
     probe = finding.probe
     same = (column.package, column.probe, column.case) == (probe.package, probe.name, probe.case)
     return same and column.python == finding.conditions.interpreter.series
+
+
+def _pinned(distribution: Distribution) -> str:
+    pinned = f"{distribution.name}=={distribution.version}"
+    return f"{pinned} --hash=sha256:{distribution.sha256}" if distribution.sha256 else pinned
+
+
+def _signature(signature: Signature | None) -> str:
+    if signature is None:
+        return ""
+    failure = ": ".join(filter(None, (signature.exception, signature.message)))
+    where = f"in {signature.frame}" if signature.frame else ""
+    return " ".join(filter(None, (signature.signal, failure, where)))
+
+
+def _value(name: str, value: Json) -> str:
+    if name.endswith("_bytes") and isinstance(value, int):
+        return f"{value} ({mib(value)})"
+    return _flat(value)
+
+
+def _flat(value: Json) -> str:
+    """Return nested JSON on one line, as people write it."""
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name} ({_flat(inner)})" if isinstance(inner, dict) else f"{name} {_flat(inner)}"
+            for name, inner in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(map(_flat, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return str(value)
+
+
+def _plain(text: str, *, lines: bool = False) -> str:
+    """Return ``text`` with nothing in it that acts, and not too much of it: its end is kept."""
+    if len(text) > _LONGEST:
+        text = f"… {len(text) - _LONGEST} characters left out …\n{text[-_LONGEST:]}"
+    if lines:
+        return "\n".join(map(safe, text.expandtabs(4).replace("\r\n", "\n").split("\n")))
+    return safe(text)

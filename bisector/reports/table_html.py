@@ -12,20 +12,20 @@ from importlib.resources import files
 
 from packaging.version import Version
 
-from bisector.model import Finding, Json
+from bisector.model import Finding
 from bisector.reports.chart import bar, sparkline
 from bisector.reports.evidence import Evidence
 from bisector.reports.grid import Cell, Column, Grid, Known, Line
-from bisector.reports.rows import conditions, count, mib, safe
+from bisector.reports.rows import conditions, count, safe
 
 _STATES = {
-    "good": "measured, and good",
-    "bad": "measured, and bad",
-    "conflicting": "its runs disagree",
-    "untestable": "could not be tested, and why",
-    "inferred-good": "not measured; both measured neighbours are good",
-    "inferred-bad": "not measured; both measured neighbours are bad",
-    "unknown": "not looked at",
+    "good": "Measured, and good.",
+    "bad": "Measured, and bad.",
+    "conflicting": "Measured, and its runs disagree.",
+    "untestable": "Could not be tested.",
+    "inferred-good": "Not measured: the nearest measured releases on both sides are good.",
+    "inferred-bad": "Not measured: the nearest measured releases on both sides are bad.",
+    "unknown": "Not looked at.",
 }
 _WORDS = {"inferred-good": "good", "inferred-bad": "bad", "unknown": "not looked at"}
 _SYMBOLS = {
@@ -33,15 +33,17 @@ _SYMBOLS = {
     "bad": '<path d="m4 4 8 8m0-8-8 8"/>',
     "conflicting": '<path d="M3 6h10M3 10h10M10.5 2.5l-5 11"/>',
     "untestable": '<circle cx="8" cy="8" r="5.5"/><path d="m4.2 11.8 7.6-7.6"/>',
-    "inferred-good": '<path stroke-dasharray="2 2.2" d="M3 8.5 6.5 12 13 4.5"/>',
-    "inferred-bad": '<path stroke-dasharray="2 2.2" d="m4 4 8 8m0-8-8 8"/>',
+    "inferred-good": '<circle stroke-dasharray="2 2.7" stroke-width="1.3" cx="8" cy="8" r="7"/>'
+    '<path d="m4.8 8.4 2.2 2.2 4.2-4.8"/>',
+    "inferred-bad": '<circle stroke-dasharray="2 2.7" stroke-width="1.3" cx="8" cy="8" r="7"/>'
+    '<path d="m5.5 5.5 5 5m0-5-5 5"/>',
     "unknown": '<path d="M8 8h.01"/>',
 }
 
 
 def render(grids: Sequence[Grid], findings: Sequence[Finding], *, title: str = "") -> str:
     """Return the page: a section per package, whose cells show their evidence when clicked."""
-    named = " and ".join(filter(None, (", ".join(_names(grids)[:-1]), *_names(grids)[-1:])))
+    named = _listed([_short(grid.package) for grid in grids])
     title = safe(title) or f"Which releases of {named or 'nothing'} work"
     style, script = _data("table.css"), _data("table.js")
     evidence = Evidence(findings)
@@ -62,7 +64,7 @@ def render(grids: Sequence[Grid], findings: Sequence[Finding], *, title: str = "
             f'<svg class="symbols" aria-hidden="true">{"".join(_symbols())}</svg>',
             f"<header><h1>{escape(title)}</h1>",
             "<p>One cell per release and probe. Choose a cell, or a release, for its evidence.</p>",
-            "<noscript><p>Sorting, filters and evidence need JavaScript; the tables don’t.</p>",
+            "<noscript><p>Sorting, filters and evidence need JavaScript; the tables do not.</p>",
             "</noscript></header>\n<main>",
             *(sections or ['<p class="nothing">Nothing has been measured.</p>']),
             "</main>",
@@ -81,14 +83,14 @@ def state(cell: Cell) -> str:
         return cell.outcome
     if cell.known is Known.INFERRED:
         return f"inferred-{cell.outcome}"
-    return cell.known.value
+    return str(cell.known.value)
 
 
 def _section(number: int, grid: Grid, findings: Sequence[Finding]) -> str:
     columns = len(grid.columns)
-    size = "few" if columns <= 4 else "some" if columns <= 7 else "many"
+    size = "few" if columns <= 4 else "some" if columns <= 6 else "many"
     states = Counter(state(cell) for line in grid.lines for cell in line.cells)
-    name = escape(safe(grid.package))
+    name = escape(_short(grid.package))
     body = "\n".join(_row(at, line, _highest(grid)) for at, line in enumerate(grid.lines))
     return "\n".join(
         (
@@ -97,8 +99,8 @@ def _section(number: int, grid: Grid, findings: Sequence[Finding]) -> str:
             *_controls(grid, states),
             f'<div class="scroll">\n<table role="grid" aria-labelledby="p{number}">',
             "<thead>\n<tr>",
-            '<th scope="col" aria-sort="ascending"><button type="button" class="sort" disabled>'
-            "Release</button></th>",
+            '<th scope="col" aria-sort="ascending">',
+            '<button type="button" class="sort" disabled>Release</button></th>',
             *(_header(at, column, grid) for at, column in enumerate(grid.columns)),
             f"</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>",
             '<p class="nothing" hidden>No release has what the filters ask for.</p>',
@@ -117,7 +119,8 @@ def _reach(grid: Grid, states: Counter[str]) -> str:
     if grid.lines:
         told += f" from {grid.lines[0].first} to {grid.lines[-1].last}"
     pythons = sorted({column.python for column in grid.columns}, key=Version)
-    told += f", {count(len(grid.columns), 'probe')} on Python {' and '.join(pythons)}"
+    probes = count(len({column.name for column in grid.columns}), "probe")
+    told += f", {probes} on Python {_listed(pythons)}"
     return f"{told}. {measured} of {count(cells, 'cell')} measured."
 
 
@@ -139,7 +142,7 @@ def _controls(grid: Grid, states: Counter[str]) -> Iterator[str]:
     yield 'All</button> <button type="button" data-all="">None</button></p>'
     for at, column in enumerate(grid.columns):
         yield f'<label><input type="checkbox" value="{at}" checked autocomplete="off"> '
-        yield f"<span>{_breakable(_full(column, grid))}</span></label>"
+        yield f"<span>{_named(column, grid)}</span></label>"
     yield "</fieldset></details>"
     yield '<button type="button" class="clear" hidden>Clear filters</button></div>'
     yield '<p class="status" role="status"></p>\n</div>'
@@ -156,16 +159,16 @@ def _header(at: int, column: Column, grid: Grid) -> str:
         else ""
     )
     return (
-        f'<th scope="col" data-column="{at}" title="{escape(column.title)}"><div><button '
-        f'type="button" class="sort" disabled>{_breakable(_full(column, grid))}</button>'
+        f'<th scope="col" data-column="{at}" title="{escape(_short(column.title, 300))}"><div>'
+        f'<button type="button" class="sort" disabled>{_named(column, grid)}</button>'
         f"{sort}</div></th>"
     )
 
 
 def _row(at: int, line: Line, highest: Sequence[int]) -> str:
-    kept = f"{line.date} · {line.releases} releases" if line.releases > 1 else line.date
+    kept = count(line.releases, "release") if line.releases > 1 else line.date
     yanked = ' <span class="tag">yanked</span>' if line.yanked else ""
-    cells = "".join(map(_cell, line.cells, highest))
+    cells = "".join(_cell(cell, line, top) for cell, top in zip(line.cells, highest))
     return (
         f'<tr data-row="{at}" data-line="{escape(line.line)}"><th scope="row"><button '
         f'type="button" class="release"><span class="version">{escape(line.label)}{yanked}</span>'
@@ -173,14 +176,15 @@ def _row(at: int, line: Line, highest: Sequence[int]) -> str:
     )
 
 
-def _cell(cell: Cell, highest: int) -> str:
+def _cell(cell: Cell, line: Line, highest: int) -> str:
     name, peak = state(cell), cell.peak_memory_bytes
     inferred = '<span class="how">inferred</span> ' if name.startswith("inferred") else ""
     more = ""
     if name == "untestable":
         more = f'<span class="why">{escape(cell.reason)}</span>'
     elif inferred and cell.runs:
-        more = f'<span class="why">{count(len({r.version for r in cell.runs}), "run")}</span>'
+        measured = len({run.version for run in cell.runs})
+        more = f'<span class="why">{measured} of {line.releases} measured</span>'
     elif peak is not None:
         size = f'{peak / 2**20:.1f}<span class="unit"> MiB</span>'
         more = f'{bar(peak, highest)}<span class="peak">{size}</span>'
@@ -195,17 +199,19 @@ def _notes(grid: Grid, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield what each probe requires and what was held fixed, to read below the table."""
     yield '<details class="notes" open><summary>What the probes require</summary>\n<dl>'
     for column in grid.columns:
-        title = escape(column.title) or "Says nothing of itself."
-        yield f"<div><dt>{_breakable(_full(column, grid))}</dt><dd>{title}</dd></div>"
+        title = escape(_short(column.title, 300)) or "Says nothing of itself."
+        yield f"<div><dt>{_named(column, grid)}</dt><dd>{title}</dd></div>"
     yield "</dl>"
     held = {conditions(f): None for f in findings if f.probe.package == grid.package}
     yield "".join(f"<p>{escape(safe(text))}.</p>" for text in held)
     yield "</details>"
 
 
-def _full(column: Column, grid: Grid) -> str:
+def _named(column: Column, grid: Grid) -> str:
+    """Return the column's name as HTML, with its interpreter where the table has several."""
     several = len({other.python for other in grid.columns}) > 1
-    return safe(f"{column.name} on {column.python}" if several else column.name)
+    python = f'<span class="python">Python {escape(column.python)}</span>' if several else ""
+    return f"{_breakable(_short(column.name, 80))} {python}".rstrip()
 
 
 def _highest(grid: Grid) -> list[int]:
@@ -236,8 +242,14 @@ def _symbols() -> Iterator[str]:
         yield f'<symbol id="{name}" viewBox="0 0 16 16">{shape}</symbol>'
 
 
-def _names(grids: Sequence[Grid]) -> list[str]:
-    return [safe(grid.package) for grid in grids]
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _short(text: str, characters: int = 60) -> str:
+    """Return ``text`` made harmless, and its beginning where it is longer than a name is."""
+    text = safe(text)
+    return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
 def _data(name: str) -> str:

@@ -1,0 +1,189 @@
+"""The pictures of memory per release: well-formed, harmless, and true to the runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.version import Version
+from sample_findings import EGGS, HOSTILE, MIB, between, finding, hostile, run, sample, uploads
+
+from bisector.model import Kind, Outcome, Plan, Transition
+from bisector.reports.chart import bar, memory_chart, sparkline
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def parsed(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)
+
+
+def texts(picture: ElementTree.Element) -> list[str]:
+    return [element.text or "" for element in picture.iter(f"{SVG}text")]
+
+
+def points(picture: ElementTree.Element, outcome: str) -> list[str]:
+    """Return what the points of one outcome say of themselves; the legend's say nothing."""
+    titles = (
+        element.findtext(f"{SVG}title")
+        for element in picture.iter()
+        if element.get("class") == outcome
+    )
+    return [title for title in titles if title]
+
+
+def test_every_run_is_a_point_with_the_shape_of_its_outcome() -> None:
+    picture = parsed(memory_chart(uploads()))
+    measured = uploads().measurements
+    for outcome in Outcome:
+        runs = [m for m in measured if m.outcome is outcome]
+        assert len(points(picture, outcome.value)) == len(runs)
+    assert points(picture, "bad")[0] == "1.0.4 (yanked): bad, 132.5 MiB"
+    assert points(picture, "untestable")[0] == "2.0.6: untestable, install-failed"
+    tags = {
+        element.tag.removeprefix(SVG)
+        for element in picture.iter()
+        if element.get("class") in ("good", "bad", "untestable")
+    }
+    assert tags == {"circle", "path", "rect"}
+
+
+def test_transitions_are_named_and_one_across_untestable_releases_is_an_interval() -> None:
+    named = texts(parsed(memory_chart(uploads())))
+    assert "introduced 1.0.4" in named
+    assert "fixed 1.0.5" in named
+    assert "introduced 1.2.3" in named
+    assert "fixed between 2.0.5 and 2.0.8" in named
+
+
+def test_runs_that_disagree_are_all_shown_and_joined() -> None:
+    picture = parsed(memory_chart(sample()[1]))
+    disagreeing = [p for o in ("good", "bad") for p in points(picture, o) if "1.1.8" in p]
+    assert disagreeing == ["1.1.8: good, 38.5 MiB", "1.1.8: bad, 93.0 MiB"]
+    assert [e for e in picture.iter() if e.get("class") == "spread"]
+
+
+def test_a_zoomed_or_unconfirmed_transition_says_so() -> None:
+    found = finding("spam", "p", "", ["1.0", "1.1", "1.2"], between("1.1", "1.2"))
+    (introduced,) = found.transitions
+    zoomed = replace(introduced, zoom=(Version("1.1b1"), Version("1.1b2")), confirmed=False)
+    named = texts(parsed(memory_chart(replace(found, transitions=(zoomed,)))))
+    assert "introduced 1.1 (1.1b2), unconfirmed" in named
+
+
+def test_a_window_open_at_both_ends_is_shaded_from_end_to_end() -> None:
+    found = finding("spam", "p", "", ["1.0", "1.1"], between("1.0", "1.1"))
+    picture = parsed(memory_chart(replace(found, bad_at_oldest=True, bad_at_newest=True)))
+    window = next(e for e in picture.iter() if e.get("class") == "window")
+    assert (window.get("x"), window.get("width")) == ("64.0", "712.0")
+
+
+@pytest.mark.parametrize("releases", [1, 2, 50, 300])
+def test_release_labels_never_overlap(releases: int) -> None:
+    versions = [f"3.{n // 20}.{n % 20}" for n in range(releases)]
+    found = finding("spam", "p", "", versions, between("3.0.9", "3.1.4"))
+    picture = parsed(memory_chart(found))
+    labels = [
+        (float(e.get("x", "")), e.text or "")
+        for e in picture.iter(f"{SVG}text")
+        if e.text in versions
+    ]
+    spans = sorted((x - len(t) * 3.2, x + len(t) * 3.2) for x, t in labels)
+    assert all(left[1] < right[0] for left, right in pairwise(spans))
+    assert versions[0] in {text for _, text in labels}
+    assert versions[-1] in {text for _, text in labels}
+    assert all(left >= 0 and right <= 800 for left, right in spans)
+
+
+def test_many_windows_keep_their_labels_apart() -> None:
+    versions = [f"1.{n}" for n in range(60)]
+    found = finding("spam", "p", "", versions, lambda v: "bad" if int(v[2:]) % 2 else "good")
+    marks = [e for e in parsed(memory_chart(found)).iter() if e.get("class") == "mark"]
+    places = sorted((e.get("y"), float(e.get("x", "")), len(e.text or "") * 7) for e in marks)
+    for one, other in pairwise(places):
+        assert one[0] != other[0] or one[1] + one[2] < other[1]
+    edges = [e for e in parsed(memory_chart(found)).iter() if e.get("class") == "edge"]
+    assert len(edges) == len(found.transitions) == 59
+
+
+def test_without_any_memory_it_says_so() -> None:
+    found = finding("eggs", "p", "", EGGS, lambda _version: "install-failed")
+    assert "No memory was measured." in texts(parsed(memory_chart(found)))
+    nothing = replace(found, plan=Plan(()), measurements=(), transitions=())
+    assert "No memory was measured." in texts(parsed(memory_chart(nothing)))
+
+
+def test_it_has_a_title_and_a_description_and_asks_for_nothing_from_elsewhere() -> None:
+    text = memory_chart(uploads())
+    picture = parsed(text)
+    assert picture.findtext(f"{SVG}title") == "Peak memory per release of spam: iobase_payload"
+    assert "introduced in 1.0.4 (after 1.0.3)" in (picture.findtext(f"{SVG}desc") or "")
+    assert "prefers-color-scheme: dark" in text
+    assert text.count("http") == 1
+    assert "href" not in text
+    assert "@import" not in text
+
+
+@given(st.text(), st.text())
+@example(HOSTILE, HOSTILE)
+@example("\ufffe\uffff", "]]>")
+def test_whatever_a_probe_is_called_the_picture_is_well_formed(name: str, case: str) -> None:
+    honest = sample()[0]
+    named = replace(honest, probe=replace(honest.probe, name=name, case=case))
+    picture = parsed(memory_chart(replace(named, measurements=honest.measurements[:2])))
+    assert {e.tag.removeprefix(SVG) for e in picture.iter()} <= {
+        *("svg", "title", "desc", "style", "defs", "pattern", "path"),
+        *("rect", "text", "circle", "polyline"),
+    }
+    memory_chart(named).encode()
+
+
+def test_hostile_evidence_is_only_text() -> None:
+    text = memory_chart(hostile())
+    assert not list(parsed(text).iter(f"{SVG}script"))
+    assert "\x1b" not in text
+
+
+@given(st.lists(st.integers(min_value=0, max_value=2**41), min_size=1, max_size=8))
+def test_the_axis_starts_at_zero_and_holds_every_point(sizes: list[int]) -> None:
+    runs = [run("spam", f"1.{n}", "good", size / MIB) for n, size in enumerate(sizes)]
+    found = replace(uploads(), plan=Plan(()), measurements=tuple(runs), transitions=())
+    picture = parsed(memory_chart(found))
+    assert "0" in texts(picture)
+    heights = [float(e.get("cy", "")) for e in picture.iter(f"{SVG}circle")]
+    assert all(112 <= height <= 330 for height in heights[: len(runs)])
+    lines = [
+        e
+        for e in picture.iter()
+        if e.get("class") in ("grid", "axis") and "H" in (e.get("d") or "")
+    ]
+    assert 4 <= len(lines) <= 12
+
+
+def test_a_sparkline_marks_what_is_bad_and_is_left_out_where_nothing_is_known() -> None:
+    drawn = parsed(sparkline([(40 * MIB, False), (None, False), (130 * MIB, True)]))
+    assert drawn.get("aria-label") == "peak memory per release, 40.0 MiB to 130.0 MiB"
+    assert [e.get("class") for e in drawn.iter("circle")] == ["bad"]
+    assert sparkline([(None, False)] * 3) == ""
+    assert sparkline([]) == ""
+    parsed(sparkline([(0, False)]))
+
+
+def test_a_bar_is_as_long_as_its_share_of_the_highest() -> None:
+    lengths = [parsed(bar(size, 80))[0].get("width") for size in (0, 20, 80)]
+    assert lengths == ["0.0", "25.0", "100.0"]
+    parsed(bar(0, 0))
+
+
+def test_an_interval_is_hatched_and_bounded_by_two_edges() -> None:
+    found = finding("spam", "p", "", ["1.0", "1.1", "1.2"], between("1.2", "1.2"))
+    unsure = Transition(Kind.INTRODUCED, Version("1.0"), Version("1.2"), (Version("1.1"),))
+    picture = parsed(memory_chart(replace(found, transitions=(unsure,))))
+    kinds = [e.get("class") for e in picture.iter()]
+    assert kinds.count("edge") == 2
+    assert "introduced between 1.0 and 1.2" in texts(picture)
+    assert kinds.count("unsure") == 2  # the band, and what the legend calls it

@@ -1,0 +1,278 @@
+"""The compatibility table as a page: its structure, what it embeds, and what can't get out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from packaging.version import Version
+from sample_findings import HOSTILE, SPAM, finding, hostile, run, sample, uploads
+
+from bisector.model import Finding, Reason
+from bisector.reports.evidence import Evidence
+from bisector.reports.grid import Cell, Known, fold, grids
+from bisector.reports.table_html import render, state
+
+VOID = {"meta", "link", "input", "wbr"}
+
+
+class Page(HTMLParser):
+    """The elements of a page, with a check that every one is closed in its turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.texts[self._open[-1]] = self.texts.get(self._open[-1], "") + data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page(findings: Sequence[Finding]) -> Page:
+    return Page(render(grids(findings), findings))
+
+
+def embedded(text: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    assert isinstance(data, dict)
+    return data
+
+
+def strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (name, *strings(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner)
+
+
+@pytest.mark.parametrize(
+    ("cell", "word"),
+    [
+        (Cell(Known.MEASURED, "good"), "good"),
+        (Cell(Known.MEASURED, "bad"), "bad"),
+        (Cell(Known.INFERRED, "good"), "inferred-good"),
+        (Cell(Known.INFERRED, "bad"), "inferred-bad"),
+        (Cell(Known.UNTESTABLE, reason="timeout"), "untestable"),
+        (Cell(Known.CONFLICTING), "conflicting"),
+        (Cell(Known.NOT_LOOKED_AT), "unknown"),
+    ],
+)
+def test_each_way_of_knowing_has_a_word_of_its_own(cell: Cell, word: str) -> None:
+    assert state(cell) == word
+
+
+def test_every_cell_is_a_row_and_a_column_that_say_how_it_is_known() -> None:
+    findings = sample()
+    tables = grids(findings)
+    read = page(findings)
+    shown = Counter(attributes["data-state"] for attributes in read.all("td"))
+    assert shown == Counter(state(c) for t in tables for line in t.lines for c in line.cells)
+    assert set(shown) >= {"good", "bad", "inferred-good", "untestable", "conflicting", "unknown"}
+    rows = [attributes for attributes in read.all("tr") if "data-row" in attributes]
+    assert len(rows) == sum(len(table.lines) for table in tables)
+    assert [h.get("scope") for h in read.all("th")].count("row") == len(rows)
+    assert len(read.all("section")) == len(tables) == 2
+
+
+def test_an_inferred_cell_is_never_written_as_a_measured_one() -> None:
+    text = render(grids(sample()), sample())
+    cells = re.findall(r'<td data-state="([\w-]+)".*?</td>', text)
+    written = re.findall(
+        r'<td data-state="[\w-]+".*?<span class="word">(.*?)</span>(?!\s*\w)', text
+    )
+    assert len(cells) == len(written)
+    for cell in re.finditer(r'<td data-state="([\w-]+)".*?</td>', text):
+        assert ("inferred</span>" in cell[0]) == cell[1].startswith("inferred")
+        assert f'href="#{cell[1]}"' in cell[0]
+
+
+def test_a_fold_of_measured_and_inferred_releases_says_how_many_were_measured() -> None:
+    tables = tuple(fold(table) for table in grids(sample()))
+    text = render(tables, sample())
+    assert "1 of 3 measured" in text
+    assert '<span class="version">1.0.0–1.0.2</span><span class="date">3 releases</span>' in text
+
+
+def test_it_is_one_file_that_asks_for_nothing_and_runs_nothing_but_its_own_script() -> None:
+    text = render(grids(sample()), sample())
+    read = Page(text)
+    policy = next(m["content"] for m in read.all("meta") if m.get("http-equiv"))
+    assert policy
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        inline = re.search(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        assert inline
+        digest = base64.b64encode(hashlib.sha256(inline[1].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"https?://|@import|url\(", text)
+    assert not [a for _, a in read.elements if "src" in a or "style" in a]
+    assert not [n for _, a in read.elements for n in a if n.startswith("on")]
+    links = [a["href"] for tag, a in read.elements if "href" in a]
+    assert {str(link)[:1] for link in links} == {"#", "d"}
+
+
+def test_the_script_inserts_text_only_as_text() -> None:
+    text = render((), ())
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
+
+
+def test_the_evidence_is_complete_and_lists_each_distribution_once() -> None:
+    text = render(grids([uploads()]), [uploads()])
+    data = embedded(text)
+    line = next(one for one in data["sections"][0]["lines"] if one["label"] == "1.0.4")
+    assert line["yanked"] == "regression in uploads"
+    (told,) = line["cells"][0]["runs"]
+    facts = dict(told["facts"])
+    assert facts["peak memory"] == "132.5 MiB"
+    assert facts["said"] == "grew by 91.9 MiB for a 32 MiB upload"
+    assert facts["failed with"] == "builtins.MemoryError: too much in payload.py:write"
+    assert facts["connection pool"] == "idle 1, in_use 0, hosts (127.0.0.1:41873 (idle 1))"
+    assert facts["growth_bytes"] == "69468160 (66.2 MiB)"
+    assert facts["command"] == "python probe.py"
+    assert facts["run"] == "2025-10-01T12:00:00.000Z on builder"
+    assert told["output"].startswith("server ready\nuploading to spam 1.0.4\n")
+    installed = [data["distributions"][at] for at in told["installed"]]
+    assert installed[1] == f"multidict==6.4.4 --hash=sha256:{'cd' * 32}"
+    assert len(data["distributions"]) == len(set(data["distributions"])) == len(SPAM) + 1
+    excluded = data["sections"][0]["lines"][0]["cells"][0]
+    assert excluded == {"detail": "needs Python <3.8", "runs": []}
+
+
+def test_every_run_of_a_release_is_told() -> None:
+    data = embedded(render(grids([sample()[1]]), [sample()[1]]))
+    line = next(one for one in data["sections"][0]["lines"] if one["label"] == "1.1.8")
+    headings = [told["heading"] for told in line["cells"][0]["runs"]]
+    assert headings == ["1.1.8: good", "1.1.8: bad"]
+    assert dict(line["cells"][0]["runs"][1]["facts"])["differs"] == "multidict==6.4.3"
+
+
+def test_an_untestable_run_keeps_its_reason_and_a_sampled_peak_says_so() -> None:
+    limited = finding("spam", "p", "", ["1.0"], lambda _version: Reason.OUT_OF_LIMITS.value)
+    data = embedded(render(grids([limited]), [limited]))
+    (told,) = data["sections"][0]["lines"][-1]["cells"][0]["runs"]
+    assert told["heading"] == "1.0: untestable (out-of-limits)"
+    assert dict(told["facts"])["peak memory"] == "at least 45.0 MiB"
+
+
+def test_hostile_text_makes_no_element_and_no_control_character() -> None:
+    honest, harmful = page([uploads()]), hostile()
+    text = render(grids([harmful]), [harmful])
+    text.encode()
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text)
+    read = Page(text)
+    assert {tag for tag, _ in read.elements} <= {tag for tag, _ in honest.elements}
+    assert not read.all("img")
+    assert len(read.all("script")) == 2
+    assert {n for _, a in read.elements for n in a} <= {n for _, a in honest.elements for n in a}
+    shown = list(strings(embedded(text)))
+    assert any("\\x1b[31mred" in one for one in shown)
+    assert any("<img src=x onerror=" in one for one in shown)
+
+
+@settings(max_examples=50)
+@given(st.text(), st.text())
+@example(HOSTILE, "</script><!--<script>")
+@example("</title><body>", "a\r\nb\x85c\u2028d\ud800")
+def test_any_text_comes_out_as_text(name: str, printed: str) -> None:
+    ran = replace(run("spam", "1.0", "bad"), output_tail=printed, detail=printed)
+    honest = finding("spam", "p", "", ["1.0"], lambda _version: "good")
+    said = replace(honest.probe, name=name, title=printed, package=name, case=printed)
+    found = replace(honest, probe=said, measurements=(ran,))
+    text = render(grids([found]), [found], title=name)
+    text.encode()
+    read = Page(text)
+    assert len(read.all("script")) == 2
+    assert len(read.all("td")) == 3
+    (told,) = embedded(text)["sections"][0]["lines"][-1]["cells"][0]["runs"]
+    assert all(c == "\n" or c.isprintable() or c == "\\" or ord(c) > 127 for c in told["output"])
+
+
+def test_what_is_too_long_keeps_its_end() -> None:
+    long = replace(run("spam", "1.0", "good"), output_tail="x" * 50_000 + "the end")
+    found = replace(uploads(), measurements=(long,))
+    data = Evidence([found]).of(grids([found]))
+    outputs = [one for one in strings(data) if one.endswith("the end")]
+    assert [len(one) < 21_000 for one in outputs] == [True]
+    assert outputs[0].startswith("… 30007 characters left out …")
+
+
+def test_several_interpreters_are_columns_of_their_own() -> None:
+    one = uploads()
+    held = replace(
+        one.conditions, interpreter=replace(one.conditions.interpreter, version="3.13.1")
+    )
+    findings = [one, replace(one, conditions=held)]
+    read = page(findings)
+    assert len([h for h in read.all("th") if "data-column" in h]) == 2
+    text = render(grids(findings), findings)
+    assert '<span class="python">Python 3.13</span>' in text
+    assert "1 probe on Python 3.11 and 3.13" in text
+
+
+@pytest.mark.parametrize("columns", [1, 20])
+def test_one_column_and_twenty_are_tables(columns: int) -> None:
+    findings = [
+        replace(uploads(), probe=replace(uploads().probe, case=f"a-rather-long-case-{n}"))
+        for n in range(columns)
+    ]
+    read = page(findings)
+    assert len([h for h in read.all("th") if "data-column" in h]) == columns
+    sizes = {str(s["class"]).split()[1] for s in read.all("section")}
+    assert sizes == {"few" if columns == 1 else "many"}
+
+
+def test_without_a_measurement_it_is_still_a_page() -> None:
+    assert "Nothing has been measured." in render((), ())
+    Page(render((), ()))
+    nothing = replace(uploads(), measurements=(), transitions=())
+    read = page([nothing])
+    assert {a["data-state"] for a in read.all("td")} == {"unknown", "untestable"}
+    assert not [a for a in read.all("svg") if a.get("class") in ("spark", "bar")]
+
+
+def test_a_title_of_ones_own_is_escaped_and_else_names_the_packages() -> None:
+    assert "<title>a &lt;b&gt; &amp; c</title>" in render((), (), title="a <b> & c")
+    assert "<h1>Which releases of spam and eggs work</h1>" in render(grids(sample()), sample())
+
+
+def test_three_hundred_releases_make_a_page_of_a_reasonable_size() -> None:
+    versions = [f"{a}.{b}.{c}" for a in range(3) for b in range(10) for c in range(10)]
+    found = finding("spam", "p", "", versions, lambda _version: "good")
+    text = render(grids([found]), [found])
+    assert len(text) < 1_000_000
+    assert Version(embedded(text)["sections"][0]["lines"][-1]["label"]) == Version("2.9.9")
