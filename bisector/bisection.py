@@ -27,6 +27,9 @@ from bisector.search import Boundary, Question, Stage, Verdict
 Submit = Callable[[Release], "Future[Measurement]"]
 """Starts one measurement of a release."""
 
+Stop = Callable[["Future[Measurement]"], None]
+"""Stops a measurement that has been started and is no longer wanted."""
+
 MOST_RUNS = 12
 """Runs of each side of a transition beyond which more would not make an answer surer."""
 
@@ -40,6 +43,9 @@ class Listener(Protocol):
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """A measurement is complete; ``verdicts`` are those of all candidates now."""
 
+    def stopped(self, release: Release) -> None:
+        """A measurement that is no longer wanted has been stopped."""
+
     def settled(self, finding: Finding, assure_s: float) -> None:
         """The transitions are settled; what is untested is looked at for ``assure_s`` more."""
 
@@ -51,6 +57,9 @@ class Silent:
         """Do nothing."""
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
+        """Do nothing."""
+
+    def stopped(self, release: Release) -> None:
         """Do nothing."""
 
     def settled(self, finding: Finding, assure_s: float) -> None:
@@ -90,6 +99,7 @@ class Bisection:
         options: Options,
         clock: Callable[[], float],
         listener: Listener | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.probe = probe
         self.plan = plan
@@ -99,6 +109,7 @@ class Bisection:
         self.confirmations = options.confirmations
         self.stopped = ""
         self._submit = submit
+        self._stop = stop or _leave
         self._clock = clock
         self._listener = listener or Silent()
         self._made = 0
@@ -184,10 +195,12 @@ class Bisection:
     ) -> None:
         """Measure what is wanted of ``releases`` while its stage is ``allowed``."""
         flying: dict[Future[Measurement], int] = {}
+        narrowing: set[int] = set()
         try:
             while True:
-                while len(flying) < self.options.jobs:
-                    wanted = search.want(question, _observed(releases, self.runs), flying.values())
+                while idle := self.options.jobs - len(flying):
+                    observed = _observed(releases, self.runs)
+                    wanted = search.want(question, observed, flying.values(), idle)
                     if wanted is None or not allowed(wanted.stage):
                         break
                     if self._made == self.options.max_probes:
@@ -198,11 +211,19 @@ class Bisection:
                     release = releases[wanted.position]
                     self._listener.started(release, wanted.stage)
                     flying[self._submit(release)] = wanted.position
+                    if wanted.stage is Stage.NARROW:
+                        narrowing.add(wanted.position)
                 if not flying:
                     return
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     del flying[future]
                     self._record(future.result())
+                observed = _observed(releases, self.runs)
+                late = search.outside(len(releases), observed, narrowing & {*flying.values()})
+                for future in [f for f, position in flying.items() if position in late]:
+                    self._listener.stopped(releases[flying.pop(future)])
+                    self._stop(future)
+                    self._made -= 1
         finally:
             for future in flying:
                 future.cancel()
@@ -282,6 +303,10 @@ class Bisection:
     def _unsure(self) -> bool:
         wished = self.options.confidence
         return wished is not None and any(t.confidence < wished for t in self._transitions())
+
+
+def _leave(_future: Future[Measurement]) -> None:
+    """Let a measurement go on that nobody waits for: the stop of those who can't stop one."""
 
 
 def affected(

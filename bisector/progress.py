@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.model import Finding, Measurement, Outcome, Release
-from bisector.reports.rows import answer, safe
+from bisector.reports.answer import answer
+from bisector.reports.rows import safe
 from bisector.search import Stage, Verdict
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class Lines:
         """Say what was measured, on one line."""
         print(line(measurement), file=self._stream, flush=True)
 
+    def stopped(self, release: Release) -> None:
+        """Say nothing: what was stopped has no outcome."""
+
     def settled(self, finding: Finding, assure_s: float) -> None:
         """Say the answer as soon as there is one."""
         if finding.transitions:
@@ -88,6 +92,10 @@ class Live(Lines):
     def started(self, release: Release, stage: Stage) -> None:
         """Add a line for ``release``."""
         self._running[release.version] = (stage, time.monotonic())
+
+    def stopped(self, release: Release) -> None:
+        """Take the line of ``release`` away."""
+        self._running.pop(release.version, None)
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """Say what was measured, and take the release's line away."""

@@ -105,18 +105,22 @@ def longest_untested(size: int, observations: Observations) -> int:
 
 
 def want(
-    question: Question, observations: Observations, in_flight: Iterable[int] = ()
+    question: Question,
+    observations: Observations,
+    in_flight: Iterable[int] = (),
+    idle: int = 1,
 ) -> Want | None:
     """Return what to measure next, or None where nothing more can be learned now.
 
     Positions ``in_flight`` are being measured: they are not wanted again, and what is wanted
-    beside them is what narrows most whatever they turn out to be.
+    beside them is what narrows most whatever they turn out to be. ``idle`` is how many wants can
+    be met at once; each is asked for by a call of its own.
     """
     seen = verdicts(question.size, observations)
     flying = frozenset(in_flight)
     stages = (
         (Stage.START, _start(question, seen)),
-        (Stage.NARROW, _narrow(seen, flying)),
+        (Stage.NARROW, _narrow(seen, flying, idle)),
         (Stage.CONFIRM, _confirm(question, seen, observations)),
         (Stage.BESIDE, _beside(question, seen)),
         (Stage.SEEK, _seek(question, seen, flying)),
@@ -127,6 +131,24 @@ def want(
             if position not in flying:
                 return Want(position, stage)
     return None
+
+
+def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> tuple[int, ...]:
+    """Return the positions in flight that now lie between decided neighbours that agree.
+
+    What was wanted to narrow a transition, and is outside it by now, can be stopped.
+    """
+    seen = verdicts(size, observations)
+    agreeing = [
+        (before, after)
+        for before, after in _gaps(seen)
+        if before >= 0 and after < size and seen[before] is seen[after]
+    ]
+    return tuple(
+        position
+        for position in sorted(in_flight)
+        if any(before < position < after for before, after in agreeing)
+    )
 
 
 def _boundaries(seen: Sequence[Verdict]) -> Iterator[Boundary]:
@@ -157,8 +179,12 @@ def _start(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
                 yield position
 
 
-def _narrow(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
-    """Yield the middle of the largest piece of a gap in which the outcome changes."""
+def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> Iterator[int]:
+    """Yield where to cut first, if ``idle`` cuts are to leave the least uncertainty.
+
+    Uncertainty is the sum of g log2 g over the pieces g that gaps in which the outcome changes
+    are cut into, by what is in flight and by these cuts; even parts of the largest leave least.
+    """
     gaps: list[Sequence[int]] = [range(b.before + 1, b.after) for b in _boundaries(seen)]
     pieces: list[list[int]] = []
     for gap in (*gaps, *_open_ends(seen)):
@@ -168,9 +194,13 @@ def _narrow(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
                 pieces.append([])
             elif seen[position] is Verdict.UNTESTED:
                 pieces[-1].append(position)
-    largest = max(pieces, key=len, default=[])
-    if largest:
-        yield largest[len(largest) // 2]
+    parts = [1] * len(pieces)
+    for _ in range(idle if any(pieces) else 0):
+        largest = max(range(len(pieces)), key=lambda place: len(pieces[place]) / parts[place])
+        parts[largest] += 1
+    for piece, number in zip(pieces, parts):
+        if number > 1 and piece:
+            yield piece[len(piece) // number]
 
 
 def _open_ends(seen: Sequence[Verdict]) -> Iterator[Sequence[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, log2
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from bisector.search import (
     Verdict,
     boundaries,
     longest_untested,
+    outside,
     verdict,
     verdicts,
     want,
@@ -38,7 +40,7 @@ def run(
     order: list[tuple[int, Stage]] = []
     while True:
         while len(flying) < workers:
-            wanted = want(question, observed, flying)
+            wanted = want(question, observed, flying, workers - len(flying))
             if wanted is None or wanted.stage is Stage.ASSURE:
                 break
             flying.append(wanted.position)
@@ -84,7 +86,7 @@ def one_window(draw: st.DrawFn, untestable: bool = True) -> tuple[list[Outcome],
     return truth, before, before + length
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1500)
 @given(histories, st.integers(1, 4))
 def test_every_transition_is_real_and_nothing_untested_is_blamed(
     truth: list[Outcome], workers: int
@@ -97,7 +99,7 @@ def test_every_transition_is_real_and_nothing_untested_is_blamed(
         assert all(truth[p] is U for p in range(found.before + 1, found.after))
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(histories, st.integers(1, 4))
 def test_exhaustive_finds_exactly_what_the_oracle_finds(truth: list[Outcome], workers: int) -> None:
     observed, _ = run(truth, Question(len(truth), exhaustive=True), workers=workers)
@@ -105,7 +107,7 @@ def test_exhaustive_finds_exactly_what_the_oracle_finds(truth: list[Outcome], wo
     assert set(observed) == set(range(len(truth)))
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(one_window(), st.integers(1, 4), st.data())
 def test_one_window_with_a_witness_is_found_whole(
     window: tuple[list[Outcome], int, int], workers: int, data: st.DataObject
@@ -121,7 +123,7 @@ def test_one_window_with_a_witness_is_found_whole(
     assert list(boundaries(len(truth), observed)) == transitions_of(truth)
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1500)
 @given(one_window(untestable=False))
 def test_probes_stay_within_the_published_bound(window: tuple[list[Outcome], int, int]) -> None:
     """ALGORITHMS, section 1: T <= 2(M+1)/L + 2 ceil(log2 2L), beside ends and second runs."""
@@ -133,7 +135,7 @@ def test_probes_stay_within_the_published_bound(window: tuple[list[Outcome], int
     assert list(boundaries(len(truth), observed)) == transitions_of(truth)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(one_window(), st.data())
 def test_a_gap_costs_one_logarithm_and_its_untestable_releases(
     window: tuple[list[Outcome], int, int], data: st.DataObject
@@ -152,7 +154,7 @@ def test_a_gap_costs_one_logarithm_and_its_untestable_releases(
     assert observed[witness]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=200)
 @given(st.integers(1, 200))
 def test_none_found_only_after_nothing_is_left(size: int) -> None:
     """A flat history never yields a culprit, and "none" is said when all has been looked at."""
@@ -162,7 +164,7 @@ def test_none_found_only_after_nothing_is_left(size: int) -> None:
     assert longest_untested(size, observed) == 0
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(st.integers(2, 120), st.integers(0, 200))
 def test_longest_untested_bounds_what_can_be_missed(size: int, made: int) -> None:
     """After any number of probes, a bad run longer than U would have been hit."""
@@ -293,3 +295,59 @@ def test_figures_of_largest_gap_first(length: int, mean: int, worst: int) -> Non
         totals.append(sum(1 for p in observed if 0 < p < interior + 1))
     assert sum(totals) / len(totals) <= mean + 1
     assert max(totals) <= worst
+
+
+@settings(max_examples=1000)
+@given(one_window(), st.integers(2, 4), st.data())
+def test_stopping_what_became_predictable_changes_no_answer(
+    window: tuple[list[Outcome], int, int], workers: int, data: st.DataObject
+) -> None:
+    """Completions in any order, with runs stopped as bounds move: the same transitions."""
+    truth, _, _ = window
+    truth[0] = truth[-1] = G
+    bad = [position for position, outcome in enumerate(truth) if outcome is B]
+    if not bad:
+        return
+    question = Question(len(truth), witnesses=(bad[0],))
+    observed: dict[int, list[Outcome]] = {}
+    flying: list[int] = []
+    while True:
+        while len(flying) < workers:
+            wanted = want(question, observed, flying, workers - len(flying))
+            if wanted is None or wanted.stage is Stage.ASSURE:
+                break
+            flying.append(wanted.position)
+        if not flying:
+            break
+        done = flying.pop(data.draw(st.integers(0, len(flying) - 1)))
+        observed.setdefault(done, []).append(truth[done])
+        late = outside(len(truth), observed, flying)
+        flying = [position for position in flying if position not in late]
+    assert list(boundaries(len(truth), observed)) == transitions_of(truth)
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 7.2), (2, 4.3), (4, 2.9)])
+def test_makespans_of_a_parallel_search(workers: int, most: float) -> None:
+    """ALGORITHMS, section 2: N = 128, lognormal times of mean 1 and sigma 0.8, in probes."""
+    size, trials, total = 128, 1500, 0.0
+    random = Random(workers)
+    for _ in range(trials):
+        edge = random.randrange(1, size)
+        question = Question(size, confirmations=1)
+        observed = {0: [G], size - 1: [B]}
+        now, flying = 0.0, dict[int, float]()
+        while True:
+            for position in outside(size, observed, flying):
+                del flying[position]
+            while len(flying) < workers:
+                wanted = want(question, observed, flying, workers - len(flying))
+                if wanted is None or wanted.stage is not Stage.NARROW:
+                    break
+                flying[wanted.position] = now + random.lognormvariate(-0.32, 0.8)
+            if not flying:
+                break
+            done = min(flying, key=lambda position: flying[position])
+            now = flying.pop(done)
+            observed[done] = [G if done < edge else B]
+        total += now
+    assert total / trials <= most
