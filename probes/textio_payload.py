@@ -12,6 +12,24 @@
 # fix = "https://github.com/aio-libs/aiohttp/pull/11139"
 # good = ["3.11.18"]
 # bad = ["3.12.7"]
+#
+# [[tool.bisector.claims]]
+# document = "upload-memory"
+# says = "TextIOPayload has the same issue as IOBasePayload"
+# outcome = "bad"
+# releases = "some"
+#
+# [[tool.bisector.claims]]
+# document = "upload-memory"
+# says = "The commit in its signature, of 22 May 2025 and first in 3.12.0b1, is what did it"
+# outcome = "bad"
+# releases = ">=3.12.0b1,<3.12.9"
+#
+# [[tool.bisector.claims]]
+# document = "upload-memory"
+# says = "Pull request 11139, in 3.12.9 by the changelog, fixes it"
+# outcome = "good"
+# releases = ">=3.12.9"
 # ///
 """Uploading a file opened in text mode must not read all of it into memory."""
 

@@ -19,11 +19,23 @@ import tomli
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from bisector import documents
+from bisector.probe import only, read
+
 PROBES = Path(__file__).parent.parent / "probes"
 SCRIPTS = sorted(path for path in PROBES.glob("*.py") if path.stem != "probekit")
+LISTED = documents.read(PROBES)
 BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 each_probe = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+each_case = pytest.mark.parametrize(
+    ("path", "case"),
+    [
+        pytest.param(path, case, id=f"{path.stem}[{case}]" if case else path.stem)
+        for path in SCRIPTS
+        for case in read(path).cases or ("",)
+    ],
+)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="exact on Linux only")
 
 
@@ -79,13 +91,46 @@ def test_metadata_names_the_package_and_what_to_search(path: Path) -> None:
 
 @each_probe
 def test_documented_claims_are_links_and_releases(path: Path) -> None:
-    documented = metadata(path)["tool"]["bisector"]["documented"]
+    documented = metadata(path)["tool"]["bisector"].get("documented", {})
     good, bad = (set(map(Version, documented.get(side, []))) for side in ("good", "bad"))
 
-    assert documented.keys() <= {"issue", "fix", "good", "bad"}
-    assert re.fullmatch(r"https://github\.com/[\w-]+/\w+/issues/\d+", documented["issue"])
-    assert re.fullmatch(r"https://github\.com/[\w-]+/\w+/pull/\d+", documented["fix"])
+    assert documented.keys() <= {"issue", "fix", "good", "bad", "case"}
+    for name, kind in (("issue", "issues"), ("fix", "pull")):
+        address = rf"https://github\.com/[\w-]+/\w+/{kind}/\d+"
+        assert re.fullmatch(address, documented.get(name, "")) or name not in documented
     assert good.isdisjoint(bad)
+    assert documented.get("case") in {None, *read(path).cases[:1]}
+
+
+@each_probe
+def test_documented_versions_are_those_of_a_listed_document(path: Path) -> None:
+    documented = read(path).documented
+
+    if documented.good or documented.bad:
+        assert documented.issue in {document.issue for document in LISTED}
+
+
+@each_probe
+def test_claims_are_sentences_of_listed_documents(path: Path) -> None:
+    for claim in read(path).claims:
+        assert claim.document in {document.name for document in LISTED}
+        assert re.fullmatch(r"[A-Z]\S*( \S+)+[^.\s]", claim.says)
+
+
+def test_claims_are_told_once_for_a_case() -> None:
+    for path in SCRIPTS:
+        script = read(path)
+        for told in [only(script, case).claims for case in script.cases] or [script.claims]:
+            assert len(set(told)) == len(told)
+
+
+def test_documents_are_told_apart_and_refused_with_a_reason() -> None:
+    assert len({document.name for document in LISTED}) == len(LISTED)
+    for document in LISTED:
+        assert document.title
+        for refused in document.refused:
+            assert refused.says.endswith(".")
+            assert refused.why.endswith(".")
 
 
 @each_probe
@@ -108,14 +153,32 @@ def test_syntax_is_that_of_the_oldest_python(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 8))
 
 
-@each_probe
-def test_probe_runs_by_itself_and_decides(path: Path) -> None:
-    done = run(path)
+@each_case
+def test_probe_runs_by_itself_and_decides(path: Path, case: str) -> None:
+    pytest.importorskip(read(path).package)
+    done = run(path, *filter(None, [case]))
     result = json.loads(done.stdout.splitlines()[-1])
 
     assert result["outcome"] in {"good", "bad"}, done.stderr
     assert result["metrics"]
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("path", [p for p in SCRIPTS if read(p).cases], ids=lambda path: path.stem)
+def test_unknown_case_is_an_error_that_names_those_of_the_metadata(path: Path) -> None:
+    pytest.importorskip(read(path).package)
+    done = run(path, "none-such")
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    choices = re.search(r"invalid choice: 'none-such' \(choose from (.*)\)", done.stderr)
+    assert choices
+    assert choices[1].replace("'", "").split(", ") == list(read(path).cases)
+
+
+def test_documented_memory_probes_have_no_cases() -> None:
+    assert read(PROBES / "iobase_payload.py").cases == ()
+    assert read(PROBES / "textio_payload.py").cases == ()
 
 
 # Reporting
