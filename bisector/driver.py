@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bisector import conditions, index, interpreter, probe, settings
-from bisector.bisection import Bisection, Options, Submit
+from bisector.bisection import Bisection, Options, Stop, Submit
 from bisector.errors import UndecidedError, UsageError
 from bisector.installer import Pip, Uv
 from bisector.measure import Prepare, Ready, Task, measure, prepare
@@ -53,6 +53,7 @@ class Driver:
         self._shared: dict[object, Future[Ready]] = {}
         self._used: set[object] = set()
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._stack = ExitStack()
         self._folder = Path()
 
@@ -111,7 +112,7 @@ class Driver:
             keep=request.keep_environments,
         )
         task.folder.mkdir(parents=True, exist_ok=True)
-        with self._measuring(task) as submit:
+        with self._measuring(task) as (submit, stop):
             bisection = Bisection(
                 wanted,
                 made,
@@ -128,6 +129,7 @@ class Driver:
                 ),
                 clock=time.monotonic,
                 listener=self.said,
+                stop=stop,
             )
             with self.said.running():
                 finding = bisection.run()
@@ -138,27 +140,44 @@ class Driver:
         return finding
 
     @contextmanager
-    def _measuring(self, template: Task) -> Iterator[Submit]:
-        """Give what starts a measurement; each is stored at once, whatever comes after."""
-        cancelled = threading.Event()
+    def _measuring(self, template: Task) -> Iterator[tuple[Submit, Stop]]:
+        """Give what starts and what stops a measurement; each is stored as it completes."""
+        events: dict[Future[Measurement], threading.Event] = {}
         preparing: Prepare = self._share if self._sharing else prepare
 
-        def work(release: Release) -> Measurement:
+        def work(release: Release, stopped: threading.Event) -> Measurement:
             task = replace(template, release=release)
-            measurement = measure(task, cancelled, preparing)
-            if not cancelled.is_set():
+            measurement = measure(task, stopped, preparing)
+            # What was stopped decided nothing; what had ended by then is complete.
+            if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
                 self.store.save(task.probe, task.conditions, measurement)
             return measurement
 
+        def submit(release: Release) -> Future[Measurement]:
+            stopped = threading.Event()
+            future = pool.submit(work, release, stopped)
+            events[future] = stopped
+            return future
+
+        def stop(future: Future[Measurement]) -> None:
+            events[future].set()
+            future.cancel()
+
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
-                yield lambda release: pool.submit(work, release)
+                yield submit, stop
             finally:
-                cancelled.set()
+                self._closing.set()
+                for stopped in events.values():
+                    stopped.set()
                 pool.shutdown(cancel_futures=True)
+                self._closing.clear()
 
-    def _share(self, task: Task, prefix: Path, cancelled: threading.Event | None = None) -> Ready:
-        """Return an environment that other probes have used or will, or a fresh one."""
+    def _share(self, task: Task, prefix: Path, stopped: threading.Event | None = None) -> Ready:
+        """Return an environment that other probes have used or will, or a fresh one.
+
+        One that others will use is made to the end also where this run of it is stopped.
+        """
         held = task.conditions
         where = (
             task.probe.package,
@@ -177,10 +196,10 @@ class Driver:
             if mine:
                 made = self._shared[where] = Future()
         if made is None:
-            return prepare(task, prefix, cancelled)
+            return prepare(task, prefix, stopped)
         if mine:
             try:
-                made.set_result(prepare(task, self._folder / f"shared-{number}", cancelled))
+                made.set_result(prepare(task, self._folder / f"shared-{number}", self._closing))
             except BaseException as error:
                 made.set_exception(error)
         return made.result()
@@ -226,10 +245,9 @@ def asked_for(request: Request) -> list[Probe]:
     ]
 
 
-def interpreters(request: Request) -> Iterator[Interpreter]:
-    """Yield the interpreters that are asked for; raises UsageError where one isn't here."""
-    for wanted in request.pythons or (None,):
-        yield interpreter.find(wanted)
+def interpreters(request: Request) -> list[Interpreter]:
+    """Return the interpreters that are asked for; raises UsageError where one isn't here."""
+    return [interpreter.find(wanted) for wanted in request.pythons or (None,)]
 
 
 def stored(store: Store, names: Sequence[str] = ()) -> list[Finding]:
@@ -298,27 +316,38 @@ def _witnesses(
     Raises UsageError where the caller names one that can't be looked at.
     """
     candidates = {release.version for release in made.candidates}
+    prereleases = {release.version for release in made.prereleases}
     excluded = {e.version: e for e in made.excluded}
-    listed = {release.version for release in listing.releases}
-    if both := set(request.good) & set(request.bad):
+    listed = {release.version: release for release in listing.releases}
+    bad, good = map(_versions, (request.bad, request.good))
+    if both := set(bad) & set(good):
         raise UsageError(f"{both.pop()} is given as --good and as --bad", "it can't be both")
-    for text in (*request.bad, *request.good):
-        try:
-            version = Version(text)
-        except InvalidVersion as error:
-            raise UsageError(f"{text!r} is not a version", "give one like 1.4.2") from error
+    for version, text in (bad | good).items():
         if version in candidates:
             continue
         if version in excluded:
             why = f"it can't be tested here: {excluded[version].detail}"
             hint = "choose another release, or another interpreter with --python"
+        elif version in prereleases:
+            why, hint = "it is a pre-release", "--pre searches pre-releases as well"
+        elif version in listed and listed[version].yanked and not request.yanked:
+            why, hint = "it is yanked", "leave --no-yanked out to search yanked releases as well"
         elif version in listed:
-            why = "it lies outside the range" if not version.is_prerelease else "--pre is not given"
+            why = "it lies outside the range"
             hint = "widen --range, or name a release inside it"
         else:
             near = difflib.get_close_matches(text, [str(v) for v in candidates], 3, 0.5)
             why = f"{listing.project} has no such release"
-            hint = f"did you mean {' or '.join(near)}?" if near else "`bisect releases` lists them"
+            all_of_them = f"`bisect releases {listing.project}` lists them"
+            hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
         raise UsageError(f"{text} can't be a witness: {why}", hint)
     documented = wanted.documented
     return tuple(Version(text) for text in (*documented.bad, *documented.good))
+
+
+def _versions(texts: Sequence[str]) -> dict[Version, str]:
+    """Return the versions that are meant, with how they were written."""
+    try:
+        return {Version(text): text for text in texts}
+    except InvalidVersion as error:
+        raise UsageError(str(error), "give a version like 1.4.2") from error

@@ -1,0 +1,67 @@
+"""What README and results/README.md show is what the commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^<!-- (.+?) -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def printed(command: str) -> str:
+    """Run one of the project's commands from its root and return what it prints."""
+    program, *arguments = shlex.split(command)
+    assert program == "bisect"
+    done = subprocess.run(
+        [sys.executable, "-m", "bisector", *arguments],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
+def test_readme_shows_something() -> None:
+    """The pattern that finds the examples finds them."""
+    assert {language for _, language, _ in SHOWN} == {"text", "python"}
+
+
+@pytest.mark.parametrize(("command", "language", "text"), SHOWN)
+def test_each_example_is_what_it_says(command: str, language: str, text: str) -> None:
+    """Output is that of the command above it, and code is that of the file above it."""
+    made = printed(command) if language == "text" else (ROOT / command).read_text("utf-8")
+    assert text == made
+
+
+def test_the_results_page_is_made_by_the_command_that_readme_names() -> None:
+    """results/README.md follows from the stored measurements alone."""
+    named = re.search(r"^\.venv/bin/(bisect table .*) > results/README\.md$", README, re.MULTILINE)
+    assert named
+    assert (ROOT / "results/README.md").read_text(encoding="utf-8") == printed(named[1])
+
+
+def test_every_option_that_readme_names_exists() -> None:
+    """An option that was renamed can't live on in README."""
+    helps = "".join(
+        printed(f"bisect {command} --help") for command in ("", "table", "report", "releases")
+    )
+    for command in ("python3 -m venv", "pip --python"):
+        assert command in README
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--without-pip"}
+    assert {option for option in named if option not in helps} == set()
+
+
+def test_links_into_the_project_lead_somewhere() -> None:
+    """Pictures and pages that README links to are there."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
