@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,25 +71,58 @@ def settle(
             resolved=now(),
             resolved_for=str(release.version),
         )
+    _resolve_others(wanted, blank, python, installer)
     return blank
+
+
+def _resolve_others(
+    wanted: Probe, blank: Conditions, python: Interpreter, installer: Installer
+) -> None:
+    """Raise UsageError where what is installed beside the package can't be, with any release."""
+    others = [
+        requirement
+        for requirement in (*wanted.dependencies, *blank.requirements)
+        if canonicalize_name(Requirement(requirement).name) != wanted.package
+    ]
+    try:
+        if others:
+            installer.resolve(python.executable, others)
+    except InstallFailedError as error:
+        raise UsageError(
+            f"{', '.join(others)} can't be installed: {error}",
+            "look at --with, and at the dependencies that the probe names",
+        ) from error
+    except NotCachedError:
+        return
 
 
 def _pinned(path: Path) -> tuple[str, ...]:
     """Return the requirements of a pinned requirements file, without options and comments."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"dependencies can't be read from {path}: {error.strerror}",
+            f"dependencies can't be read from {path}: {getattr(error, 'strerror', error)}",
             "--dependencies takes newest, released, or a requirements file",
         ) from error
-    words = (line.split("#")[0].split("--hash")[0].strip(" \\\t") for line in lines)
-    return tuple(_requirement(word) for word in words if word and not word.startswith("-"))
+    pinned = []
+    for number, line in enumerate(lines, 1):
+        word = re.split(r"(?:^|\s)#|\s--hash\b", line)[0].strip(" \\\t")
+        if re.match(r"-[rce]\b|--(requirement|constraint|editable)\b", word):
+            raise UsageError(
+                f"{path}, line {number}: {word!r} names another file, which is not read",
+                "write every pin into the one file, as `uv pip compile` does",
+            )
+        if word and not word.startswith("-"):
+            pinned.append(_requirement(word, f"{path}, line {number}: "))
+    return tuple(pinned)
 
 
-def _requirement(text: str) -> str:
+def _requirement(text: str, where: str = "") -> str:
     try:
         return str(Requirement(text))
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"{text!r} is not a requirement: {reason}", "like 'eggs>=2'") from error
+        raise UsageError(
+            f"{where}{text!r} is not a requirement: {reason}", "write it like 'eggs>=2'"
+        ) from error

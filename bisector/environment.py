@@ -61,10 +61,10 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
         with _MAKING:
             session = session_via_cli(arguments, setup_logging=False)
             session.run()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SystemExit) as error:  # it exits where it doesn't like a path
         raise InstallerError(
             f"no environment could be made at {prefix}: {error}",
-            "look at the disk's free space and at the interpreter",
+            "look at the disk's free space, at the interpreter, and at the path of uv's cache",
         ) from error
     creator: Any = session.creator
     environment = Environment(

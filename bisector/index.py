@@ -83,7 +83,10 @@ def releases(
     try:
         name = canonicalize_name(project, validate=True)
     except InvalidName as error:
-        raise UsageError(f"{project!r} is not the name of a project") from error
+        raise UsageError(
+            f"{project!r} is not the name of a project",
+            "a name is letters, digits, '-', '_' and '.', like zope.interface",
+        ) from error
     now = now or datetime.now(timezone.utc)
     if urlsplit(source.url).scheme == "file":
         return _read(_from_folder(name, source), project, name, source, now)
@@ -232,7 +235,7 @@ async def _answer(
 def _unknown(name: NormalizedName, source: IndexSource) -> IndexUnavailableError:
     return IndexUnavailableError(
         f"there is no project {name} on {source.shown}",
-        f"check the spelling; a private index is set by --index-url (now: {source.origin})",
+        f"check the spelling, and the index (set by {source.origin}); --index-url names another",
     )
 
 

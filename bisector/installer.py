@@ -7,13 +7,14 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import tomli
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
@@ -28,6 +29,10 @@ TIMEOUT_S = 600.0
 
 class InstallFailedError(Exception):
     """A release, as it is on the index, can't be installed here; its fault, not the installer's."""
+
+
+class MismatchError(InstallerError):
+    """A file isn't the one that was listed under its name."""
 
 
 class NotCachedError(Exception):
@@ -69,7 +74,8 @@ class Installer(Protocol):
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of wheels that became known by it, by name.
 
-        Raises InstallFailedError where the requirements can't be met.
+        Constraints may carry ``--hash=sha256:…``: a file cached under the same name isn't taken
+        for the one that is listed. Raises InstallFailedError where the requirements can't be met.
         """
 
 
@@ -116,8 +122,15 @@ class Uv:
         """Install for ``python``; what uv installs from is known from resolving."""
         with _scratch(self.folder) as folder:
             held = _written(folder / "constraints.txt", constraints)
-            command = ["install", *requirements, "--constraint", held]
-            self._run([*command, "--python", python], folder, before, cancelled)
+            command = ["install", *requirements, "--constraint", held, "--python", python]
+            # What is held and in the cache already needs no index, and asking costs far more than
+            # installing; only a time before which to look is a question to the index.
+            if not (self.offline or before):
+                with suppress(InstallFailedError, NotCachedError, MismatchError):
+                    self._run(command, folder, before, cancelled, offline=True)
+                    return {}
+            with _listed(requirements[0]):
+                self._run(command, folder, before, cancelled)
         return {}
 
     def _run(
@@ -126,10 +139,12 @@ class Uv:
         folder: Path,
         before: str,
         cancelled: threading.Event | None,
+        *,
+        offline: bool = False,
     ) -> str:
         options = ["--quiet", "--no-progress"]
         options += [] if self.allow_build else ["--only-binary", ":all:"]
-        options += ["--offline"] if self.offline else []
+        options += ["--offline"] if self.offline or offline else []
         options += ["--exclude-newer", before] if before else []
         whole = [find_uv_bin(), "pip", *command, *options]
         return _run(whole, self.index_url, folder, cancelled)
@@ -167,7 +182,8 @@ class Pip:
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""
-        report = self._run(python, requirements, constraints, before, [], cancelled)
+        with _listed(requirements[0]):
+            report = self._run(python, requirements, constraints, before, [], cancelled)
         return _report_hashes(report)
 
     def _run(
@@ -192,7 +208,9 @@ class Pip:
         options += [] if self.allow_build else ["--only-binary", ":all:"]
         options += ["--uploaded-prior-to", before] if before else []
         with _scratch(self.folder) as folder:
-            held, report = _written(folder / "constraints.txt", constraints), folder / "report.json"
+            # It says what it installed; with one hash given, it would require them of everything.
+            plain = [constraint.partition(" --hash=")[0] for constraint in constraints]
+            held, report = _written(folder / "constraints.txt", plain), folder / "report.json"
             command = [sys.executable, f"{pip.path}/pip", "--python", python, "install"]
             command += [*requirements, "--constraint", held, "--report", str(report)]
             _run([*command, *options], self.index_url, folder, cancelled)
@@ -222,6 +240,11 @@ def _run(
         raise InstallerError(f"the installer was stopped ({how})", _reason(said)[-500:])
     if sign := _sign(said, _MACHINE):
         raise InstallerError(f"the installer failed: {sign}", "look at the disk and limits")
+    if sign := _sign(said, ("Hash mismatch",)):
+        raise MismatchError(
+            f"the index serves another file than it listed: {sign.rstrip(':')}",
+            "--refresh lists the releases anew",
+        )
     if _sign(said, _OFFLINE):
         raise NotCachedError("not in the installer's cache, and --offline was given")
     if sign := _sign(said, _NETWORK):
@@ -263,6 +286,24 @@ def _reason(said: str) -> str:
     aside = ("WARNING: ", "ERROR: Ignored the following ")
     told = [line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)]
     return " ".join(filter(None, told)).removeprefix("error: ") or "it said nothing"
+
+
+@contextmanager
+def _listed(requirement: str) -> Iterator[None]:
+    """Blame the index where it lists nothing of a project, whose releases are known from it."""
+    project = canonicalize_name(Requirement(requirement).name)
+    try:
+        yield
+    except InstallFailedError as error:
+        unlisted = f"requirement {requirement} (from versions: none)"
+        if f"Because {project} was not found in the package registry" in str(error) or (
+            unlisted in str(error)
+        ):
+            raise InstallerError(
+                f"the index lists no release of {project} to the installer",
+                "look at the network, the index's address and its credentials",
+            ) from error
+        raise
 
 
 @contextmanager

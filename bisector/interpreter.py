@@ -64,14 +64,16 @@ def describe(executable: str) -> Interpreter:
     done = process.capture([absolute, "-I", "-S", "-c", _ASK], environ={}, timeout_s=30)
     try:
         told: dict[str, Any] = json.loads(done.output)
-    except ValueError as error:
+        version = str(told["version"])
+    except (ValueError, TypeError, KeyError) as error:
+        said = done.errors.decode(errors="replace").splitlines()
         raise UsageError(
-            f"{executable} is not a Python that runs: {done.errors.decode(errors='replace')}",
+            f"{executable} is not a Python 3 that runs" + (f": {said[0]}" if said else ""),
             "give --python a version like 3.12, or the path of an interpreter",
         ) from error
     return Interpreter(
         executable=absolute,
-        version=told["version"],
+        version=version,
         implementation=told["implementation"],
         platform=told["platform"],
         tags=tuple(dict.fromkeys(str(tag) for tag in _tags(told))),

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from bisector.model import (
     Release,
     Signature,
 )
+from bisector.plan import compatible
 from bisector.workspace import remove
 
 KEPT_OUTPUT_BYTES = 4096
@@ -135,19 +136,40 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
     requirements = requirements_of(task.probe, task.conditions, task.release)
-    before = ""
-    if task.conditions.policy == "released" and task.release.upload_time:
-        before = task.release.upload_time.isoformat().replace("+00:00", "Z")
+    before = _just_after_upload(task) if task.conditions.policy == "released" else ""
     python, installer = str(made.python), task.installer
+    listed, held = _listed(task), task.conditions.constraints
     try:
         known = installer.install(
-            python, requirements, task.conditions.constraints, before=before, cancelled=cancelled
+            python, requirements, (*held, *listed), before=before, cancelled=cancelled
         )
     except InstallFailedError:
-        if not task.conditions.constraints:
+        if not held:
             raise
-        known = installer.install(python, requirements, before=before, cancelled=cancelled)
+        known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
     return wheels | dict(known)
+
+
+def _listed(task: Task) -> tuple[str, ...]:
+    """Return the constraint that only the listed files of the release satisfy; none if unknown."""
+    hashes = [file.sha256 for file in task.release.files]
+    if None in hashes:
+        return ()
+    named = " ".join(f"--hash=sha256:{sha256}" for sha256 in hashes)
+    return (f"{task.probe.package}=={task.release.version} {named}",)
+
+
+def _just_after_upload(task: Task) -> str:
+    """Return the first second at which installers see the wheel that they will choose.
+
+    The files of a release are uploaded one after another, some of them years later.
+    """
+    files = compatible(task.release.files, task.conditions.interpreter) or task.release.files
+    uploaded = next((file.upload_time for file in files if file.upload_time), None)
+    moment = uploaded or task.release.upload_time
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(timezone.utc) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:
@@ -219,7 +241,8 @@ def _run(
     )
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
-    reading = _read(completed, _result(result), uncaught, crashed, probe, made)
+    reported = _result(records.read(result), completed.output)
+    reading = _read(completed, reported, uncaught, crashed, probe, made)
     full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
     if full and reading.outcome is not Outcome.GOOD:
         reading = _Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
@@ -263,15 +286,22 @@ def _command(
     return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
 
 
-def _result(path: Path) -> dict[str, Any] | None:
-    """Return the object that the probe reported, or None where there is none that is one."""
-    try:
-        data = _finite(json.loads(records.read(path)))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(data, dict) or data.get("bisector") != 1:
-        return None
-    return data if data.get("outcome") in ("good", "bad", "skip") else None
+def _result(file: bytes, output: bytes) -> dict[str, Any] | None:
+    """Return what the probe reported: to its file, or as a line of its output, the last that is.
+
+    None where neither is the object of the contract. What a process prints as it ends, a warning
+    say, may come behind the line.
+    """
+    for text in (file, *reversed(output.splitlines())):
+        if not text.lstrip().startswith(b"{"):
+            continue
+        try:
+            data = _finite(json.loads(text))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(data, dict) and data.get("bisector") == 1:
+            return data if data.get("outcome") in ("good", "bad", "skip") else None
+    return None
 
 
 def _read(

@@ -29,11 +29,16 @@ def plan(
     """
     ordered = sorted(releases, key=lambda release: release.version)
     inside = [r for r in ordered if within.contains(r.version, prereleases=True)]
-    inside = [r for r in inside if yanked or not r.yanked]
     if not inside:
         raise UndecidedError(
             f"no release lies within {str(within) or 'the range'}",
-            f"the index has {_span(ordered)}; see them with `bisect releases`",
+            f"the index has {_span(ordered)}; `bisect releases PROJECT` lists them",
+        )
+    inside = [r for r in inside if yanked or not r.yanked]
+    if not inside:
+        raise UndecidedError(
+            f"every release within {str(within) or 'the range'} is yanked",
+            "leave --no-yanked out to search them all the same",
         )
     candidates: list[Release] = []
     prereleases: list[Release] = []
@@ -61,9 +66,9 @@ def exclusion(
     if allow_build and any(admits(file, interpreter) for file in sources):
         return None
     reason = Reason.NO_WHEEL
-    if fitting:
+    if refusing := fitting or (sources if allow_build else []):
         reason = Reason.REQUIRES_PYTHON
-        detail = f"requires Python {fitting[0].requires_python}"
+        detail = f"requires Python {refusing[0].requires_python}"
     elif wheels:
         tag = interpreter.tags[0] if interpreter.tags else interpreter.version
         detail = f"no wheel for {tag}"

@@ -8,13 +8,14 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import tomli
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 
 from bisector.errors import UsageError
@@ -63,9 +64,10 @@ def read(path: Path) -> Probe:
     UsageError, with the line, where the script or its metadata can't be used.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} can't be read: {error}", "give a Python script") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"{path} can't be read: {why}", "give a Python script") from error
     return parse(text, path, _companion(path, text))
 
 
@@ -77,9 +79,11 @@ def parse(text: str, path: Path, companion: str = "") -> Probe:
     block.only(table, _FIELDS)
     documented = block.table(table.get("documented", {}), "documented")
     block.only(documented, _DOCUMENTED)
-    for version in [*documented.get("good", []), *documented.get("bad", [])]:
-        block.parse(Version, version, "documented")
-    dependencies = block.data.get("dependencies", [])
+    for key in ("good", "bad"):
+        for version in documented.get(key, []):
+            block.parse(Version, version, key)
+    _check(block, table)
+    dependencies = block.strings(block.data.get("dependencies", []), "dependencies")
     requirements = [block.parse(Requirement, r, "dependencies") for r in dependencies]
     package = table.get("package") or (requirements[0].name if len(requirements) == 1 else "")
     return Probe(
@@ -107,6 +111,21 @@ def parse(text: str, path: Path, companion: str = "") -> Probe:
             bad=tuple(documented.get("bad", ())),
         ),
     )
+
+
+def _check(block: _Block, table: dict[str, Any]) -> None:
+    """Raise UsageError where a value is of the right type, but none that can be used."""
+    timeout_s, crash, package = (table.get(key) for key in ("timeout", "crash", "package"))
+    if timeout_s is not None and not 0 < timeout_s < inf:
+        raise block.error(block.line_of("timeout"), "timeout is not a number of seconds above 0")
+    if crash not in (None, "bad"):
+        raise block.error(block.line_of("crash"), f"crash can only be 'bad', not {crash!r}")
+    if package and not is_normalized_name(canonicalize_name(package)):
+        raise block.error(block.line_of("package"), f"{package!r} is not the name of a project")
+    cases = table.get("cases", [])
+    for case in cases:
+        if cases.count(case) > 1:
+            raise block.error(block.line_of("cases"), f"cases names {case!r} twice")
 
 
 def only(probe: Probe, case: str) -> Probe:
@@ -186,7 +205,12 @@ class _Block:
         self.data: dict[str, Any] = {}
         found = list(_BLOCK.finditer(text))
         opened = re.search(r"^# /// script\s*$", text, re.MULTILINE)
+        self.start = opened.start() if opened else 0
         if opened and not found:
+            other = re.compile(r"^(?!#$|# ).*", re.MULTILINE).search(text, opened.end() + 1)
+            if other and other[0].startswith("#"):
+                reason = "a line of the metadata must begin with `# `"
+                raise self.error(_line(text, other.start()), reason)
             raise self.error(_line(text, opened.start()), "the metadata block is not closed")
         if len(found) > 1:
             raise self.error(_line(text, found[1].start()), "there is a second metadata block")
@@ -209,7 +233,8 @@ class _Block:
         )
 
     def line_of(self, key: str) -> int:
-        found = re.search(rf"^# \[?(?:[\w.-]*\.)?{re.escape(key)}\b", self.text, re.MULTILINE)
+        line = re.compile(rf"^# \[?(?:[\w.-]*\.)?{re.escape(key)}\b", re.MULTILINE)
+        found = line.search(self.text, self.start)
         return _line(self.text, found.start()) if found else 1
 
     def table(self, value: object, key: str) -> dict[str, Any]:
@@ -226,8 +251,13 @@ class _Block:
             kind = fields[key]
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise self.error(self.line_of(key), f"{key} has the wrong type: {value!r}")
-            if isinstance(value, list) and key != "claims" and not _are_strings(value):
-                raise self.error(self.line_of(key), f"{key} is not a list of strings")
+            if isinstance(value, list) and key != "claims":
+                self.strings(value, key)
+
+    def strings(self, value: object, key: str) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(self.line_of(key), f"{key} is not a list of strings")
+        return value
 
     def parse(self, kind: Callable[[str], Any], value: object, key: str) -> Any:
         try:
@@ -235,10 +265,6 @@ class _Block:
         except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError):
             wanted = kind.__name__
             raise self.error(self.line_of(key), f"{value!r} is not a valid {wanted}") from None
-
-
-def _are_strings(values: list[object]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 def _line(text: str, offset: int) -> int:

@@ -13,7 +13,6 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,8 @@ from bisector.codec import (
 )
 from bisector.errors import UsageError
 from bisector.model import Conditions, Finding, Json, Measurement, Probe, Reason, Release
+
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Store:
@@ -86,7 +87,7 @@ class Store:
         for path in sorted(self.root.glob("*/*/*/search.json")):
             try:
                 found = self._searched(path.parent)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except _UNREADABLE as error:
                 self.warnings.append(f"{path} is ignored: {error}")
                 continue
             probe, python = found.probe, found.conditions.interpreter
@@ -147,18 +148,23 @@ class Store:
         wanted = conditions_to_json(probe, conditions)
         found: list[tuple[str, Conditions]] = []
         for path in self.probe_folder(probe).glob("*/conditions.json"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                stored = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                stored = _schema(json.loads(path.read_text(encoding="utf-8")), CONDITIONS)
                 same = all(stored[name] == wanted[name] for name in wanted if name not in _RESOLVED)
-                if same and stored["resolved_for"] == str(resolved_for):
-                    held = dataclasses.replace(
-                        conditions,
-                        constraints=tuple(stored["constraints"]),
-                        wheels=dict(stored["wheels"]),
-                        resolved=stored["resolved"],
-                        resolved_for=stored["resolved_for"],
-                    )
-                    found.append((stored["resolved"], held))
+                if not same or stored["resolved_for"] != str(resolved_for):
+                    continue
+                held = dataclasses.replace(
+                    conditions,
+                    constraints=tuple(stored["constraints"]),
+                    wheels=dict(stored["wheels"]),
+                    resolved=stored["resolved"],
+                    resolved_for=stored["resolved_for"],
+                )
+                if self.folder(probe, held).name != path.parent.name:
+                    raise ValueError("it is not what its folder is named for")
+                found.append((held.resolved, held))
+            except _UNREADABLE as error:
+                self.warnings.append(f"{path} is ignored: {error}")
         return max(found, key=lambda pair: pair[0])[1] if found else None
 
     def probe_folder(self, probe: Probe) -> Path:
@@ -172,7 +178,7 @@ class Store:
             if path.stem.rpartition("-")[2] != _digest(text):
                 raise ValueError("its content is not what it was written with")
             return measurement_from_json(_schema(json.loads(text), MEASUREMENT))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _UNREADABLE as error:
             self.warnings.append(f"{path} is ignored: {error}")
             return None
 
@@ -210,7 +216,20 @@ def _digest(text: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write beside, sync, rename: a reader sees all of it or nothing, also after a power cut."""
+    """Write beside, sync, rename: a reader sees all of it or nothing, also after a power cut.
+
+    Raises UsageError where the disk refuses.
+    """
+    try:
+        _write(path, text)
+    except OSError as error:
+        raise UsageError(
+            f"results can't be written to {path.parent}: {error.strerror}",
+            "free the disk, or choose another folder with --results DIR",
+        ) from error
+
+
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -114,6 +114,10 @@ class LocalIndex:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._failures.extend([Response(status, b"failing on purpose", named)] * times)
 
+    def recover(self) -> None:
+        """Takes back every failure that is still to come."""
+        self._failures.clear()
+
     def count(self, path: str = "/simple/") -> int:
         """How many requests there were for paths that begin so."""
         return sum(request.path.startswith(path) for request in self.requests)

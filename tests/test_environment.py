@@ -1,0 +1,85 @@
+"""A throw-away environment: empty but for the harness, and what is installed in it."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from wheels import Built, wheel
+
+from bisector.environment import Environment, differing, make
+from bisector.errors import InstallerError
+from bisector.interpreter import find
+from bisector.model import Distribution
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Environment:
+    return make(tmp_path / "env", find())
+
+
+def put(into: Environment, *built: Built) -> None:
+    """Install pure wheels as an installer does, without one."""
+    for one in built:
+        with zipfile.ZipFile(BytesIO(one.content)) as archive:
+            archive.extractall(into.site_packages)
+
+
+def test_it_is_empty_but_for_the_harness(made: Environment) -> None:
+    assert made.distributions({}) == ()
+    assert made.python.is_file()
+    names = {p.name for p in made.site_packages.iterdir() if "virtualenv" not in p.name}
+    assert names == {"_bisector_harness.py", "_bisector_harness.pth"}
+
+
+def test_its_python_runs_and_sees_only_what_is_in_it(made: Environment) -> None:
+    command = [str(made.python), "-c", "import sys; print(sys.prefix); import bisector"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={})
+    assert done.stdout.strip() == str(made.prefix)
+    assert "No module named 'bisector'" in done.stderr
+
+
+def test_what_is_installed_is_told_with_the_hash_of_its_wheel(made: Environment) -> None:
+    spam = wheel("Spam.Eggs", "1.0")
+    ham = wheel("ham", "2.0", tags=["py2-none-any", "py3-none-any"])
+    put(made, spam, ham)
+    wheels = {
+        spam.filename: "a" * 64,
+        "ham-2.0-cp310-cp310-win32.whl": "d" * 64,
+        ham.filename: "b" * 64,
+    }
+    assert made.distributions(wheels) == (
+        Distribution("ham", "2.0", "b" * 64),
+        Distribution("spam-eggs", "1.0", "a" * 64),
+    )
+    assert [d.sha256 for d in made.distributions({})] == [None, None]
+
+
+def test_the_modules_of_a_package_are_those_of_its_record(made: Environment) -> None:
+    put(made, wheel("spam", "1.0", {"spam.py": "", "other/__init__.py": "", "_x.pyi": ""}))
+    assert made.modules("spam") == {"spam", "other", "_x"}
+    assert made.modules("ham") == frozenset()
+
+
+def test_dependencies_that_are_not_as_held_are_told() -> None:
+    installed = (
+        Distribution("eggs", "1.0"),
+        Distribution("ham", "1.0"),
+        Distribution("spam", "1.0"),
+        Distribution("toast", "1.0"),
+    )
+    held = ("ham==2.0", "Eggs==1.0", "spam==2.0", "not a requirement", "unused==1")
+    assert differing(installed, held, "spam") == ("ham 1.0 (held: 2.0)",)
+
+
+@pytest.mark.parametrize("name", ["a file", "with:colon"])
+def test_a_place_that_is_refused_is_one_clear_error(tmp_path: Path, name: str) -> None:
+    """virtualenv exits, instead of raising, where it doesn't like a path."""
+    (tmp_path / "a file").touch()
+    with pytest.raises(InstallerError) as caught:
+        make(tmp_path / name / "env", find())
+    assert caught.value.message.startswith(f"no environment could be made at {tmp_path / name}")
+    assert caught.value.exit_code == 4

@@ -1,0 +1,200 @@
+"""uv and pip against a real index: what they install, and whose fault it is when they don't."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from e2e.projects import START, release
+from local_index import LocalIndex
+from wheels import wheel
+
+from bisector.environment import Environment, make
+from bisector.errors import InstallerError
+from bisector.installer import Installer, InstallFailedError, NotCachedError, Pip, Uv
+from bisector.interpreter import find
+
+Fresh = Callable[[], Environment]
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cache and no setting of this machine's."""
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Fresh:
+    """Makes an environment each time it is called."""
+    numbers = iter(range(99))
+    interpreter = find()
+    return lambda: make(tmp_path / f"env{next(numbers)}", interpreter)
+
+
+@pytest.fixture
+def stocked(index: LocalIndex) -> LocalIndex:
+    index.add(wheel("ham", "1.0", upload_time=START))
+    index.add(release("ham", "2.0", "", day=20))
+    index.add(release("spam", "1.0", "", day=10, dependencies=["ham"]))
+    index.add(release("spam", "1.1", "", dependencies=["ham", "eggs-nobody-laid"]))
+    index.add(release("spam", "1.2", "", dependencies=["ham<2"]))
+    return index
+
+
+def installer(kind: str, index_url: str, folder: Path, *, offline: bool = False) -> Installer:
+    return (Uv if kind == "uv" else Pip)(index_url, folder, offline)
+
+
+both = pytest.mark.parametrize("kind", ["uv", "pip"])
+
+
+@both
+def test_a_release_is_installed_with_what_is_held(
+    kind: str, stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    made, spam = fresh(), release("spam", "1.0", "", day=10, dependencies=["ham"])
+    one = installer(kind, stocked.url, tmp_path)
+    held = ["ham==1.0", "unused==7", f"spam==1.0 --hash=sha256:{spam.sha256}"]
+    known = one.install(str(made.python), ["spam==1.0"], held)
+    assert [(d.name, d.version) for d in made.distributions({})] == [
+        ("ham", "1.0"),
+        ("spam", "1.0"),
+    ]
+    assert known.get(spam.filename, spam.sha256) == spam.sha256
+    assert not list(tmp_path.glob("installer-*"))
+
+
+def test_what_is_resolved_is_told_with_its_wheels(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    found = Uv(stocked.url, tmp_path).resolve(str(fresh().python), ["spam==1.0"])
+    assert sorted(found.pins) == ["ham==2.0", "spam==1.0"]
+    spam = release("spam", "1.0", "", day=10, dependencies=["ham"])
+    assert found.wheels[spam.filename] == spam.sha256
+
+
+def test_only_what_was_uploaded_before_is_taken(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    made = fresh()
+    one = Uv(stocked.url, tmp_path)
+    one.install(str(made.python), ["spam==1.0"], before="2024-01-12T00:00:00Z")
+    assert [(d.name, d.version) for d in made.distributions({})] == [
+        ("ham", "1.0"),
+        ("spam", "1.0"),
+    ]
+
+
+@both
+def test_a_release_that_cannot_be_installed_is_to_blame_itself(
+    kind: str, stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    """In one line, with what is missing in it."""
+    with pytest.raises(InstallFailedError) as caught:
+        installer(kind, stocked.url, tmp_path).install(str(fresh().python), ["spam==1.1"])
+    assert "eggs-nobody-laid" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_conflict_with_what_is_held_is_to_blame_on_the_release(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    with pytest.raises(InstallFailedError, match="unsatisfiable"):
+        Uv(stocked.url, tmp_path).install(str(fresh().python), ["spam==1.2"], ["ham==2.0"])
+
+
+@pytest.mark.parametrize(
+    ("status", "sign"),
+    [
+        (500, "500 Internal Server Error"),
+        (503, "503 Service Unavailable"),
+        (401, "401 Unauthorized"),
+        (403, "403 Forbidden"),
+    ],
+)
+def test_an_index_that_fails_is_to_blame_itself(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path, status: int, sign: str
+) -> None:
+    stocked.fail(status, times=100)
+    with pytest.raises(InstallerError) as caught:
+        Uv(stocked.url, tmp_path).install(str(fresh().python), ["spam==1.0"])
+    assert sign in caught.value.message
+    assert caught.value.message.startswith("the installer can't use the index: ")
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_code == 4
+
+
+def test_an_index_that_is_not_there_is_to_blame_itself(fresh: Fresh, tmp_path: Path) -> None:
+    with pytest.raises(InstallerError, match="the installer can't use the index"):
+        Uv("http://127.0.0.1:9/simple/", tmp_path).install(str(fresh().python), ["spam==1.0"])
+
+
+@pytest.mark.parametrize(("kind", "status"), [("uv", 404), ("pip", 503)])
+def test_an_index_that_lists_nothing_any_more_is_to_blame_itself(
+    kind: str, status: int, stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    """Its releases are known from it: pip says the same of an index that fails."""
+    stocked.fail(status, times=100)
+    with pytest.raises(InstallerError) as caught:
+        installer(kind, stocked.url, tmp_path).install(str(fresh().python), ["spam==1.0"])
+    assert caught.value.message == "the index lists no release of spam to the installer"
+
+
+@both
+def test_offline_is_nobodys_fault(
+    kind: str, stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    one = installer(kind, stocked.url, tmp_path, offline=True)
+    with pytest.raises(NotCachedError):
+        one.install(str(fresh().python), ["spam==1.0"])
+    assert stocked.requests == []
+
+
+def test_a_file_that_is_not_the_one_listed_is_refused(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    with pytest.raises(InstallerError) as caught:
+        Uv(stocked.url, tmp_path).install(
+            str(fresh().python), ["spam==1.0"], [f"spam==1.0 --hash=sha256:{'0' * 64}"]
+        )
+    assert caught.value.message == (
+        "the index serves another file than it listed: Hash mismatch for `spam==1.0`"
+    )
+
+
+def test_a_password_in_the_address_is_told_to_nobody(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    stocked.credentials = "me:secret"
+    made = fresh()
+    Uv(stocked.url_with_credentials, tmp_path).install(str(made.python), ["spam==1.0"])
+    stocked.fail(503, times=100)
+    with pytest.raises(InstallerError) as caught:
+        Uv(stocked.url_with_credentials, tmp_path).install(str(made.python), ["ham==1.0"])
+    assert "secret" not in caught.value.message + caught.value.hint
+
+
+def test_it_is_stopped_where_it_hangs(stocked: LocalIndex, fresh: Fresh, tmp_path: Path) -> None:
+    cancelled = threading.Event()
+    stocked.delay_s = 600
+    python = str(fresh().python)
+    asking = threading.Thread(target=_cancel_once_asked, args=(stocked, cancelled))
+    asking.start()
+    with pytest.raises(InstallerError, match=r"the installer was stopped \(cancelled\)"):
+        Uv(stocked.url, tmp_path).install(python, ["spam==1.0"], cancelled=cancelled)
+    asking.join()
+
+
+def _cancel_once_asked(index: LocalIndex, cancelled: threading.Event) -> None:
+    deadline = time.monotonic() + 60
+    while not index.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    cancelled.set()
