@@ -1,0 +1,254 @@
+"""A finding as JSON: what other programs rely on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from histories import HOSTILE, found
+from jsonschema import Draft202012Validator
+from sample_findings import hostile, sample, uploads
+
+from bisector.model import Claim, Documented, Finding, Json, Outcome, Probe, ProcessPeak
+from bisector.reports import as_json
+
+STRING = {"type": "string"}
+STRINGS = {"type": "array", "items": STRING}
+COUNT = {"type": "integer", "minimum": 0}
+FLAG = {"type": "boolean"}
+
+
+def of(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    """Return the schema of an object with these fields, all of them required but ``optional``."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def transition(last: str, first: str, kind: str) -> dict[str, Any]:
+    """Return the schema of one kind of transition: its sides are named for what they are."""
+    return of(
+        {
+            "kind": {"const": kind},
+            last: STRING,
+            first: STRING,
+            "untested": STRINGS,
+            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            "confirmed": FLAG,
+            "zoom": of({last: STRING, first: STRING}),
+            f"{first}_not_yanked": STRING,
+        },
+        "zoom",
+        f"{first}_not_yanked",
+    )
+
+
+MEASUREMENT = of(
+    {
+        "version": STRING,
+        "outcome": {"enum": ["good", "bad", "untestable"]},
+        "reason": or_null(STRING),
+        "detail": STRING,
+        "signature": or_null({"type": "object"}),
+        "exit_status": or_null({"type": "integer"}),
+        "metrics": {"type": "object"},
+        "pool": or_null({"type": "object"}),
+        "differs": STRINGS,
+        "started": STRING,
+        "yanked": FLAG,
+        "peak_memory_bytes": or_null(COUNT),
+        "peak_memory_sampled": or_null(FLAG),
+        "seconds": {"type": "number", "minimum": 0},
+        "cached": FLAG,
+    }
+)
+FINDING = of(
+    {
+        "schema": {"const": "bisector/finding/1"},
+        "package": STRING,
+        "probe": STRING,
+        "case": or_null(STRING),
+        "python": STRING,
+        "platform": STRING,
+        "dependencies": STRING,
+        "constraints": STRINGS,
+        "answer": STRING,
+        "decided": FLAG,
+        "stopped": or_null(STRING),
+        "transitions": {
+            "type": "array",
+            "items": {
+                "oneOf": [
+                    transition("last_good", "first_bad", "introduced"),
+                    transition("last_bad", "first_good", "fixed"),
+                ]
+            },
+        },
+        "affected": or_null({"anyOf": [STRING, {**STRINGS, "minItems": 2}]}),
+        "bad_at_oldest": FLAG,
+        "bad_at_newest": FLAG,
+        "longest_untested": COUNT,
+        "conflicting": STRINGS,
+        "candidates": COUNT,
+        "excluded": {
+            "type": "array",
+            "items": of({"version": STRING, "reason": STRING, "detail": STRING}),
+        },
+        "claims": {
+            "type": "array",
+            "items": of(
+                {"document": STRING, "says": STRING, "measured": STRING, "agrees": or_null(FLAG)}
+            ),
+        },
+        "replay": STRING,
+        "measurements": {"type": "array", "items": MEASUREMENT},
+    }
+)
+
+
+def read(text: str) -> Any:
+    """Return what a strict parser reads: no NaN, and nothing that isn't text."""
+    text.encode()
+    data = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    json.dumps(data, ensure_ascii=False).encode()
+    return data
+
+
+def test_a_finding_as_a_whole() -> None:
+    probe = Probe(
+        "eggs",
+        "spam",
+        case="raw",
+        documented=Documented("an issue", bad=("1.2",)),
+        claims=(Claim("a page", "They rot", Outcome.BAD, "all"),),
+    )
+    history = {"1.0": "x", "1.1": "g", "1.2": "b"}
+    finding = found(history, probe=probe, pre={"1.2b1": "b"}, yanked=["1.2"], runs=1)
+    peak = ProcessPeak("p", 45, main=True, sampled=True)
+    runs = (replace(finding.measurements[0], processes=(peak,), pool={"idle": 1}),)
+    finding = replace(finding, measurements=runs)
+    assert read(as_json.render([finding])) == {
+        "schema": "bisector/finding/1",
+        "package": "spam",
+        "probe": "eggs",
+        "case": "raw",
+        "python": "3.11.7",
+        "platform": "linux-x86_64",
+        "dependencies": "newest",
+        "constraints": [],
+        "answer": "spam went bad in 1.2 (already in 1.2b1); 1.1 is the last good release before "
+        "it. 1.2 is yanked. Undecided: a change is not confirmed by a second run on both its "
+        "sides.",
+        "decided": False,
+        "stopped": None,
+        "transitions": [
+            {
+                "kind": "introduced",
+                "last_good": "1.1",
+                "first_bad": "1.2",
+                "untested": [],
+                "confidence": round(finding.transitions[0].confidence, 4),
+                "confirmed": False,
+                "zoom": {"last_good": "1.1", "first_bad": "1.2b1"},
+            }
+        ],
+        "affected": ">=1.2,<=1.2",
+        "bad_at_oldest": False,
+        "bad_at_newest": True,
+        "longest_untested": 0,
+        "conflicting": [],
+        "candidates": 2,
+        "excluded": [{"version": "1.0", "reason": "no-wheel", "detail": "no wheel for cp311"}],
+        "claims": [
+            {
+                "document": "an issue",
+                "says": "1.2 is bad",
+                "measured": "not looked at",
+                "agrees": None,
+            },
+            {
+                "document": "a page",
+                "says": "They rot",
+                "measured": "not reproduced on any of 1 release measured",
+                "agrees": False,
+            },
+        ],
+        "replay": "bisect --probe eggs --range '>=1.0,<2' --python 3.11",
+        "measurements": [
+            {
+                "version": "1.1",
+                "outcome": "good",
+                "reason": None,
+                "detail": "the eggs are good",
+                "signature": None,
+                "exit_status": 0,
+                "metrics": {},
+                "pool": {"idle": 1},
+                "differs": [],
+                "started": "2025-10-01T12:00:00.000Z",
+                "yanked": False,
+                "peak_memory_bytes": 45,
+                "peak_memory_sampled": True,
+                "seconds": 0.5,
+                "cached": False,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        *sample(),
+        uploads(),
+        hostile(),
+        found("ggbbg", yanked=["1.2", "1.4"]),
+        found("gg-b!ux", runs=1, stopped="max-probes"),
+        found("uuu"),
+        found("gbgb"),
+    ],
+)
+def test_every_finding_keeps_to_the_contract(finding: Finding) -> None:
+    Draft202012Validator.check_schema(FINDING)
+    told = read(as_json.render([finding]))
+    assert list(Draft202012Validator(FINDING).iter_errors(told)) == []
+
+
+def test_several_findings_are_a_list_and_one_is_an_object() -> None:
+    one, other = found("gb"), found("g")
+    assert read(as_json.render([one, other])) == [
+        read(as_json.render([one])),
+        read(as_json.render([other])),
+    ]
+
+
+def test_several_windows_are_several_specifier_sets_and_none_is_null() -> None:
+    assert read(as_json.render([found("gbgbg")]))["affected"] == [">=1.1,<1.2", ">=1.3,<1.4"]
+    assert read(as_json.render([found("ggg")]))["affected"] is None
+
+
+def test_the_first_release_that_is_not_yanked_is_named_for_what_it_is() -> None:
+    told = read(as_json.render([found("gbbgg", yanked=["1.1", "1.3"])]))["transitions"]
+    assert told[0]["first_bad_not_yanked"] == "1.2"
+    assert told[1]["first_good_not_yanked"] == "1.4"
+
+
+def test_what_json_or_utf_8_has_not_is_told_in_what_they_have() -> None:
+    nested: dict[str, Json] = {"a": [float("inf"), {"\udcff": float("nan")}], "b": HOSTILE}
+    (run,) = found("g", runs=1).measurements
+    finding = replace(found("g"), measurements=(replace(run, metrics=nested, detail="\udcff"),))
+    told = read(as_json.render([finding]))["measurements"][0]
+    assert told["metrics"] == {
+        "a": ["inf", {"\\udcff": "nan"}],
+        "b": HOSTILE.replace("\udcff", "\\udcff"),
+    }
+    assert told["detail"] == "\\udcff"

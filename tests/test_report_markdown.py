@@ -1,0 +1,237 @@
+"""The report as a maintainer gets it: all that is needed, within what an issue takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from histories import HOSTILE, found
+from markdown_reader import cells, harm, links
+from sample_findings import hostile, sample, uploads
+
+from bisector.model import Claim, Distribution, Documented, Finding, Outcome, Probe, ProcessPeak
+from bisector.reports.report_markdown import LIMIT, render
+from bisector.reports.rows import MIB
+
+
+def measured() -> Finding:
+    """A finding with everything that a report shows."""
+    probe = Probe(
+        "eggs",
+        "spam",
+        "Eggs must be fresh.",
+        documented=Documented("https://a.example/1", "https://a.example/2", bad=("1.1",)),
+        claims=(Claim("a page", "They | rot", Outcome.BAD, "all"),),
+    )
+    finding = found("gbb", probe=probe, yanked=["1.1"])
+    runs = []
+    for run in finding.measurements:
+        bad = run.outcome is Outcome.BAD
+        peak = ProcessPeak("p", (90 if bad else 45) * MIB, main=True, sampled=bad)
+        ham = (Distribution("ham", "2"),) if bad else ()
+        runs.append(
+            replace(
+                run,
+                processes=(peak,),
+                installed=(Distribution("spam", str(run.version)), *ham),
+                output_tail=f"boiling {run.version}\n\tdone",
+            )
+        )
+    conditions = replace(finding.conditions, constraints=("ham==2",))
+    return replace(finding, measurements=tuple(runs), conditions=conditions)
+
+
+def test_a_report_as_a_whole() -> None:
+    assert render(measured(), chart="chart.svg") == (
+        """\
+# spam `>=1.1,<=1.2` fails `eggs`
+
+spam went bad in 1.1; 1.0 is the last good release before it. 1.1 is yanked; the first bad release that isn't is 1.2.
+
+- still bad in 1.2, the newest release looked at; to look further: `bisect --probe eggs --range '>=1.2' --python 3.11`
+
+What is required: Eggs must be fresh.
+
+Affected: `>=1.1,<=1.2`
+
+## Measurements
+
+| release | uploaded | outcome | peak | said | seconds | runs |
+| --- | --- | --- | ---: | --- | ---: | ---: |
+| 1.0 | 2024-01-01 | good | 45.0 MiB | the eggs are good | 0.50 | 2 |
+| 1.1 (yanked) | 2024-01-02 | **bad** | ≥90.0 MiB | the eggs are bad | 0.50 | 2 |
+| 1.2 | 2024-01-03 | **bad** | ≥90.0 MiB | the eggs are bad | 0.50 | 2 |
+
+## Memory
+
+![peak memory per release](chart.svg)
+
+<details><summary>Peak memory per release</summary>
+
+```text
+1.0           good   45.0 MiB  ████████████████████
+1.1 (yanked)  bad   ≥90.0 MiB  ████████████████████████████████████████
+1.2           bad   ≥90.0 MiB  ████████████████████████████████████████
+```
+
+</details>
+
+## Claims
+
+| documented | measured |  |
+| --- | --- | --- |
+| 1.1 is bad | bad | agrees |
+| They \\| rot | bad on 2 of 3 releases measured (1.1 to 1.2), not on 1.0 | **CONTRADICTED** |
+
+- issue: [a.example/1](https://a.example/1)
+- fix: [a.example/2](https://a.example/2)
+
+## How it was measured
+
+- CPython 3.11.7, linux-x86\\_64, dependencies newest
+- looked at: 3 of 3 candidates; longest untested stretch 0; 6 runs, 6 of them now
+- how sure: introduced 1.0 → 1.1: 86% sure
+- how sure: to be surer, --confidence 0.95 runs both sides again
+- again: `bisect --probe eggs --range '>=1.0,<2' --python 3.11`
+
+<details><summary>Dependencies held</summary>
+
+```text
+ham==2
+```
+
+</details>
+
+### 1.0 → 1.1
+
+| installed | 1.0 | 1.1 |
+| --- | --- | --- |
+| ham | not installed | 2 |
+| spam | 1.0 | 1.1 |
+
+<details><summary>1.0 is good, exit status 0</summary>
+
+```text
+the eggs are good
+
+boiling 1.0
+        done
+```
+
+</details>
+
+<details><summary>1.1 is bad, exit status 1</summary>
+
+```text
+the eggs are bad
+
+boiling 1.1
+        done
+```
+
+</details>
+"""  # noqa: E501
+    )
+
+
+@pytest.mark.parametrize(
+    ("finding", "title"),
+    [
+        (found("gbgbg"), "# spam `>=1.1,<1.2` or `>=1.3,<1.4` fails `eggs`"),
+        (
+            found("gb" * 8),
+            "# spam `>=1.1,<1.2` or `>=1.3,<1.4` or `>=1.5,<1.6` and 5 more ranges fails `eggs`",
+        ),
+        (found("ggg"), "# spam: no change found by `eggs`"),
+        (found("uuu"), "# spam: undecided by `eggs`"),
+        (found("bbb"), "# spam `>=1.0,<=1.2` fails `eggs`"),
+    ],
+)
+def test_the_title_is_the_answer_in_a_line(finding: Finding, title: str) -> None:
+    assert render(finding).splitlines()[0] == title
+
+
+def test_only_what_lies_near_a_transition_is_shown() -> None:
+    text = render(found("g" * 20 + "b" * 20))
+    shown = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| 1.")]
+    assert shown == [f"| 1.{number}" for number in range(16, 24)]
+    assert "\n\n32 more of the measured releases are not shown.\n" in text
+
+
+def test_where_nothing_changes_both_ends_are_shown() -> None:
+    text = render(found("g" * 100))
+    assert text.count("\n| 1.") == 60
+    assert "\n\n40 more of the measured releases are not shown.\n" in text
+
+
+def test_without_memory_there_is_no_chart_of_it() -> None:
+    text = render(found("gb"), chart="chart.svg")
+    assert "Memory" not in text
+    assert "| peak |" not in text
+
+
+def test_the_end_of_the_output_is_what_is_kept_of_it() -> None:
+    runs = tuple(
+        replace(run, output_tail="start\n" + "x" * 50_000 + "\nend")
+        for run in measured().measurements
+    )
+    text = render(replace(measured(), measurements=runs))
+    assert len(text) < LIMIT
+    assert "xxx\nend\n```" in text
+    assert "start" not in text
+    assert "the eggs are bad" in text
+
+
+@pytest.mark.parametrize("letters", ["gb" * 150, "g" * 500, "u" * 300])
+@pytest.mark.parametrize("detail", ["", HOSTILE * 4, "\U000e0001" * 700, "@#1" * 1_000])
+def test_it_always_fits_into_an_issue(letters: str, detail: str) -> None:
+    """However many releases, however much they say, and nothing is cut amidst markup."""
+    probe = Probe(
+        f"eggs{detail}",
+        f"spam{detail}",
+        detail,
+        documented=Documented(detail, detail, bad=tuple(f"1.{n}{detail[:500]}" for n in range(60))),
+        claims=tuple(Claim(detail, detail, Outcome.BAD, "some") for _ in range(60)),
+    )
+    finding = found(letters, probe=probe, detail=detail, runs=1, replay=f"bisect {detail}")
+    installed = tuple(Distribution(f"{n}{detail[:500]}", detail[:500]) for n in range(70))
+    runs = tuple(
+        replace(run, output_tail=detail * 3, installed=installed if n % 2 else ())
+        for n, run in enumerate(finding.measurements)
+    )
+    text = render(replace(finding, measurements=runs), chart="chart.svg")
+    assert len(text) < LIMIT
+    assert text.count("<details>") == text.count("</details>")
+    assert harm(text) == []
+
+
+def test_sections_too_long_are_left_out_and_say_so() -> None:
+    claims = tuple(Claim("", "They rot " * 30, Outcome.BAD, "some") for _ in range(400))
+    finding = found("gb", probe=Probe("eggs", "spam", claims=claims))
+    text = render(finding)
+    assert "## Claims\n\nLeft out: too long.\n" in text
+    assert "## How it was measured" in text
+
+
+@pytest.mark.parametrize("finding", [hostile(), *sample(), uploads()])
+def test_hostile_text_becomes_no_markup(finding: Finding) -> None:
+    """Neither nodes nor links nor mentions nor cells come out of what others wrote."""
+    text = render(finding, chart="chart.svg")
+    assert harm(text) == []
+    assert set(cells(text)) <= {3, 7, 8, 9}
+    assert set(links(text)) <= {"chart.svg"}
+    text.encode()
+
+
+def test_hostile_claims_and_addresses_become_no_markup() -> None:
+    probe = Probe(
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        documented=Documented(HOSTILE, "javascript:alert", bad=(HOSTILE,)),
+        claims=(Claim(HOSTILE, HOSTILE, Outcome.BAD, "some"),),
+    )
+    text = render(found("gb!ux", probe=probe, detail=HOSTILE, replay=HOSTILE))
+    assert harm(text) == []
+    assert links(text) == []
+    assert set(cells(text)) <= {3, 6, 7}
