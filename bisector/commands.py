@@ -40,7 +40,7 @@ def search(request: Request) -> int:
 
 def table(request: Request) -> int:
     """Print the compatibility table, measuring what is missing."""
-    if not request.probes and not request.command:
+    if not (request.probes or request.command or request.stored):
         named = [name for name in probe.names() if _about(name, request.package)]
         request = replace(request, probes=named, package=None)
     if request.assure is None:
@@ -95,26 +95,35 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
     store = Store(request.results)
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
     if request.stored:
-        findings = driver.stored(store, request.probes)
+        known = driver.stored(store, request.probes, request.package)
         for warning in store.warnings:
             said.say(f"warning: {warning}")
-        if not findings:
+        if not known:
             raise UndecidedError(
                 f"nothing of what is asked for is stored in {request.results}",
                 "measure it first, without --stored",
             )
-        return findings
+        return known
     wanted = driver.asked_for(request)
     process.become_subreaper()
-    findings = []
+    findings: list[Finding] = []
+    undecided: UndecidedError | None = None
     with Driver(request, store, said, sharing=sharing) as searches:
         for python in driver.interpreters(request):
             for one in wanted:
-                if request.format == "text" and len(wanted) > 1:
+                if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
-                findings.append(searches.find(one, python))
+                try:
+                    findings.append(searches.find(one, python))
+                except UndecidedError as error:
+                    # One of several that can't be searched must not cost the others' answer.
+                    undecided = error
+                    said.say(f"warning: {error.message}; {error.hint}")
+                    continue
                 if findings[-1].stopped == "interrupted":
                     return findings
+    if undecided and not findings:
+        raise undecided
     return findings
 
 

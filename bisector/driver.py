@@ -250,18 +250,16 @@ def interpreters(request: Request) -> list[Interpreter]:
     return [interpreter.find(wanted) for wanted in request.pythons or (None,)]
 
 
-def stored(store: Store, names: Sequence[str] = ()) -> list[Finding]:
+def stored(store: Store, names: Sequence[str] = (), package: str | None = None) -> list[Finding]:
     """Return what the stored measurements say by themselves, of the probes named or of all.
 
     Nothing is measured and no index is asked; each probe is the one that was run then.
     """
     findings = []
     for kept in store.searches():
-        told = kept.probe
-        with_claims = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
-        if told.case:
-            with_claims = probe.only(with_claims, told.case)
-        wanted = replace(with_claims, package=told.package)
+        wanted = _as_it_was(kept.probe)
+        if package and wanted.package != canonicalize_name(package):
+            continue
         if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & set(names):
             continue
         runs: dict[Version, list[Measurement]] = {}
@@ -279,6 +277,15 @@ def stored(store: Store, names: Sequence[str] = ()) -> list[Finding]:
         )
         findings.append(replace(bisection.finding(), replay=kept.replay))
     return findings
+
+
+def _as_it_was(told: Probe) -> Probe:
+    """Return the probe that was run then, with the claims that its text carries."""
+    if told.command:
+        return told
+    read = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
+    read = probe.only(read, told.case) if told.case else read
+    return replace(read, package=told.package)
 
 
 def _nothing_more(_release: Release) -> Future[Measurement]:

@@ -100,9 +100,9 @@ class Uv:
         with _scratch(self.folder) as folder:
             wanted = _written(folder / "requirements.txt", requirements)
             command = ["compile", wanted, "--format", "pylock.toml", "--no-header"]
-            output = self._run([*command, "--python", python], folder, before, cancelled)
+            done = self._run([*command, "--python", python], folder, before, cancelled)
         pins, wheels = [], {}
-        for package in tomli.loads(output).get("packages", []):
+        for package in tomli.loads(done.output.decode()).get("packages", []):
             if "version" in package:
                 pins.append(f"{package['name']}=={package['version']}")
             for wheel in package.get("wheels", []):
@@ -120,6 +120,7 @@ class Uv:
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; what uv installs from is known from resolving."""
+        constraints = list(constraints)
         with _scratch(self.folder) as folder:
             held = _written(folder / "constraints.txt", constraints)
             command = ["install", *requirements, "--constraint", held, "--python", python]
@@ -127,8 +128,11 @@ class Uv:
             # installing; only a time before which to look is a question to the index.
             if not (self.offline or before):
                 with suppress(InstallFailedError, NotCachedError, MismatchError):
-                    self._run(command, folder, before, cancelled, offline=True)
-                    return {}
+                    done = self._run(command, folder, before, cancelled, offline=True)
+                    if _installed(done) <= _held((*requirements, *constraints)):
+                        return {}
+                    # The newest of what isn't held is for the index to say, not for the cache.
+                    command.append("--upgrade")
             with _listed(requirements[0]):
                 self._run(command, folder, before, cancelled)
         return {}
@@ -141,8 +145,8 @@ class Uv:
         cancelled: threading.Event | None,
         *,
         offline: bool = False,
-    ) -> str:
-        options = ["--quiet", "--no-progress"]
+    ) -> process.Completed:
+        options = ["--no-progress", *(["--quiet"] if "compile" in command else [])]
         options += [] if self.allow_build else ["--only-binary", ":all:"]
         options += ["--offline"] if self.offline or offline else []
         options += ["--exclude-newer", before] if before else []
@@ -220,8 +224,8 @@ class Pip:
 
 def _run(
     command: Sequence[str], index_url: str, folder: Path, cancelled: threading.Event | None
-) -> str:
-    """Run an installer and return its standard output; its failure is told apart and raised.
+) -> process.Completed:
+    """Run an installer and return how it ended; its failure is told apart and raised.
 
     ``folder`` is its own: what is left of it when the driver is killed is found by it.
     """
@@ -232,7 +236,7 @@ def _run(
         command, environ=environ, timeout_s=TIMEOUT_S, cwd=folder, cancelled=cancelled
     )
     if done.exit_status == 0:
-        return done.output.decode(errors="replace")
+        return done
     said = done.errors.decode(errors="replace").strip()
     said = said.replace(index_url.rstrip("/"), "the index")
     if done.exit_status is None or done.ended is not process.Ended.EXITED:
@@ -317,6 +321,18 @@ def _written(path: Path, lines: Iterable[str]) -> str:
     """Write the lines and return the path, for a command line."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return str(path)
+
+
+def _installed(done: process.Completed) -> set[str]:
+    """Return the names of what uv says it has installed."""
+    named = re.findall(r"^ \+ ([\w.-]+)==", done.errors.decode(errors="replace"), re.MULTILINE)
+    return set(map(canonicalize_name, named))
+
+
+def _held(requirements: Iterable[str]) -> set[str]:
+    """Return the names that are pinned to one version."""
+    read = (Requirement(text.partition(" --hash=")[0]) for text in requirements)
+    return {canonicalize_name(r.name) for r in read if r.url or str(r.specifier).startswith("==")}
 
 
 def _pins(report: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from bisector.errors import UndecidedError
+from bisector.errors import UsageError
 from bisector.model import Excluded, File, Interpreter, Plan, Reason, Release
 
 
@@ -25,18 +25,18 @@ def plan(
 
     Pre-releases are kept apart for the zoom unless ``pre``; yanked releases are left out unless
     ``yanked``; releases without a wheel for ``interpreter`` are excluded unless ``allow_build``.
-    Raises UndecidedError where no release lies within the range.
+    Raises UsageError where no release lies within the range.
     """
     ordered = sorted(releases, key=lambda release: release.version)
     inside = [r for r in ordered if within.contains(r.version, prereleases=True)]
     if not inside:
-        raise UndecidedError(
+        raise UsageError(
             f"no release lies within {str(within) or 'the range'}",
             f"the index has {_span(ordered)}; `bisect releases PROJECT` lists them",
         )
     inside = [r for r in inside if yanked or not r.yanked]
     if not inside:
-        raise UndecidedError(
+        raise UsageError(
             f"every release within {str(within) or 'the range'} is yanked",
             "leave --no-yanked out to search them all the same",
         )

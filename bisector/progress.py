@@ -64,7 +64,7 @@ class Lines:
         """Say the answer as soon as there is one."""
         if finding.transitions:
             self.say(f"settled: {answer(finding)}")
-        if assure_s >= 1:
+        if assure_s >= 1 and finding.longest_untested:
             self.say(f"looking at untested releases for {assure_s:.0f} s more; Ctrl-C stops that")
 
 

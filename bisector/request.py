@@ -73,6 +73,10 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         words += ["--dependencies", request.dependencies]
     if request.timeout is not None:
         words += ["--timeout", f"{request.timeout:g}"]
+    if request.max_memory is not None:
+        words += ["--max-memory", str(request.max_memory)]
+    if request.installer != "uv":
+        words += ["--installer", request.installer]
     if request.command:
         words += ["--", *request.command]
     return shlex.join(words)

@@ -198,3 +198,25 @@ def _cancel_once_asked(index: LocalIndex, cancelled: threading.Event) -> None:
     while not index.requests and time.monotonic() < deadline:
         time.sleep(0.01)
     cancelled.set()
+
+
+def test_what_nothing_holds_is_the_index_s_newest_not_the_cache_s(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    """A release's own dependency, held by nobody, must not depend on what is cached here."""
+    uv = Uv(stocked.url, tmp_path)
+    uv.install(str(fresh().python), ["spam==1.0"])
+    stocked.add(release("ham", "3.0", "", day=21))
+    made = fresh()
+    uv.install(str(made.python), ["spam==1.0"])
+    assert ("ham", "3.0") in [(d.name, d.version) for d in made.distributions({})]
+
+
+def test_what_is_held_and_cached_asks_no_index(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]
+    uv.install(str(fresh().python), ["spam==1.0"], held)
+    asked = len(stocked.requests)
+    uv.install(str(fresh().python), ["spam==1.0"], held)
+    assert len(stocked.requests) == asked

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from bisector.codec import measurement_to_json
 from bisector.model import Finding, Kind, Measurement, Transition
-from bisector.reports import rows
+from bisector.reports.answer import answer
+from bisector.reports.claims import claims
 
 SCHEMA = "bisector/finding/1"
 
@@ -16,7 +18,12 @@ SCHEMA = "bisector/finding/1"
 def render(findings: Sequence[Finding]) -> str:
     """Return the findings: one object, or a list where there are several."""
     objects = [finding_to_json(finding) for finding in findings]
-    return json.dumps(objects[0] if len(objects) == 1 else objects, indent=1) + "\n"
+    return strict(objects[0] if len(objects) == 1 else objects)
+
+
+def strict(value: Any) -> str:
+    """Return ``value`` as JSON that every parser takes: all text encodable, all numbers finite."""
+    return json.dumps(_strict(value), indent=1, allow_nan=False) + "\n"
 
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
@@ -32,7 +39,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "platform": finding.conditions.interpreter.platform,
         "dependencies": finding.conditions.policy,
         "constraints": list(finding.conditions.constraints),
-        "answer": rows.answer(finding),
+        "answer": answer(finding),
         "decided": finding.decided,
         "stopped": finding.stopped or None,
         "transitions": [_transition(transition) for transition in finding.transitions],
@@ -48,7 +55,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         ],
         "claims": [
             {"document": c.document, "says": c.says, "measured": c.measured, "agrees": c.agrees}
-            for c in rows.claims(finding)
+            for c in claims(finding)
         ],
         "replay": finding.replay,
         "measurements": [_measurement(m, m.version in yanked) for m in finding.measurements],
@@ -85,6 +92,16 @@ def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
         "seconds": measurement.wall_s,
         "cached": measurement.cached,
     }
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {_strict(name): _strict(item) for name, item in value.items()}
+    return [_strict(item) for item in value] if isinstance(value, list) else value
 
 
 _SHOWN = (

@@ -2,99 +2,90 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
 
 from bisector.model import Finding, Plan, Probe, Release
 from bisector.reports import rows
-from bisector.reports.rows import MIB, Row
+from bisector.reports.answer import answer
+from bisector.reports.claims import claims
+from bisector.reports.replay import further, replay
+from bisector.reports.rows import MIB, Row, safe
+from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _BAR = 16
+_LONGEST = 300
 _STYLES = {"good": "green", "bad": "bold red", "untestable": "yellow"}
 
 
 def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False) -> str:
     """Return what was found, for people."""
-    return "\n".join(_finding(finding, width, color) for finding in findings)
-
-
-def _finding(finding: Finding, width: int, color: bool) -> str:
-    from rich.console import Console
-    from rich.text import Text
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=color, color_system="standard" if color else None
+    return "\n".join(
+        printed(_finding(finding, width), width=width, color=color) for finding in findings
     )
-    console.print(Text(rows.title(finding), style="bold"))
-    console.print()
-    console.print(Text(rows.answer(finding)))
-    for hint in rows.further(finding):
-        console.print(Text(f"Open: {hint}"))
-    console.print()
-    measured = rows.rows(finding)
-    if measured:
-        console.print(_table(measured, width))
-        console.print()
-    told: list[tuple[str, str]] = []
+
+
+def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
+    yield plain(f"{rows.title(finding)}\n", "bold")
+    yield plain(answer(finding))
+    for told, command in further(finding):
+        yield plain(f"Open: {told}" + ("; to look further:" if command else ""))
+        if command:
+            yield verbatim(f"  {command}")
+    yield ""
+    if measured := rows.rows(finding):
+        yield table(_columns(measured), width)
+        yield ""
+    yield labelled(_facts(finding))
+    documented = finding.probe.documented
+    for label, address in (("issue", documented.issue), ("fix", documented.fix)):
+        if address:
+            yield verbatim(f"{label:<11}{safe(address)}")
+    if finding.replay:
+        yield verbatim(f"{'replay':<11}{replay(finding)}")
+
+
+def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.affected:
-        told.append(("affected", rows.joined(finding.affected)))
-    for transition in finding.transitions:
-        sides = f"{transition.before} → {transition.after}"
-        sure = f"{transition.confidence:.0%} sure" + (
-            "" if transition.confirmed else ", unconfirmed"
-        )
-        told.append(("confidence", f"{transition.kind.value} {sides}: {sure}"))
-    for claim in rows.claims(finding):
-        told.append(("documents", f"{claim.says}; measured: {claim.measured}: {claim.verdict}"))
-    told.append(("looked at", rows.looked_at(finding)))
-    told.append(("conditions", rows.conditions(finding)))
-    for address in filter(None, (finding.probe.documented.issue, finding.probe.documented.fix)):
-        told.append(("see", rows.safe(address)))
-    told.append(("replay", finding.replay))
-    last = ""
-    for label, text in told:
-        console.print(Text(f"{label if label != last else '':<11}{text}"), soft_wrap=True)
-        last = label
-    return _trimmed(out.getvalue())
+        yield "affected", rows.joined(finding.affected)
+    for told in rows.sureness(finding):
+        yield "confidence", told
+    for version, detail in rows.evidence(finding):
+        yield "said", rows.shortened(f"{version}: {detail}", _LONGEST)
+    for claim in claims(finding):
+        yield "documents", claim.sentence
+    yield "looked at", rows.looked_at(finding)
+    yield "conditions", rows.conditions(finding)
 
 
-def _table(measured: Sequence[Row], width: int) -> object:
-    from rich.table import Table
-    from rich.text import Text
-
-    with_dates = any(row.date for row in measured)
-    with_growth = any(row.growth_bytes is not None for row in measured)
-    with_pool = any(row.pool for row in measured)
-    with_bar = width >= 96
+def _columns(measured: Sequence[Row]) -> list[Column]:
+    """Return the columns of which there is anything to show."""
     highest = max((row.peak_memory_bytes or 0 for row in measured), default=0)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("release", no_wrap=True)
-    if with_dates:
-        table.add_column("uploaded", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    table.add_column("peak", justify="right", no_wrap=True)
-    if with_bar:
-        table.add_column("", no_wrap=True)
-    if with_growth:
-        table.add_column("growth", justify="right", no_wrap=True)
-    if with_pool:
-        table.add_column("pool", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("runs", justify="right", no_wrap=True)
-    for row in measured:
-        outcome = f"{row.outcome}: {row.reason}" if row.reason else row.outcome
-        peak = "-" if row.peak_memory_bytes is None else rows.mib(row.peak_memory_bytes)
-        cells = [Text(str(row.version) + (" (yanked)" if row.yanked else ""))]
-        cells += [Text(row.date)] if with_dates else []
-        cells += [Text(outcome, style=_STYLES.get(row.outcome, "magenta"))]
-        cells += [Text(("~" if row.peak_sampled else "") + peak)]
-        cells += [Text(_bar(row.peak_memory_bytes or 0, highest))] if with_bar else []
-        cells += [Text(rows.mib(row.growth_bytes))] if with_growth else []
-        cells += [Text(row.pool)] if with_pool else []
-        cells += [Text(f"{row.seconds:.2f}"), Text(str(row.runs))]
-        table.add_row(*cells)
-    return table
+    columns = [
+        Column("release", [row.label for row in measured]),
+        Column("uploaded", [row.date for row in measured], rank=3),
+        Column(
+            "outcome",
+            [row.said for row in measured],
+            [_STYLES.get(row.outcome, "magenta") for row in measured],
+        ),
+        Column("peak", [row.peak if highest else "" for row in measured], right=True, rank=1),
+        Column("", [_bar(row.peak_memory_bytes or 0, highest) for row in measured], rank=6),
+        Column("growth", [_growth(row) for row in measured], right=True, rank=2),
+        Column("pool", [row.pool for row in measured], rank=2),
+        Column("seconds", [f"{row.seconds:.2f}" for row in measured], right=True, rank=5),
+        Column("runs", [str(row.runs) for row in measured], right=True, rank=4),
+    ]
+    return [column for column in columns if any(column.cells)]
+
+
+def _growth(row: Row) -> str:
+    return "" if row.growth_bytes is None else rows.mib(row.growth_bytes)
 
 
 def _bar(size_bytes: int, highest_bytes: int) -> str:
@@ -105,27 +96,18 @@ def _bar(size_bytes: int, highest_bytes: int) -> str:
 
 def plan_table(project: str, plan: Plan, conditions: str, *, width: int, color: bool) -> str:
     """Return the plan as a table, before anything is spent."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=color, color_system="standard" if color else None
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("release", "uploaded", "plan", "why"):
-        table.add_column(name, no_wrap=name != "why")
-    for version, date, decided, why in plan_rows(plan):
-        style = {"candidate": "green", "zoom": "cyan"}.get(decided, "yellow")
-        table.add_row(Text(version), Text(date), Text(decided, style=style), Text(why))
-    console.print(table)
-    console.print()
+    versions, dates, decided, whys = zip(*plan_rows(plan) or [("", "", "", "")])
+    styles = {"candidate": "green", "zoom": "cyan"}
+    columns = [
+        Column("release", versions),
+        Column("uploaded", dates, rank=1),
+        Column("plan", decided, [styles.get(word, "yellow") for word in decided]),
+        Column("why", whys, wraps=True),
+    ]
     summary = f"{project}: {rows.count(len(plan.candidates), 'candidate')}, "
     summary += f"{rows.count(len(plan.prereleases), 'pre-release')} kept for the zoom, "
     summary += f"{len(plan.excluded)} excluded ({conditions})"
-    console.print(Text(summary), soft_wrap=True)
-    return _trimmed(out.getvalue())
+    return printed([table(columns, width), "", plain(safe(summary))], width=width, color=color)
 
 
 def plan_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
@@ -134,37 +116,29 @@ def plan_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
     def listed(release: Release, decided: str) -> tuple[str, str, str, str]:
         date = release.upload_time.date().isoformat() if release.upload_time else ""
         why = f"yanked: {release.yanked_reason or 'no reason given'}" if release.yanked else ""
-        return str(release.version), date, decided, rows.safe(why)
+        return str(release.version), date, decided, safe(why)
 
     listing = [(r.version, listed(r, "candidate")) for r in plan.candidates]
     listing += [(r.version, listed(r, "zoom")) for r in plan.prereleases]
     for e in plan.excluded:
         date = e.upload_time.date().isoformat() if e.upload_time else ""
-        why = rows.safe(f"{e.reason.value}: {e.detail}")
+        why = safe(f"{e.reason.value}: {e.detail}")
         listing.append((e.version, (str(e.version), date, "excluded", why)))
     return [row for _, row in sorted(listing, key=lambda pair: pair[0])]
 
 
 def probes_table(probes: Sequence[Probe], *, width: int, color: bool) -> str:
     """Return what there is to run."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=color, color_system="standard" if color else None
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("probe", "package", "range", "requires that"):
-        table.add_column(name, no_wrap=name != "requires that")
-    for probe in probes:
-        name = f"{probe.name}[{probe.case}]" if probe.case else probe.name
-        cells = (name, probe.package, str(probe.range), rows.safe(probe.title))
-        table.add_row(*map(Text, cells))
-    console.print(table)
-    return _trimmed(out.getvalue())
+    names = [f"{probe.name}[{probe.case}]" if probe.case else probe.name for probe in probes]
+    columns = [
+        Column("probe", [safe(name) for name in names]),
+        Column("package", [safe(probe.package) for probe in probes], rank=1),
+        Column("range", [_range(probe.range) for probe in probes], rank=2),
+        Column("requires that", [safe(probe.title) for probe in probes], wraps=True),
+    ]
+    return printed([table(columns, width)], width=width, color=color)
 
 
-def _trimmed(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+def _range(specifiers: SpecifierSet) -> str:
+    """Return the set as people write it, its lower end first."""
+    return ",".join(sorted(map(str, specifiers), key=lambda text: (text[0] == "<", text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -160,21 +161,23 @@ def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]
         runs.setdefault(measurement.version, []).append(measurement)
     excluded = {e.version: e for e in finding.plan.excluded}
     candidates = {r.version for r in finding.plan.candidates}
+    said = {version: _measured(runs[version]) for version in runs}
     cells: dict[Version, Cell] = {}
     for version in versions:
-        if version in runs:
-            cells[version] = _measured(runs[version])
+        if version in said:
+            cells[version] = said[version]
         elif version in excluded:
             why = excluded[version]
             cells[version] = Cell(Known.UNTESTABLE, "", why.reason.value, safe(why.detail))
-    measured = [v for v in sorted(cells) if cells[v].known in (Known.MEASURED, Known.CONFLICTING)]
+    telling = (Known.MEASURED, Known.CONFLICTING)
+    # Pre-releases tell of their neighbours also where they have no line of their own.
+    measured = sorted(version for version, cell in said.items() if cell.known in telling)
     for version in versions:
         if version not in cells:
-            near = [v for v in measured if v < version][-1:] + [v for v in measured if v > version][
-                :1
-            ]
-            outcomes = {cells[v].outcome for v in near}
-            agree = len(near) == 2 and len(outcomes) == 1 and version in candidates
+            place = bisect_left(measured, version)
+            around = measured[max(place - 1, 0) : place + 1]
+            outcomes = {said[v].outcome for v in around}
+            agree = 0 < place < len(measured) and len(outcomes) == 1 and version in candidates
             outcome = outcomes.pop() if agree else ""
             cells[version] = Cell(Known.INFERRED, outcome) if outcome else _NOTHING
     return cells
@@ -229,7 +232,8 @@ def _joined(one: Line, other: Line) -> Line:
         first=one.first,
         last=other.last,
         releases=one.releases + other.releases,
-        date=f"{one.date[:10]} – {other.date[-10:]}",  # both are ISO dates, ten characters
+        # Both are ISO dates, ten characters, or two of them.
+        date=" – ".join(dict.fromkeys(filter(None, (one.date[:10], other.date[-10:])))),
         yanked=one.yanked,
         cells=tuple(cells),
     )

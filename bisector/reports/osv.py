@@ -5,46 +5,56 @@ https://ossf.github.io/osv-schema/, version 1.7.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+from urllib.parse import quote
 
-from bisector.model import Finding, Outcome
+from bisector.model import Finding, Kind
 from bisector.reports import rows
+from bisector.reports.answer import answer
+from bisector.reports.as_json import strict
 from bisector.reports.grid import Known, grids
+from bisector.reports.replay import replay
+from bisector.reports.rows import safe, shortened
 
 SCHEMA_VERSION = "1.7.0"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
+_ADDRESS = re.compile(r"https?://[!-~]+")
 
 
 def render(finding: Finding) -> str:
     """Return the finding as one OSV record."""
-    return json.dumps(record(finding), indent=1) + "\n"
+    return strict(record(finding))
 
 
 def record(finding: Finding) -> dict[str, Any]:
     """Return the record's object; ``affected`` is empty where nothing bad was found."""
     probe, documented = finding.probe, finding.probe.documented
-    times = sorted(m.started for m in finding.measurements if m.started)
-    name = re.sub(r"[^A-Za-z0-9.-]", "-", f"{probe.package}-{rows.name(finding)}").rstrip("-")
+    times = sorted(m.started for m in finding.measurements if _TIME.fullmatch(m.started))
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{probe.package}-{rows.name(finding)}").strip("-")
     references = [("REPORT", documented.issue), ("FIX", documented.fix)]
-    windows = _windows(finding)
     told: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": f"x_bisector-{name}",
         "modified": times[-1] if times else "1970-01-01T00:00:00Z",
-        "summary": rows.title(finding)[:120],
-        "details": rows.answer(finding),
-        "references": [{"type": kind, "url": url} for kind, url in references if url],
+        "summary": shortened(rows.title(finding), 120),
+        "details": answer(finding),
+        "references": [
+            {"type": kind, "url": url} for kind, url in references if _ADDRESS.fullmatch(url)
+        ],
         "affected": [],
-        "database_specific": {"replay": finding.replay, "conditions": rows.conditions(finding)},
+        "database_specific": {
+            "replay": replay(finding),
+            "conditions": rows.conditions(finding),
+        },
     }
-    if windows:
+    if windows := _windows(finding):
         told["affected"] = [
             {
                 "package": {
                     "ecosystem": "PyPI",
-                    "name": probe.package,
-                    "purl": f"pkg:pypi/{probe.package}",
+                    "name": safe(probe.package),
+                    "purl": f"pkg:pypi/{quote(safe(probe.package), safe='')}",
                 },
                 "ranges": [{"type": "ECOSYSTEM", "events": events} for events in windows],
                 "versions": _versions(finding),
@@ -54,22 +64,23 @@ def record(finding: Finding) -> dict[str, Any]:
 
 
 def _windows(finding: Finding) -> list[list[dict[str, str]]]:
-    """Return the events of each bad window.
+    """Return the events of each bad window, from the first pre-release that is known to be in it.
 
     One that is open at an end is bounded by the outermost release looked at: for the newest that
     is ``last_affected``, since no release is known to be fixed.
     """
-    bad = sorted(m.version for m in finding.measurements if m.outcome is Outcome.BAD)
+    known = rows.decided(finding)
     windows: list[list[dict[str, str]]] = []
-    start = str(bad[0]) if finding.bad_at_oldest else None
+    start = str(known[0][0]) if finding.bad_at_oldest and known else ""
     for transition in finding.transitions:
-        if start is None:
-            start = str(transition.after)
-        else:
-            windows.append([{"introduced": start}, {"fixed": str(transition.after)}])
-            start = None
-    if start is not None:
-        windows.append([{"introduced": start}, {"last_affected": str(bad[-1])}])
+        first = str(transition.zoom[1] if transition.zoom else transition.after)
+        if transition.kind is Kind.INTRODUCED:
+            start = first
+        elif start:
+            windows.append([{"introduced": start}, {"fixed": first}])
+            start = ""
+    if start:
+        windows.append([{"introduced": start}, {"last_affected": str(known[-1][0])}])
     return windows
 
 

@@ -2,136 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bisector.model import Finding, Measurement, Outcome, Transition
 from bisector.reports import rows
+from bisector.reports.answer import answer
+from bisector.reports.claims import claims
 from bisector.reports.markdown import block, code, escape, folded, link, table
-from bisector.reports.rows import Row
+from bisector.reports.replay import further, replay
+from bisector.reports.rows import Row, shortened
 
 LIMIT = 65_536
 """The characters that GitHub takes in an issue or a comment."""
 
 _NEAR = 3
+_MOST = 60
 _BAR = 40
+_LONGEST = 300
 
 
 def render(finding: Finding, *, chart: str = "") -> str:
-    """Return the report, shorter than ``LIMIT``; ``chart`` is where a picture of it lies."""
-    for kept in (4096, 1024, 256, 0):
-        text = _render(finding, chart, kept)
-        if len(text) < LIMIT:
-            return text
-    return text[: LIMIT - 2] + "…\n"
+    """Return the report, shorter than ``LIMIT``; ``chart`` is where a picture of it lies.
+
+    Of what is too long, output goes first, then whole sections, the longest of them.
+    """
+    sections: list[str] = []
+    for kept_characters in (4096, 1024, 256, 0):
+        sections = list(_sections(finding, chart, kept_characters))
+        if len("\n\n".join(sections)) < LIMIT - 1:
+            break
+    while len("\n\n".join(sections)) >= LIMIT - 1:
+        longest = max(sections[1:], key=len)
+        heading = longest.partition("\n")[0]
+        sections[sections.index(longest)] = f"{shortened(heading, 1000)}\n\nLeft out: too long."
+    return "\n\n".join(sections) + "\n"
 
 
-def _render(finding: Finding, chart: str, kept_characters: int) -> str:
+def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[str]:
     measured = rows.rows(finding)
-    parts = [f"# {_title(finding)}", "", escape(rows.answer(finding)), ""]
-    parts += [f"- {escape(hint)}" for hint in rows.further(finding)]
-    if finding.probe.title:
-        parts += [f"What is required: {escape(finding.probe.title)}", ""]
-    if finding.affected:
-        parts += [f"Affected: {' or '.join(code(spec) for spec in finding.affected)}", ""]
-    parts += ["## Measurements", "", _measurements(finding, measured), ""]
+    yield "\n\n".join(_head(finding))
+    if measured:
+        yield f"## Measurements\n\n{_measurements(finding, measured)}"
     if any(row.peak_memory_bytes for row in measured):
         picture = f"![peak memory per release]({chart})\n\n" if chart else ""
-        bars = folded("Peak memory per release", block(_bars(measured)))
-        parts += ["## Memory", "", f"{picture}{bars}", ""]
-    if told := rows.claims(finding):
-        lines = [(escape(c.says), escape(c.measured), escape(c.verdict)) for c in told]
-        parts += ["## Claims", "", table(("documented", "measured", ""), lines), ""]
-    documented = finding.probe.documented
-    for label, address in (("issue", documented.issue), ("fix", documented.fix)):
-        if address:
-            parts += [f"- {label}: {link(address.removeprefix('https://'), address)}"]
-    parts += ["", "## How it was measured", "", f"- {escape(rows.conditions(finding))}"]
-    parts += [f"- looked at: {escape(rows.looked_at(finding))}"]
-    parts += [f"- again: {code(finding.replay)}", ""]
-    for transition in finding.transitions:
-        parts += [_sides(finding, transition, kept_characters), ""]
-    return "\n".join(parts)
+        shown = measured if len(measured) <= _MOST else _near(finding, measured)
+        bars = folded("Peak memory per release", block(_bars(shown)))
+        yield f"## Memory\n\n{picture}{bars}"
+    if told := _claims(finding):
+        yield f"## Claims\n\n{told}"
+    yield f"## How it was measured\n\n{_how(finding)}"
+    for transition in finding.transitions[:8]:
+        yield "\n\n".join(_sides(finding, transition, kept_characters))
+
+
+def _head(finding: Finding) -> Iterator[str]:
+    yield f"# {_title(finding)}"
+    yield escape(shortened(answer(finding), 4000))
+    hints = (
+        f"- {escape(told)}" + (f"; to look further: {code(command)}" if command else "")
+        for told, command in further(finding)
+    )
+    if listed := "\n".join(hints):
+        yield shortened(listed, 2000)
+    if finding.probe.title:
+        yield f"What is required: {escape(shortened(finding.probe.title, _LONGEST))}"
+    if finding.affected:
+        yield f"Affected: {_affected(finding, 40)}"
 
 
 def _title(finding: Finding) -> str:
-    named = f"{escape(finding.probe.package)}: {code(rows.name(finding))}"
-    if not finding.affected:
-        return f"{named}: no transition found"
-    return f"{named} is bad in {' or '.join(code(spec) for spec in finding.affected)}"
+    package, name = (shortened(t, 80) for t in (finding.probe.package, rows.name(finding)))
+    if finding.affected:
+        return f"{escape(package)} {_affected(finding, 3)} fails {code(name)}"
+    said = "no change found by" if finding.decided else "undecided by"
+    return f"{escape(package)}: {said} {code(name)}"
+
+
+def _affected(finding: Finding, most: int) -> str:
+    told = " or ".join(map(code, finding.affected[:most]))
+    left = len(finding.affected) - most
+    return f"{told} and {rows.count(left, 'more range')}" if left > 0 else told
+
+
+def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
+    """Return the rows near each transition; those at both ends where there is none."""
+    sides = {v for t in finding.transitions for v in (t.before, t.after, *(t.zoom or ()))}
+    near: set[int] = set()
+    for place, row in enumerate(measured):
+        if row.version in sides:
+            near |= set(range(place - _NEAR, place + _NEAR + 1))
+    if not near:
+        half = _MOST // 2
+        near = {*range(half), *range(len(measured) - half, len(measured))}
+    return [row for place, row in enumerate(measured) if place in near]
 
 
 def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
-    """Return the rows near each transition; all of them where there is none."""
-    near: set[int] = set()
-    for transition in finding.transitions:
-        for side in (transition.before, transition.after, *(transition.zoom or ())):
-            for place, row in enumerate(measured):
-                if row.version == side:
-                    near |= set(range(place - _NEAR, place + _NEAR + 1))
-    shown = [row for place, row in enumerate(measured) if place in near or not near]
-    head = ("release", "uploaded", "outcome", "peak", "growth", "pool", "seconds", "runs")
-    lines = [
-        (
-            escape(str(row.version)) + (" (yanked)" if row.yanked else ""),
-            row.date,
-            f"**{row.outcome}**" if row.outcome == "bad" else escape(_outcome(row)),
-            ("\\~" if row.peak_sampled else "") + rows.mib(row.peak_memory_bytes),
-            rows.mib(row.growth_bytes),
-            escape(row.pool),
-            f"{row.seconds:.2f}",
-            str(row.runs),
-        )
-        for row in shown
-    ]
-    told = table(head, lines, right=(3, 4, 6, 7))
+    shown = _near(finding, measured)
+    columns = (
+        ("release", [escape(row.label) for row in shown], False),
+        ("uploaded", [row.date for row in shown], False),
+        ("outcome", [f"**{r.said}**" if r.outcome == "bad" else r.said for r in shown], False),
+        ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
+        ("growth", [_size(row.growth_bytes, rows.mib(row.growth_bytes)) for row in shown], True),
+        ("pool", [escape(row.pool) for row in shown], False),
+        ("said", [escape(shortened(row.detail, 120)) for row in shown], False),
+        ("seconds", [f"{row.seconds:.2f}" for row in shown], True),
+        ("runs", [str(row.runs) for row in shown], True),
+    )
+    kept = [column for column in columns if any(column[1])]
+    right = [place for place, column in enumerate(kept) if column[2]]
+    told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
     left = len(measured) - len(shown)
-    return f"{told}\n\n{left} more measured releases are not shown." if left else told
+    return f"{told}\n\n{left} more of the measured releases are not shown." if left else told
 
 
-def _outcome(row: Row) -> str:
-    return f"{row.outcome}: {row.reason}" if row.reason else row.outcome
+def _size(size_bytes: int | None, told: str) -> str:
+    return "" if size_bytes is None else told
 
 
 def _bars(measured: Sequence[Row]) -> str:
-    highest = max((row.peak_memory_bytes or 0 for row in measured), default=0) or 1
+    highest = max(row.peak_memory_bytes or 0 for row in measured) or 1
+    cells = [(row.label, row.said, row.peak) for row in measured]
+    first, second, third = (max(map(len, column)) for column in zip(*cells))
     lines = []
-    for row in measured:
-        length = round((row.peak_memory_bytes or 0) / highest * _BAR)
-        lines.append(
-            f"{row.version!s:<12} {row.outcome:<10} {rows.mib(row.peak_memory_bytes):>10} "
-            + "█" * length
-        )
+    for row, (label, said, peak) in zip(measured, cells):
+        bar = "█" * round((row.peak_memory_bytes or 0) / highest * _BAR)
+        lines.append(f"{label:<{first}}  {said:<{second}}  {peak:>{third}}  {bar}".rstrip())
     return "\n".join(lines)
 
 
-def _sides(finding: Finding, transition: Transition, kept_characters: int) -> str:
-    """Return what differs between a transition's two sides, and the end of their output."""
+def _claims(finding: Finding) -> str:
+    lines = [
+        (
+            escape(shortened(claim.says, _LONGEST)),
+            escape(shortened(claim.measured, _LONGEST)),
+            f"**{claim.verdict}**" if claim.agrees is False else claim.verdict,
+        )
+        for claim in claims(finding)
+    ]
+    told = [table(("documented", "measured", ""), lines)] if lines else []
+    documented = finding.probe.documented
+    addresses = [
+        f"- {label}: {link(address.removeprefix('https://'), address)}"
+        for label, address in (("issue", documented.issue), ("fix", documented.fix))
+        if address
+    ]
+    return "\n\n".join([*told, "\n".join(addresses)] if addresses else told)
+
+
+def _how(finding: Finding) -> str:
+    told = [f"- {escape(shortened(rows.conditions(finding), _LONGEST))}"]
+    told += [f"- looked at: {escape(rows.looked_at(finding))}"]
+    told += [f"- how sure: {escape(text)}" for text in rows.sureness(finding)[:9]]
+    told += [f"- again: {code(replay(finding))}"] if finding.replay else []
+    if held := finding.conditions.constraints:
+        told += ["", folded("Dependencies held", block("\n".join(held)))]
+    return "\n".join(told)
+
+
+def _sides(finding: Finding, transition: Transition, kept_characters: int) -> Iterator[str]:
+    """Yield what differs between a transition's two sides, and the end of their output."""
+    yield f"### {escape(f'{transition.before} → {transition.after}')}"
     before, after = (_evidence(finding, v) for v in (transition.before, transition.after))
-    parts = [f"### {escape(f'{transition.before} → {transition.after}')}", ""]
     if before is None or after is None:
-        return "\n".join(parts)
-    changed = _changed(before, after)
-    parts += [table(("installed", str(before.version), str(after.version)), changed), ""]
+        return
+    if changed := _changed(before, after):
+        yield table(("installed", str(before.version), str(after.version)), changed)
     for side in (before, after):
-        said = side.detail + (f"\n\n{side.output_tail}" if side.output_tail else "")
-        summary = f"{side.version} is {side.outcome.value}, exit status {side.exit_status}"
+        said = [shortened(side.detail, _LONGEST)]
         if kept_characters:
-            parts += [folded(summary, block(said[-kept_characters:])), ""]
-    return "\n".join(parts)
+            said += [side.output_tail[-kept_characters:]]
+        summary = f"{side.version} is {side.outcome.value}, exit status {side.exit_status}"
+        if any(said):
+            yield folded(summary, block("\n\n".join(filter(None, said))))
 
 
-def _changed(before: Measurement, after: Measurement) -> list[tuple[str, str, str]]:
+def _changed(before: Measurement, after: Measurement) -> list[list[str]]:
     old = {d.name: d.version for d in before.installed}
     new = {d.name: d.version for d in after.installed}
-    return [
-        (
-            escape(name),
-            escape(old.get(name, "not installed")),
-            escape(new.get(name, "not installed")),
-        )
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    ]
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    lines = [[n, old.get(n, "not installed"), new.get(n, "not installed")] for n in changed]
+    return [[escape(shortened(text, 80)) for text in line] for line in lines[:_MOST]]
 
 
 def _evidence(finding: Finding, version: object) -> Measurement | None:

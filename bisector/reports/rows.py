@@ -1,27 +1,19 @@
-"""The one model that every format shows: sentences, rows and claims, as plain safe text."""
+"""The one model that every format shows: sentences, rows and facts, as plain safe text."""
 
 from __future__ import annotations
 
-import shlex
-import unicodedata
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
-from bisector.model import (
-    Claim,
-    Finding,
-    Kind,
-    Measurement,
-    Outcome,
-    Release,
-    Transition,
-)
+from bisector.model import Finding, Json, Measurement, Outcome, Release
+from bisector.search import Verdict, verdict
 
 MIB = 1024 * 1024
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +21,7 @@ class Row:
     """One measured release: all its runs together.
 
     ``outcome`` is good, bad, untestable, or what runs that disagree said, as "good 1, bad 2";
-    ``detail`` is what the newest run gave as its reason.
+    ``detail`` is what the newest run gave as its reason, cut where that is very long.
     """
 
     version: Version
@@ -46,94 +38,68 @@ class Row:
     runs: int
     cached: bool
 
-
-@dataclass(frozen=True, slots=True)
-class ClaimRow:
-    """What a document says, and what was measured of it; ``agrees`` is None where nothing was."""
-
-    document: str
-    says: str
-    measured: str
-    agrees: bool | None
+    @property
+    def label(self) -> str:
+        """The version, marked where it is yanked."""
+        return f"{self.version} (yanked)" if self.yanked else str(self.version)
 
     @property
-    def verdict(self) -> str:
-        """Whether measuring bore the claim out, in a word or two."""
-        return {True: "agrees", False: "CONTRADICTED", None: "not measured"}[self.agrees]
+    def said(self) -> str:
+        """The outcome, with the reason where it is untestable."""
+        return f"{self.outcome}: {self.reason}" if self.reason else self.outcome
+
+    @property
+    def peak(self) -> str:
+        """The peak, marked where it is only a lower bound."""
+        return ("≥" if self.peak_sampled else "") + mib(self.peak_memory_bytes)
 
 
 def rows(finding: Finding) -> tuple[Row, ...]:
     """Return one row per measured release, in version order."""
     releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
-    runs: dict[Version, list[Measurement]] = {}
-    for measurement in finding.measurements:
-        runs.setdefault(measurement.version, []).append(measurement)
+    runs = _runs(finding)
     return tuple(_row(releases.get(v), runs[v]) for v in sorted(runs))
 
 
-def claims(finding: Finding) -> tuple[ClaimRow, ...]:
-    """Return what documents say of the probe's behaviour beside what was measured."""
-    documented = finding.probe.documented
-    versions = [(v, Outcome.GOOD) for v in documented.good]
-    versions += [(v, Outcome.BAD) for v in documented.bad]
-    told = [_documented(version, outcome, finding) for version, outcome in versions]
-    told += [_borne_out(claim, finding) for claim in finding.probe.claims]
+def decided(finding: Finding) -> list[tuple[Version, str]]:
+    """Return the candidates that are good or bad, and which of the two, in version order."""
+    runs = _runs(finding)
+    told = []
+    for release in finding.plan.candidates:
+        said = verdict([run.outcome for run in runs.get(release.version, ())])
+        if said.decided:
+            told.append((release.version, said.value))
+    return told
+
+
+def sureness(finding: Finding) -> tuple[str, ...]:
+    """Return how sure each transition is, and how to be surer where one isn't very."""
+    told = []
+    for transition in finding.transitions:
+        sides = f"{transition.kind.value} {transition.before} → {transition.after}"
+        unconfirmed = "" if transition.confirmed else ", not confirmed by a second run"
+        told.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
+    if any(transition.confidence < 0.95 for transition in finding.transitions):
+        told.append("to be surer, --confidence 0.95 runs both sides again")
     return tuple(told)
 
 
-def answer(finding: Finding) -> str:
-    """Return the finding in a sentence or two."""
-    package, sentences = finding.probe.package, []
-    for number, transition in enumerate(finding.transitions):
-        subject = package if number == 0 else "It"
-        sentences.append(f"{subject} {_sentence(transition)}")
-    measured = [m for m in finding.measurements if m.outcome is not Outcome.UNTESTABLE]
-    if not measured:
-        looked = len({m.version for m in finding.measurements})
-        sentences.append(f"Undecided: none of the {looked} releases of {package} tried could be")
-        sentences[-1] += " tested."
-    elif not finding.transitions:
-        oldest, newest = measured[0].version, measured[-1].version
-        outcome = measured[0].outcome.value
-        sentences.append(
-            f"No transition found: every release of {package} that was measured from {oldest} to "
-            f"{newest} is {outcome}."
-        )
-        longest = finding.longest_untested
-        other = "bad" if outcome == "good" else "good"
-        sentences.append(
-            f"No {other} stretch longer than {count(longest, 'release')} is possible in the range."
-            if longest
-            else f"Nothing in the range is untested, so no {other} release is in it."
-        )
-    if finding.conflicting:
-        named = ", ".join(map(str, finding.conflicting))
-        sentences.append(f"Undecided: runs of {named} disagree with each other.")
-    elif finding.transitions and not finding.decided:
-        sentences.append("Undecided: the runs made don't make this as sure as was asked for.")
-    if finding.stopped:
-        sentences.append(f"Stopped before it was settled ({finding.stopped}).")
-    return " ".join(sentences)
+def sure(confidence: float) -> str:
+    """Return a probability in percent, never rounded up to certainty."""
+    return ">99%" if confidence > 0.99 else f"{math.floor(confidence * 100 + 1e-9)}%"
 
 
-def further(finding: Finding) -> tuple[str, ...]:
-    """Return, for each end at which the window is open, what is so and the command to look on."""
-    decided = [m.version for m in finding.measurements if m.outcome is not Outcome.UNTESTABLE]
-    if not decided:
-        return ()
-    hints = []
-    base = f"bisect --probe {shlex.quote(name(finding))}"
-    if finding.bad_at_oldest:
-        hints.append(
-            f"already bad in {decided[0]}, the oldest release looked at; "
-            f"to look further: {base} --range '<={decided[0]}'"
-        )
-    if finding.bad_at_newest:
-        hints.append(
-            f"still bad in {decided[-1]}, the newest release looked at; "
-            f"to look further: {base} --range '>={decided[-1]}'"
-        )
-    return tuple(hints)
+def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
+    """Return what the runs on both sides of each transition gave as their reason.
+
+    Where nothing could be decided, it is each reason for that once, with a release that has it.
+    """
+    told = {row.version: row for row in rows(finding)}
+    sides = [v for t in finding.transitions for v in (t.before, t.after)]
+    shown = [told[version] for version in dict.fromkeys(sides) if version in told]
+    if not decided(finding):
+        shown = list({(row.reason, row.detail): row for row in reversed(told.values())}.values())
+    return tuple((str(row.version), row.detail) for row in shown[:8] if row.detail)
 
 
 def looked_at(finding: Finding) -> str:
@@ -159,13 +125,21 @@ def conditions(finding: Finding) -> str:
     policy = f"dependencies {held.policy}"
     if held.resolved:
         policy += f" as of {held.resolved[:10]}"
-    return f"{name} {held.interpreter.version}, {held.interpreter.platform}, {policy}"
+    if held.requirements:
+        policy += f", with {', '.join(held.requirements)}"
+    return safe(f"{name} {held.interpreter.version}, {held.interpreter.platform}, {policy}")
 
 
 def title(finding: Finding) -> str:
     """Return the probe's name and what it requires."""
     said = f": {finding.probe.title}" if finding.probe.title else ""
     return safe(f"{name(finding)}{said}")
+
+
+def name(finding: Finding) -> str:
+    """Return ``probe``, or ``probe[case]``."""
+    probe = finding.probe
+    return f"{probe.name}[{probe.case}]" if probe.case else probe.name
 
 
 def mib(size_bytes: int | None) -> str:
@@ -178,66 +152,62 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def safe(text: str) -> str:
-    """Return ``text`` on one line, with what a terminal would act on made visible instead."""
-    return "".join(_shown(character) for character in text)
+def joined(parts: Iterable[str]) -> str:
+    """Return specifier sets as people write several of them."""
+    return " or ".join(parts)
 
 
-def _shown(character: str) -> str:
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
-        return character.encode("unicode_escape").decode()
-    return character
-
-
-def name(finding: Finding) -> str:
-    """Return ``probe``, or ``probe[case]``."""
-    probe = finding.probe
-    return f"{probe.name}[{probe.case}]" if probe.case else probe.name
-
-
-def _sentence(transition: Transition) -> str:
-    before, after = transition.before, transition.after
-    introduced = transition.kind is Kind.INTRODUCED
-    verb, last = ("went bad", "last good") if introduced else ("was fixed", "last bad")
-    if transition.untested:
-        text = f"{verb} between {before} and {after} ({_listed(transition.untested)} untested"
-        text += ")."
-    else:
-        zoom = transition.zoom
-        already = f" (already in {zoom[1]})" if zoom and zoom[1] != after else ""
-        text = f"{verb} in {after}{already}; {before} is the {last} release before it."
-    if transition.after_not_yanked:
-        text += f" {after} is yanked; the first that isn't is {transition.after_not_yanked}."
-    return text
-
-
-def _listed(versions: Sequence[Version]) -> str:
+def listed(versions: Sequence[Version]) -> str:
+    """Return the versions, or how many and their ends where that is shorter."""
     if len(versions) <= 4:
         return ", ".join(map(str, versions))
-    return f"{versions[0]} … {versions[-1]}, {len(versions)} releases,"
+    return f"{len(versions)} releases from {versions[0]} to {versions[-1]}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return ``text`` of at most ``longest`` characters, an ellipsis where it was cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def safe(text: str) -> str:
+    """Return ``text`` on one line, with what a terminal would act on made visible instead."""
+    return text if text.isprintable() else "".join(map(shown, text))
+
+
+def shown(character: str) -> str:
+    """Return the character, or its escape where nothing would be seen of it."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
+
+
+def _runs(finding: Finding) -> dict[Version, list[Measurement]]:
+    runs: dict[Version, list[Measurement]] = {}
+    for measurement in finding.measurements:
+        runs.setdefault(measurement.version, []).append(measurement)
+    return runs
 
 
 def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
     newest = runs[-1]
-    said = [run.outcome for run in runs if run.outcome is not Outcome.UNTESTABLE]
-    outcome = said[0].value if said else Outcome.UNTESTABLE.value
-    if len(set(said)) > 1:
-        outcome = ", ".join(f"{o.value} {said.count(o)}" for o in (Outcome.GOOD, Outcome.BAD))
+    said = verdict([run.outcome for run in runs])
+    outcome = said.value
+    if said is Verdict.CONFLICTING:
+        each = [run.outcome for run in runs]
+        outcome = ", ".join(f"{o.value} {each.count(o)}" for o in (Outcome.GOOD, Outcome.BAD))
     mains = [run.main_process for run in runs]
     peaks = [main for main in mains if main is not None]
     highest = max(peaks, key=lambda peak: peak.peak_memory_bytes, default=None)
-    grown = [run.metrics.get("growth_bytes") for run in runs]
+    grown = [size for run in runs if (size := _size(run.metrics.get("growth_bytes"))) is not None]
     uploaded = release.upload_time if release else None
     return Row(
         version=newest.version,
         date=uploaded.date().isoformat() if uploaded else "",
         yanked=bool(release and release.yanked),
         outcome=outcome,
-        reason=newest.reason.value if newest.reason and not said else "",
-        detail=safe(newest.detail),
+        reason=newest.reason.value if newest.reason and said is Verdict.UNTESTABLE else "",
+        detail=safe(shortened(newest.detail, _LONGEST)),
         peak_memory_bytes=highest.peak_memory_bytes if highest else None,
         peak_sampled=bool(highest and highest.sampled),
-        growth_bytes=max((g for g in grown if isinstance(g, int)), default=None),
+        growth_bytes=max(grown, default=None),
         pool=_pool(newest),
         seconds=median(run.wall_s for run in runs),
         runs=len(runs),
@@ -246,67 +216,14 @@ def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
 
 
 def _pool(measurement: Measurement) -> str:
-    pool = measurement.pool
-    if not pool:
-        return ""
-    named = [
-        f"{pool[name]} {name.replace('_', ' ')}" for name in ("idle", "in_use") if name in pool
-    ]
-    return safe(", ".join(named))
+    """Return the connections of a pool, as far as the probe gave numbers of them."""
+    pool = measurement.pool or {}
+    sizes = {name: _size(pool.get(name)) for name in ("idle", "in_use")}
+    named = (f"{size} {name.replace('_', ' ')}" for name, size in sizes.items() if size is not None)
+    return ", ".join(named)
 
 
-def _documented(version: str, claimed: Outcome, finding: Finding) -> ClaimRow:
-    wanted = _version(version)
-    runs = [m.outcome for m in finding.measurements if m.version == wanted]
-    decided = {outcome for outcome in runs if outcome is not Outcome.UNTESTABLE}
-    excluded = next((e for e in finding.plan.excluded if e.version == wanted), None)
-    measured = " and ".join(sorted(outcome.value for outcome in decided))
-    if not decided:
-        measured = "untestable" if runs else "not looked at"
-        measured = excluded.detail if excluded else measured
-    return ClaimRow(
-        document=safe(finding.probe.documented.issue),
-        says=safe(f"{version} is {claimed.value}"),
-        measured=safe(measured),
-        agrees=decided == {claimed} if decided else None,
-    )
-
-
-def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
-    """Return a claim about several releases beside what was measured of them."""
-    named = claim.releases not in ("some", "all")
-    specifier = SpecifierSet(claim.releases if named else "")
-    said: dict[Version, set[Outcome]] = {}
-    for measurement in finding.measurements:
-        inside = specifier.contains(measurement.version, prereleases=True)
-        if inside and measurement.outcome is not Outcome.UNTESTABLE:
-            said.setdefault(measurement.version, set()).add(measurement.outcome)
-    as_claimed = sorted(v for v, outcomes in said.items() if outcomes == {claim.outcome})
-    otherwise = sorted(set(said) - set(as_claimed))
-    agrees = bool(as_claimed) if claim.releases == "some" else not otherwise
-    of = f"{count(len(said), 'release')} measured"
-    if not as_claimed:
-        measured = f"not reproduced on any of {of}"
-    else:
-        ends = f"{as_claimed[0]} to {as_claimed[-1]}" if as_claimed[1:] else f"{as_claimed[0]}"
-        measured = f"{claim.outcome.value} on {len(as_claimed)} of {of} ({ends})"
-    if otherwise and as_claimed and not agrees:
-        measured += f", not on {_listed(otherwise)}".rstrip(",")
-    return ClaimRow(
-        document=safe(claim.document),
-        says=safe(claim.says),
-        measured=measured if said else "not looked at",
-        agrees=agrees if said else None,
-    )
-
-
-def _version(text: str) -> Version | None:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
-
-
-def joined(parts: Iterable[str]) -> str:
-    """Return specifier sets as people write several of them."""
-    return " or ".join(parts)
+def _size(value: Json) -> int | None:
+    """Return what a probe gave as a number, where it can be one of bytes or connections."""
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return value if number and abs(value) < 2**63 else None  # type: ignore[arg-type,return-value]

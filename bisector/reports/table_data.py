@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bisector.reports.as_json import strict
 from bisector.reports.grid import Cell, Grid
+from bisector.reports.rows import safe
 
 SCHEMA = "bisector/table/1"
 _FIELDS = (
@@ -29,14 +31,14 @@ _FIELDS = (
 
 def render_json(grids: Sequence[Grid]) -> str:
     """Return the tables as one JSON object, a cell per release and column."""
-    return json.dumps({"schema": SCHEMA, "cells": list(_cells(grids))}, indent=1) + "\n"
+    return strict({"schema": SCHEMA, "cells": list(_cells(grids))})
 
 
 def render_csv(grids: Sequence[Grid]) -> str:
     """Return the tables as CSV, a line per cell.
 
-    Text that a spreadsheet would take for a formula is preceded by an apostrophe:
-    https://owasp.org/www-community/attacks/CSV_Injection
+    Text that a spreadsheet would take for a formula is preceded by an apostrophe, as
+    https://owasp.org/www-community/attacks/CSV_Injection has it.
     """
     out = io.StringIO()
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
@@ -73,6 +75,9 @@ def _cell(cell: Cell) -> dict[str, Any]:
 
 
 def _inert(value: object) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = safe(value)
+    # Full-width signs are signs to a spreadsheet as well.
+    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
+    return f"'{text}" if first in ("=", "+", "-", "@") else text

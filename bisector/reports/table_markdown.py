@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bisector.documents import Document
 from bisector.model import Finding
 from bisector.reports import rows
+from bisector.reports.claims import ClaimRow, claims
 from bisector.reports.grid import Cell, Column, Grid, Known
 from bisector.reports.markdown import code, escape, link, table
 from bisector.reports.table_text import LEGEND, headings, words
@@ -32,27 +33,31 @@ def evidence(findings: Sequence[Finding], documents: Sequence[Document], command
         "## Claims",
         "",
     ]
-    claimed = {document.name: _claims(document, findings) for document in documents}
+    told = [(finding, claim) for finding in findings for claim in claims(finding)]
+    several = len({f.conditions.interpreter.series for f in findings}) > 1
     for document in documents:
+        about = {document.name, document.issue} - {""}
         parts += [f"### {link(document.title, document.address)}", ""]
-        if told := claimed[document.name]:
-            parts += [table(("claim", "probe", "measured", ""), told), ""]
+        parts += _claims([(f, claim) for f, claim in told if claim.document in about], several)
+        told = [(f, claim) for f, claim in told if claim.document not in about]
         if document.refused:
             parts += ["Not measured:", ""]
             parts += [f"- {escape(r.says)} — {escape(r.why)}" for r in document.refused]
             parts += [""]
+    if told:
+        parts += ["### Claims of no document listed", "", *_claims(told, several)]
     return "\n".join(parts)
 
 
-def _claims(document: Document, findings: Sequence[Finding]) -> list[tuple[str, ...]]:
-    told: list[tuple[str, ...]] = []
-    for finding in findings:
-        name = rows.name(finding)
-        for claim in rows.claims(finding):
-            if claim.document in (document.name, document.issue):
-                verdict = claim.verdict if claim.agrees is not False else f"**{claim.verdict}**"
-                told.append((escape(claim.says), code(name), escape(claim.measured), verdict))
-    return told
+def _claims(told: Sequence[tuple[Finding, ClaimRow]], several: bool) -> list[str]:
+    """Return the claims as a table; with the interpreter, where there are ``several``."""
+    lines = []
+    for finding, claim in told:
+        python = f" {finding.conditions.interpreter.series}" if several else ""
+        verdict = claim.verdict if claim.agrees is not False else f"**{claim.verdict}**"
+        probe = code(rows.name(finding) + python)
+        lines.append((escape(claim.says), probe, escape(claim.measured), verdict))
+    return [table(("claim", "probe", "measured", ""), lines), ""] if lines else []
 
 
 def _grid(grid: Grid, memory: bool, address: Callable[[Column], str] | None) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from bisector.reports import terminal
 from bisector.reports.grid import Cell, Column, Grid, Known
-from bisector.reports.rows import mib
+from bisector.reports.rows import mib, safe
+from bisector.reports.terminal import labelled, needed, plain, printed
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 LEGEND = (
     "✓ good, ✗ bad, in brackets where inferred from measured neighbours that agree; "
@@ -18,7 +23,9 @@ _STYLES = {"good": "green", "bad": "bold red"}
 
 def render(grids: Sequence[Grid], *, width: int, color: bool = False, memory: bool = False) -> str:
     """Return the tables; columns that don't fit by name are lettered, with a key below."""
-    return "\n".join(_grid(grid, width, color, memory) for grid in grids)
+    return "\n".join(
+        printed(_grid(grid, width, memory), width=width, color=color) for grid in grids
+    )
 
 
 def sign(cell: Cell) -> str:
@@ -41,55 +48,56 @@ def words(cell: Cell) -> str:
 def headings(columns: Sequence[Column]) -> list[str]:
     """Return a name per column, with the interpreter where there are several."""
     several = len({column.python for column in columns}) > 1
-    return [f"{c.name} {c.python}" if several else c.name for c in columns]
+    return [safe(f"{c.name} {c.python}" if several else c.name) for c in columns]
 
 
-def _grid(grid: Grid, width: int, color: bool, memory: bool) -> str:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=color, color_system="standard" if color else None
-    )
-    names = headings(grid.columns)
-    labels = [line.label + (" yanked" if line.yanked else "") for line in grid.lines]
-    cells = [[_text(cell, memory) for cell in line.cells] for line in grid.lines]
-    widest = [
-        max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(names)
+def _grid(grid: Grid, width: int, memory: bool) -> Iterator[RenderableType]:
+    yield plain(f"{safe(grid.package)}\n", "bold")
+    labels = [line.label + (" (yanked)" if line.yanked else "") for line in grid.lines]
+    left = [
+        terminal.Column("release", labels),
+        terminal.Column("uploaded", [line.date for line in grid.lines], rank=1),
     ]
-    dates = max((len(line.date) for line in grid.lines), default=0)
-    needed = max(map(len, [*labels, "release"])) + 2 + dates + sum(size + 2 for size in widest)
-    letters = _letters(len(names)) if needed > width else names
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("release", no_wrap=True)
-    table.add_column("uploaded", no_wrap=True)
-    for letter in letters:
-        table.add_column(Text(letter), no_wrap=True)
-    for label, row, line in zip(labels, cells, grid.lines):
-        shown = row if letters is names else [sign(cell) for cell in line.cells]
-        styled = [
-            Text(text, style=_STYLES.get(cell.outcome, "dim"))
-            for text, cell in zip(shown, line.cells)
-        ]
-        table.add_row(Text(label), Text(line.date), *styled)
-    console.print(Text(f"{grid.package}\n", style="bold"))
-    console.print(table)
-    console.print()
-    if letters is not names:
-        for letter, name in zip(letters, names):
-            console.print(Text(f"{letter:<2} {name}"), soft_wrap=True)
-        console.print()
-    console.print(Text(LEGEND, style="dim"))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    names, letters = headings(grid.columns), _letters(len(grid.columns))
+    ways = [(names, words), (letters, words), (letters, sign)]
+    shown = [_columns(grid, heads, told, memory) for heads, told in ways]
+    columns = next((c for c in shown if needed([*left, *c]) <= width), shown[-1])
+    for part in _parts(left[:1], columns, width) or [[]]:
+        yield terminal.table([*left, *part], width)
+        yield ""
+    if columns is not shown[0]:
+        yield labelled(zip(letters, names))
+        yield ""
+    yield plain(LEGEND, "dim")
 
 
-def _text(cell: Cell, memory: bool) -> str:
-    text = words(cell)
-    if memory and cell.peak_memory_bytes is not None:
-        text += f" {mib(cell.peak_memory_bytes)}"
-    return text
+def _columns(
+    grid: Grid, heads: Sequence[str], told: Callable[[Cell], str], memory: bool
+) -> list[terminal.Column]:
+    columns = []
+    for place, head in enumerate(heads):
+        cells = [line.cells[place] for line in grid.lines]
+        texts = [told(cell) + _memory(cell, memory) for cell in cells]
+        styles = [_STYLES.get(cell.outcome, "dim") for cell in cells]
+        columns.append(terminal.Column(head, texts, styles))
+    return columns
+
+
+def _memory(cell: Cell, memory: bool) -> str:
+    return f" {mib(cell.peak_memory_bytes)}" if memory and cell.peak_memory_bytes else ""
+
+
+def _parts(
+    left: Sequence[terminal.Column], columns: Sequence[terminal.Column], width: int
+) -> list[list[terminal.Column]]:
+    """Return the columns in as few groups as fit beside ``left``, one table each."""
+    parts: list[list[terminal.Column]] = []
+    for column in columns:
+        if parts and needed([*left, *parts[-1], column]) <= width:
+            parts[-1].append(column)
+        else:
+            parts.append([column])
+    return parts
 
 
 def _letters(number: int) -> list[str]:

@@ -1,0 +1,117 @@
+"""Text for a terminal, or for a pipe: the one place that sets rich up."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+_GAP = 2
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table, its cells from top to bottom, with a style each where given.
+
+    Where the table is too wide, columns of the highest ``rank`` are left out first; those of
+    rank 0 never are. A column that ``wraps`` takes the room that is left.
+    """
+
+    heading: str
+    cells: Sequence[str]
+    styles: Sequence[str] = ()
+    right: bool = False
+    rank: int = 0
+    wraps: bool = False
+
+    @property
+    def width(self) -> int:
+        """The cells of the terminal that it needs."""
+        from rich.cells import cell_len
+
+        widest = max(map(cell_len, (self.heading, *self.cells)))
+        return min(widest, _NARROWEST) if self.wraps else widest
+
+
+def printed(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
+    """Return ``parts`` below each other; text that must not be wrapped runs over the edge."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        height=24,
+        force_terminal=color,
+        color_system="standard" if color else None,
+    )
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return text that is wrapped between words."""
+    from rich.text import Text
+
+    return Text(text, style=style)
+
+
+def verbatim(text: str, style: str = "") -> Text:
+    """Return text that is never wrapped, so that it can be copied."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True)
+
+
+def labelled(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Return texts beside their labels, wrapped within their own column."""
+    from rich.table import Table
+
+    table = Table.grid()
+    table.add_column(width=11)
+    table.add_column(overflow="fold")
+    last = ""
+    for label, text in pairs:
+        table.add_row(plain(label if label != last else ""), plain(text))
+        last = label
+    return table
+
+
+def needed(columns: Sequence[Column]) -> int:
+    """Return the width of a table of these columns."""
+    return sum(column.width + _GAP for column in columns) - _GAP
+
+
+def table(columns: Sequence[Column], width: int) -> Table:
+    """Return a table of as many of the columns as fit."""
+    from rich.table import Table
+
+    kept = list(columns)
+    while needed(kept) > width and any(column.rank for column in kept):
+        kept.remove(max(kept, key=lambda column: column.rank))
+    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for column in kept:
+        # Where even these are too wide, a cell goes on below rather than being cut.
+        made.add_column(
+            plain(column.heading),
+            justify="right" if column.right else "left",
+            no_wrap=not column.wraps and needed(kept) <= width,
+            overflow="fold",
+        )
+    for place in range(max((len(column.cells) for column in kept), default=0)):
+        made.add_row(
+            *(
+                plain(column.cells[place], column.styles[place] if column.styles else "")
+                for column in kept
+            )
+        )
+    return made
