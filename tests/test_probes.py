@@ -354,17 +354,6 @@ def test_server_that_cannot_start_is_an_error(
     assert "KeyError: 'none'" in capfd.readouterr().err
 
 
-def test_client_without_a_server_is_an_error(
-    probekit: Any, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with probekit.Server("raw") as server:
-        url = server.url
-
-    with pytest.raises(RuntimeError, match="the client ended with status 1"):
-        asyncio.run(probekit.post_from_child(url, "", 1))
-    assert "ConnectionRefusedError" in capfd.readouterr().err
-
-
 def test_pool_tells_idle_in_use_and_waiting_apart(
     probekit: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
