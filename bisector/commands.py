@@ -85,7 +85,7 @@ def releases(request: Request) -> int:
 
 def probes() -> int:
     """Print what there is to run."""
-    found = [one for name in probe.names() for one in probe.load(name)]
+    found = [probe.load(name)[0] for name in probe.names()]
     sys.stdout.write(as_text.probes_table(found, width=_width(), color=_color(sys.stdout)))
     return 0
 

@@ -185,17 +185,17 @@ def test_hostile_reasons_in_a_plan_are_shown_not_acted_on() -> None:
     assert all(line.isprintable() and cell_len(line) <= 60 for line in told.splitlines())
 
 
-def test_the_catalogue_lists_a_line_per_case() -> None:
+def test_the_catalogue_lists_a_probe_with_its_cases() -> None:
     probes = [
         Probe("eggs", "spam", LONG, range=SpecifierSet(">=1,<2")),
-        Probe("ham", "spam", "Short.", case="raw"),
+        Probe("ham", "spam", "Short.", case="raw", cases=("raw", "read")),
     ]
     assert as_text.probes_table(probes, width=80, color=False) == (
         """\
-probe     package  range   requires that
-eggs      spam     >=1,<2  Uploading a file that was opened in binary mode must
-                           not read all of it into memory at once
-ham[raw]  spam             Short.
+probe  package  range   requires that
+eggs   spam     >=1,<2  Uploading a file that was opened in binary mode must not
+                        read all of it into memory at once
+ham    spam             Short. Cases: raw, read.
 """
     )
 

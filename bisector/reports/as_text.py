@@ -128,13 +128,16 @@ def plan_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
 
 
 def probes_table(probes: Sequence[Probe], *, width: int, color: bool) -> str:
-    """Return what there is to run."""
-    names = [f"{probe.name}[{probe.case}]" if probe.case else probe.name for probe in probes]
+    """Return what there is to run, a probe with its cases on one line."""
+    about = [
+        f"{probe.title} Cases: {', '.join(probe.cases)}." if probe.cases else probe.title
+        for probe in probes
+    ]
     columns = [
-        Column("probe", [safe(name) for name in names]),
+        Column("probe", [safe(probe.name) for probe in probes]),
         Column("package", [safe(probe.package) for probe in probes], rank=1),
         Column("range", [_range(probe.range) for probe in probes], rank=2),
-        Column("requires that", [safe(probe.title) for probe in probes], wraps=True),
+        Column("requires that", [safe(text) for text in about], wraps=True),
     ]
     return printed([table(columns, width)], width=width, color=color)
 
