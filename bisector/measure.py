@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import math
 import platform
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bisector import environment, process, records
+from bisector import environment, process, reading, records
 from bisector.environment import Environment
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.model import (
     Conditions,
     Distribution,
-    Json,
     Measurement,
     Outcome,
     Probe,
     Reason,
     Release,
-    Signature,
 )
 from bisector.plan import compatible
 from bisector.workspace import remove
 
 KEPT_OUTPUT_BYTES = 4096
-_DEEPEST_RESULT = 50
-_LARGEST_INTEGER = 2**63
-_FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
-_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS})
 _LEAST_FREE_BYTES = 1 << 20
 
 
@@ -57,18 +47,6 @@ class Task:
     folder: Path
     cwd: Path
     keep: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a completed run says."""
-
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    signature: Signature | None = None
-    metrics: Mapping[str, Json] | None = None
-    pool: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +219,20 @@ def _run(
     )
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
-    reported = _result(records.read(result), completed.output)
-    reading = _read(completed, reported, uncaught, crashed, probe, made)
+    reported = reading.result(records.read(result), completed.output)
+    said = reading.read(completed, reported, uncaught, crashed, probe, made)
     full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
-    if full and reading.outcome is not Outcome.GOOD:
-        reading = _Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
+    if full and said.outcome is not Outcome.GOOD:
+        said = reading.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     return replace(
         measured,
-        outcome=reading.outcome,
-        reason=reading.reason,
-        detail=_neutral(reading.detail, task, place, made.prefix),
-        signature=reading.signature,
-        metrics=reading.metrics or {},
-        pool=reading.pool,
+        outcome=said.outcome,
+        reason=said.reason,
+        detail=_neutral(said.detail, task, place, made.prefix),
+        signature=said.signature,
+        metrics=said.metrics or {},
+        pool=said.pool,
         processes=tuple(
             replace(peak, command=_neutral(peak.command, task, place, made.prefix))
             for peak in records.peaks(folders["records"], completed)
@@ -286,131 +264,10 @@ def _command(
     return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
 
 
-def _result(file: bytes, output: bytes) -> dict[str, Any] | None:
-    """Return what the probe reported: to its file, or as a line of its output, the last that is.
-
-    None where neither is the object of the contract. What a process prints as it ends, a warning
-    say, may come behind the line.
-    """
-    for text in (file, *reversed(output.splitlines())):
-        if not text.lstrip().startswith(b"{"):
-            continue
-        try:
-            data = _finite(json.loads(text))
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(data, dict) and data.get("bisector") == 1:
-            return data if data.get("outcome") in ("good", "bad", "skip") else None
-    return None
-
-
-def _read(
-    completed: process.Completed,
-    result: dict[str, Any] | None,
-    uncaught: records.Uncaught | None,
-    crashed: tuple[records.Frame, ...],
-    probe: Probe,
-    made: Environment,
-) -> _Reading:
-    """Return what a run decided; whatever is not clearly good or bad decided nothing."""
-    untestable = Outcome.UNTESTABLE
-    if completed.ended is process.Ended.TIMEOUT:
-        return _Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
-    if completed.ended is process.Ended.MEMORY:
-        return _Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
-    if completed.ended is process.Ended.CANCELLED:
-        return _Reading(untestable, Reason.ENVIRONMENT, "it was stopped")
-    if result is not None:
-        return _reported(result)
-    frames = uncaught.frames if uncaught else crashed
-    signature = _signature(completed, uncaught, frames, made)
-    if completed.signal:
-        if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
-            return _Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
-        return _Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
-    said = f"{uncaught.exception}: {uncaught.message}" if uncaught else ""
-    if uncaught and uncaught.errno in _MACHINE:
-        return _Reading(untestable, Reason.ENVIRONMENT, said, signature)
-    if uncaught and _failed_to_import(uncaught, made, probe.package):
-        return _Reading(untestable, Reason.IMPORT_FAILED, said, signature)
-    ended = f"exited with status {completed.exit_status}"
-    if probe.reports:
-        detail = f"{ended} without a report" + (f": {said}" if said else "")
-        return _Reading(untestable, Reason.NO_VERDICT, detail, signature)
-    if completed.exit_status == 0:
-        return _Reading(Outcome.GOOD, None, ended)
-    if completed.exit_status == 125:
-        return _Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
-    return _Reading(Outcome.BAD, None, said or ended, signature)
-
-
-def _reported(result: Mapping[str, Any]) -> _Reading:
-    detail = str(result.get("reason", ""))[:2000]
-    metrics, pool = result.get("metrics"), result.get("pool")
-    metrics = metrics if isinstance(metrics, dict) else {}
-    pool = pool if isinstance(pool, dict) else None
-    if result["outcome"] == "skip":
-        return _Reading(
-            Outcome.UNTESTABLE, Reason.SKIPPED_BY_PROBE, detail, metrics=metrics, pool=pool
-        )
-    return _Reading(Outcome(result["outcome"]), None, detail, metrics=metrics, pool=pool)
-
-
-def _finite(value: object, deep: int = 0) -> Json:
-    """Return what a probe reported, with numbers that other readers of JSON don't have as text.
-
-    Raises ValueError where it is nested so deeply that writing it down would fail.
-    """
-    if deep > _DEEPEST_RESULT:
-        raise ValueError("nested too deeply")
-    if isinstance(value, dict):
-        return {str(name): _finite(item, deep + 1) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item, deep + 1) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
-        return str(value)
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
-
-
-def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: str) -> bool:
-    """Return whether an exception came out of importing the package, not out of using it.
-
-    It did where the outermost frame of installed code is that of a module being imported, or
-    where the module of the package isn't there at all.
-    """
-    if (uncaught.name or "").partition(".")[0] in made.modules(package):
-        return True
-    packages = str(made.site_packages)
-    installed = [frame for frame in uncaught.frames if frame.file.startswith(packages)]
-    return bool(installed) and installed[0].function == "<module>"
-
-
-def _signature(
-    completed: process.Completed,
-    uncaught: records.Uncaught | None,
-    frames: Sequence[records.Frame],
-    made: Environment,
-) -> Signature | None:
-    if completed.exit_status == 0 and uncaught is None:
-        return None
-    packages = str(made.site_packages)
-    installed = [frame for frame in frames if frame.file.startswith(packages)]
-    innermost = installed[-1] if installed else None
-    return Signature(
-        exception=uncaught.exception if uncaught else "",
-        message=_neutral_paths(uncaught.message, {packages: "{packages}"}) if uncaught else "",
-        frame=f"{innermost.file[len(packages) + 1 :]}:{innermost.function}" if innermost else "",
-        status=completed.exit_status,
-        signal=completed.signal or "",
-    )
-
-
 def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> str:
     """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
     interpreter = Path(task.conditions.interpreter.executable)
-    return _neutral_paths(
+    return reading.neutral(
         text,
         {
             str(prefix or place / "env"): "{env}",
@@ -422,14 +279,3 @@ def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> 
             str(Path.home()): "~",
         },
     )
-
-
-def _neutral_paths(text: str, names: Mapping[str, str]) -> str:
-    for path, name in _longest_first(names.items()):
-        if len(path) > 1:
-            text = text.replace(path, name)
-    return text
-
-
-def _longest_first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return sorted(pairs, key=lambda pair: -len(pair[0]))

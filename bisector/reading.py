@@ -1,0 +1,160 @@
+"""What a completed run says: good, bad, or nothing, and then why not."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bisector import process, records
+from bisector.environment import Environment
+from bisector.model import Json, Outcome, Probe, Reason, Signature
+
+_DEEPEST_RESULT = 50
+_LARGEST_INTEGER = 2**63
+_FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
+_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a completed run says."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    signature: Signature | None = None
+    metrics: Mapping[str, Json] | None = None
+    pool: Mapping[str, Json] | None = None
+
+
+def result(file: bytes, output: bytes) -> dict[str, Any] | None:
+    """Return what the probe reported: to its file, or as a line of its output, the last that is.
+
+    None where neither is the object of the contract. What a process prints as it ends, a warning
+    say, may come behind the line.
+    """
+    for text in (file, *reversed(output.splitlines())):
+        if not text.lstrip().startswith(b"{"):
+            continue
+        try:
+            data = _finite(json.loads(text))
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(data, dict) and data.get("bisector") == 1:
+            return data if data.get("outcome") in ("good", "bad", "skip") else None
+    return None
+
+
+def read(
+    completed: process.Completed,
+    result: dict[str, Any] | None,
+    uncaught: records.Uncaught | None,
+    crashed: tuple[records.Frame, ...],
+    probe: Probe,
+    made: Environment,
+) -> Reading:
+    """Return what a run decided; whatever is not clearly good or bad decided nothing."""
+    untestable = Outcome.UNTESTABLE
+    if completed.ended is process.Ended.TIMEOUT:
+        return Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
+    if completed.ended is process.Ended.MEMORY:
+        return Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
+    if completed.ended is process.Ended.CANCELLED:
+        return Reading(untestable, Reason.ENVIRONMENT, "it was stopped")
+    if result is not None:
+        return _reported(result)
+    frames = uncaught.frames if uncaught else crashed
+    signature = _signature(completed, uncaught, frames, made)
+    if completed.signal:
+        if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
+            return Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
+        return Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
+    said = f"{uncaught.exception}: {uncaught.message}" if uncaught else ""
+    if uncaught and uncaught.errno in _MACHINE:
+        return Reading(untestable, Reason.ENVIRONMENT, said, signature)
+    if uncaught and _failed_to_import(uncaught, made, probe.package):
+        return Reading(untestable, Reason.IMPORT_FAILED, said, signature)
+    ended = f"exited with status {completed.exit_status}"
+    if probe.reports:
+        detail = f"{ended} without a report" + (f": {said}" if said else "")
+        return Reading(untestable, Reason.NO_VERDICT, detail, signature)
+    if completed.exit_status == 0:
+        return Reading(Outcome.GOOD, None, ended)
+    if completed.exit_status == 125:
+        return Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
+    return Reading(Outcome.BAD, None, said or ended, signature)
+
+
+def _reported(result: Mapping[str, Any]) -> Reading:
+    detail = str(result.get("reason", ""))[:2000]
+    metrics, pool = result.get("metrics"), result.get("pool")
+    metrics = metrics if isinstance(metrics, dict) else {}
+    pool = pool if isinstance(pool, dict) else None
+    if result["outcome"] == "skip":
+        return Reading(
+            Outcome.UNTESTABLE, Reason.SKIPPED_BY_PROBE, detail, metrics=metrics, pool=pool
+        )
+    return Reading(Outcome(result["outcome"]), None, detail, metrics=metrics, pool=pool)
+
+
+def _finite(value: object, deep: int = 0) -> Json:
+    """Return what a probe reported, with numbers that other readers of JSON don't have as text.
+
+    Raises ValueError where it is nested so deeply that writing it down would fail.
+    """
+    if deep > _DEEPEST_RESULT:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        return {str(name): _finite(item, deep + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item, deep + 1) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+        return str(value)
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: str) -> bool:
+    """Return whether an exception came out of importing the package, not out of using it.
+
+    It did where the outermost frame of installed code is that of a module being imported, or
+    where the module of the package isn't there at all.
+    """
+    if (uncaught.name or "").partition(".")[0] in made.modules(package):
+        return True
+    packages = str(made.site_packages)
+    installed = [frame for frame in uncaught.frames if frame.file.startswith(packages)]
+    return bool(installed) and installed[0].function == "<module>"
+
+
+def _signature(
+    completed: process.Completed,
+    uncaught: records.Uncaught | None,
+    frames: Sequence[records.Frame],
+    made: Environment,
+) -> Signature | None:
+    if completed.exit_status == 0 and uncaught is None:
+        return None
+    packages = str(made.site_packages)
+    installed = [frame for frame in frames if frame.file.startswith(packages)]
+    innermost = installed[-1] if installed else None
+    return Signature(
+        exception=uncaught.exception if uncaught else "",
+        message=neutral(uncaught.message, {packages: "{packages}"}) if uncaught else "",
+        frame=f"{innermost.file[len(packages) + 1 :]}:{innermost.function}" if innermost else "",
+        status=completed.exit_status,
+        signal=completed.signal or "",
+    )
+
+
+def neutral(text: str, names: Mapping[str, str]) -> str:
+    """Return ``text`` with each path in ``names`` by its name, the longest path first."""
+    for path, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
+        if len(path) > 1:
+            text = text.replace(path, name)
+    return text
