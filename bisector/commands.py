@@ -26,9 +26,12 @@ from bisector.reports import (
     table_markdown,
     table_text,
 )
-from bisector.reports.grid import Column, Grid, fold, grids
+from bisector.reports.grid import Column, Grid, fold, grids, narrow
 from bisector.request import Request
 from bisector.store import Store, write
+
+_MOST_COLUMNS = 8
+"""What fits beside each other where Markdown is read; a wider table is one per probe."""
 
 
 def search(request: Request) -> int:
@@ -47,6 +50,8 @@ def table(request: Request) -> int:
         request = replace(request, assure=0.0)
     findings = _found(request, sharing=True)
     tables = grids(findings)
+    if request.format == "markdown":
+        tables = tuple(table for whole in tables for table in narrow(whole, _MOST_COLUMNS))
     tables = tuple(map(fold, tables)) if request.fold else tables
     sys.stdout.write(_table(request, findings, tables))
     return 130 if any(finding.stopped == "interrupted" for finding in findings) else 0
@@ -164,7 +169,7 @@ def _table(request: Request, findings: Sequence[Finding], tables: Sequence[Grid]
         file = store.probe_folder(one) / "report.md"
         return file.relative_to(request.results).as_posix() if file.is_file() else ""
 
-    command = "bisect table --stored --format markdown --evidence"
+    command = "bisect table --stored --fold --format markdown --evidence"
     told = table_markdown.evidence(findings, documents.read(probe.catalogue()), command)
     made = table_markdown.render(tables, memory=request.memory, address=address)
     return f"{told}\n{made}"

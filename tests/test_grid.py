@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from bisector.model import Finding, Probe
-from bisector.reports.grid import Cell, Grid, Known, fold, grids
+from bisector.reports.grid import Cell, Grid, Known, fold, grids, narrow
 
 SIGNS = {
     Known.UNTESTABLE: "u",
@@ -188,3 +188,15 @@ def test_hostile_details_and_titles_are_safe_text() -> None:
 def test_versions_of_a_history_are_in_order() -> None:
     """What the properties above lean on: a letter's place is its release's."""
     assert sorted(map(Version, versions("g" * 30))) == [Version(v) for v in versions("g" * 30)]
+
+
+def test_a_wide_table_is_one_per_probe() -> None:
+    """No cell is lost or moved where the columns don't fit beside each other."""
+    findings = [found("gb", probe=Probe("eggs", "spam", case=case)) for case in "abc"]
+    findings.append(found("bg", probe=Probe("ham", "spam")))
+    whole = grids(findings)[0]
+    assert narrow(whole, 4) == (whole,)
+    eggs, ham = narrow(whole, 3)
+    assert [(part.probe, len(part.columns)) for part in (eggs, ham)] == [("eggs", 3), ("ham", 1)]
+    for line, left, right in zip(whole.lines, eggs.lines, ham.lines):
+        assert line.cells == (*left.cells, *right.cells)

@@ -27,6 +27,8 @@ def test_a_table_as_a_whole() -> None:
         f"""\
 ## spam
 
+{LEGEND}
+
 | release | uploaded | `eggs` | `ham[raw\\|1]` |
 | --- | --- | --- | --- |
 | 1.0 | 2024-01-01 | ✓ good | **✗ bad** |
@@ -34,8 +36,6 @@ def test_a_table_as_a_whole() -> None:
 | 1.2 | 2024-01-03 | ✓ good | ? no-wheel |
 | 1.3 (yanked) | 2024-01-04 | **✗ bad** | · |
 | 1.4 | 2024-01-05 | ? import-failed | ✓ good |
-
-{LEGEND}
 """
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from packaging.version import Version
@@ -80,11 +80,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The table of one package: its columns, and a line per release, oldest first."""
+    """The table of one package, or of one ``probe`` of it: columns, and a line per release."""
 
     package: str
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
+    probe: str = ""
 
 
 def grids(findings: Sequence[Finding], *, prereleases: bool = False) -> tuple[Grid, ...]:
@@ -99,6 +100,21 @@ def grids(findings: Sequence[Finding], *, prereleases: bool = False) -> tuple[Gr
     )
 
 
+def narrow(grid: Grid, most: int) -> tuple[Grid, ...]:
+    """Return the table as it is, or one per probe where it has more columns than ``most``."""
+    if len(grid.columns) <= most:
+        return (grid,)
+    tables = []
+    for probe in dict.fromkeys(column.probe for column in grid.columns):
+        places = [p for p, column in enumerate(grid.columns) if column.probe == probe]
+        columns = tuple(grid.columns[place] for place in places)
+        lines = tuple(
+            replace(line, cells=tuple(line.cells[place] for place in places)) for line in grid.lines
+        )
+        tables.append(Grid(grid.package, columns, lines, probe))
+    return tuple(tables)
+
+
 def fold(grid: Grid) -> Grid:
     """Return the table with neighbouring equal lines made one.
 
@@ -111,7 +127,7 @@ def fold(grid: Grid) -> Grid:
             folded[-1] = _joined(folded[-1], line)
         else:
             folded.append(line)
-    return Grid(grid.package, grid.columns, tuple(folded))
+    return replace(grid, lines=tuple(folded))
 
 
 def _grid(package: str, findings: Sequence[Finding], prereleases: bool) -> Grid:

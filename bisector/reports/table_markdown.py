@@ -20,7 +20,13 @@ def render(
     address: Callable[[Column], str] | None = None,
 ) -> str:
     """Return the tables; ``address`` gives what each column's heading links to, if anything."""
-    return "\n".join(_grid(grid, memory, address) for grid in grids)
+    parts: list[str] = []
+    for number, grid in enumerate(grids):
+        if not number or grid.package != grids[number - 1].package:
+            parts += [f"## {escape(grid.package)}", "", f"{escape(LEGEND)}.", ""]
+        parts += [f"### {escape(grid.probe)}", ""] if grid.probe else []
+        parts += [_grid(grid, memory, address), ""]
+    return "\n".join(parts)
 
 
 def evidence(findings: Sequence[Finding], documents: Sequence[Document], command: str) -> str:
@@ -69,8 +75,7 @@ def _grid(grid: Grid, memory: bool, address: Callable[[Column], str] | None) -> 
     for line in grid.lines:
         label = escape(line.label) + (" (yanked)" if line.yanked else "")
         lines.append((label, line.date, *(_cell(cell, memory) for cell in line.cells)))
-    body = table(("release", "uploaded", *heads), lines)
-    return f"## {escape(grid.package)}\n\n{body}\n\n{escape(LEGEND)}.\n"
+    return table(("release", "uploaded", *heads), lines)
 
 
 def _cell(cell: Cell, memory: bool) -> str:
