@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from bisector.reports import (
     table_markdown,
     table_text,
 )
+from bisector.reports.claims import claims
 from bisector.reports.grid import Column, Grid, fold, grids, narrow
 from bisector.request import Request
 from bisector.store import Store, write
@@ -66,7 +68,7 @@ def report(request: Request) -> int:
     store = Store(request.results)
     for finding in findings:
         folder = request.output or store.probe_folder(finding.probe)
-        if len(request.pythons) > 1:
+        if len({other.conditions.interpreter.series for other in findings}) > 1:
             folder = folder / f"python-{finding.conditions.interpreter.series}"
         for name, text in _files(finding).items():
             write(folder / name, text)
@@ -165,14 +167,30 @@ def _table(request: Request, findings: Sequence[Finding], tables: Sequence[Grid]
 
     def address(column: Column) -> str:
         """Return the way from the results folder to a column's report, if there is one."""
-        one = Probe(name=column.probe, package=column.package, case=column.case)
-        file = store.probe_folder(one) / "report.md"
-        return file.relative_to(request.results).as_posix() if file.is_file() else ""
+        folder = store.probe_folder(
+            Probe(name=column.probe, package=column.package, case=column.case)
+        )
+        files = (folder / f"python-{column.python}" / "report.md", folder / "report.md")
+        there = next((file for file in files if file.is_file()), None)
+        return there.relative_to(request.results).as_posix() if there else ""
 
-    command = "bisect table --stored --fold --format markdown --evidence"
-    told = table_markdown.evidence(findings, documents.read(probe.catalogue()), command)
+    listed = documents.read(probe.catalogue())
+    if request.probes or request.package:
+        about = {claim.document for finding in findings for claim in claims(finding)}
+        listed = tuple(d for d in listed if {d.name, d.issue} & about)
+    told = table_markdown.evidence(findings, listed, _said(request))
     made = table_markdown.render(tables, memory=request.memory, address=address)
     return f"{told}\n{made}"
+
+
+def _said(request: Request) -> str:
+    """Return the command that makes a page again from what is stored."""
+    words = ["bisect", "table", "--stored"]
+    words += [word for name in request.probes for word in ("--probe", name)]
+    words += ["--package", request.package] if request.package else []
+    flags = {"--fold": request.fold, "--memory": request.memory, "--evidence": request.evidence}
+    words += [flag for flag, given in flags.items() if given]
+    return shlex.join([*words, "--format", request.format])
 
 
 def _files(finding: Finding) -> dict[str, str]:

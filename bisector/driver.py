@@ -255,12 +255,13 @@ def stored(store: Store, names: Sequence[str] = (), package: str | None = None) 
 
     Nothing is measured and no index is asked; each probe is the one that was run then.
     """
+    spelt = {probe.spelt(name) for name in names}
     findings = []
     for kept in store.searches():
         wanted = _as_it_was(kept.probe)
         if package and wanted.package != canonicalize_name(package):
             continue
-        if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & set(names):
+        if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:
             continue
         runs: dict[Version, list[Measurement]] = {}
         for measurement in kept.measurements:

@@ -113,13 +113,15 @@ class Claim:
     """One thing that a document says, as far as a probe can bear it out.
 
     ``outcome`` is what the document leads one to expect of ``releases``: a specifier, ``some``
-    or ``all`` of those looked at. ``document`` names it, ``says`` gives it in a sentence.
+    or ``all`` of those looked at; ``python`` are the interpreters it is about, where it names
+    any. ``document`` names it, ``says`` gives it in a sentence.
     """
 
     document: str
     says: str
     outcome: Outcome
     releases: str
+    python: str = ""
 
 
 @dataclass(frozen=True, slots=True)

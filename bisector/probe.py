@@ -57,6 +57,13 @@ def load(name_or_path: str) -> list[Probe]:
     return [only(probe, case) for case in ((wanted,) if wanted else probe.cases)] or [probe]
 
 
+def spelt(name_or_path: str) -> str:
+    """Return the name, with its case, under which a probe's measurements are stored."""
+    named = _NAMED_CASE.fullmatch(name_or_path)
+    name, case = (named["name"], f"[{named['case']}]") if named else (name_or_path, "")
+    return (Path(name).stem if name.endswith(".py") else Path(name).name) + case
+
+
 def read(path: Path) -> Probe:
     """Return the probe that the script at ``path`` is.
 
@@ -143,7 +150,10 @@ def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]
     """Yield what documents claim, and the case that each claim is about, if it is about one."""
     for claim in table.get("claims", ()):
         told = block.table(claim, "claims")
-        block.only(told, dict.fromkeys(("document", "says", "outcome", "releases", "case"), str))
+        block.only(told, dict.fromkeys(_CLAIM, str))
+        if not told.get("says"):
+            raise block.error(block.line_of("claims"), "a claim says nothing: give it `says`")
+        block.parse(SpecifierSet, told.get("python", ""), "python")
         releases = told.get("releases", "some")
         if releases not in ("some", "all"):
             block.parse(SpecifierSet, releases, "releases")
@@ -154,9 +164,10 @@ def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]
         yield (
             Claim(
                 document=told.get("document", ""),
-                says=told.get("says", ""),
+                says=told["says"],
                 outcome=Outcome(told["outcome"]),
                 releases=releases,
+                python=told.get("python", ""),
             ),
             told.get("case", ""),
         )
@@ -184,6 +195,7 @@ def digest(*texts: str) -> str:
     return hashlib.sha256(joined).hexdigest()
 
 
+_CLAIM = ("document", "says", "outcome", "releases", "python", "case")
 _DOCUMENTED = {"issue": str, "fix": str, "good": list, "bad": list, "case": str}
 _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "package": str,

@@ -31,27 +31,34 @@ class Reading:
     pool: Mapping[str, Json] | None = None
 
 
-def result(file: bytes, output: bytes) -> dict[str, Any] | None:
-    """Return what the probe reported: to its file, or as a line of its output, the last that is.
+def result(file: bytes, output: bytes) -> tuple[dict[str, Any] | None, str]:
+    """Return what the probe reported, to its file or as the last such line of its output.
 
-    None where neither is the object of the contract. What a process prints as it ends, a warning
-    say, may come behind the line.
+    None where it reported nothing that is the object of the contract, with what is wrong of it.
+    What a process prints as it ends, a warning say, may come behind the line.
     """
+    wrong = ""
     for text in (file, *reversed(output.splitlines())):
         if not text.lstrip().startswith(b"{"):
             continue
         try:
             data = _finite(json.loads(text))
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            if text is file:
+                wrong = f"with a report that can't be read ({error})"
             continue
-        if isinstance(data, dict) and data.get("bisector") == 1:
-            return data if data.get("outcome") in ("good", "bad", "skip") else None
-    return None
+        if isinstance(data, dict) and "bisector" in data:
+            if data["bisector"] != 1:
+                return None, f"with a report of version {data['bisector']!r}, not 1"
+            if data.get("outcome") in ("good", "bad", "skip"):
+                return data, ""
+            return None, f"with a report whose outcome is {data.get('outcome')!r}"
+    return None, wrong or "without a report"
 
 
 def read(
     completed: process.Completed,
-    result: dict[str, Any] | None,
+    reported: tuple[dict[str, Any] | None, str],
     uncaught: records.Uncaught | None,
     crashed: tuple[records.Frame, ...],
     probe: Probe,
@@ -65,6 +72,7 @@ def read(
         return Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
     if completed.ended is process.Ended.CANCELLED:
         return Reading(untestable, Reason.ENVIRONMENT, "it was stopped")
+    result, wrong = reported
     if result is not None:
         return _reported(result)
     frames = uncaught.frames if uncaught else crashed
@@ -80,7 +88,7 @@ def read(
         return Reading(untestable, Reason.IMPORT_FAILED, said, signature)
     ended = f"exited with status {completed.exit_status}"
     if probe.reports:
-        detail = f"{ended} without a report" + (f": {said}" if said else "")
+        detail = f"{ended} {wrong}" + (f": {said}" if said else "")
         return Reading(untestable, Reason.NO_VERDICT, detail, signature)
     if completed.exit_status == 0:
         return Reading(Outcome.GOOD, None, ended)

@@ -51,9 +51,10 @@ class Request:
 
 def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     """Return the command that makes the same search; what was held is in the results."""
-    name = f"{wanted.name}[{wanted.case}]" if wanted.case else wanted.name
-    named = [given for given in request.probes if given.endswith(".py") and wanted.path in given]
-    words = ["bisect"] if request.command else ["bisect", "--probe", *(named[:1] or [name])]
+    bare = (given.partition("[")[0] for given in request.probes)
+    paths = (path for path in bare if path.endswith(".py") and Path(path).stem == wanted.name)
+    name = next(paths, wanted.name) + (f"[{wanted.case}]" if wanted.case else "")
+    words = ["bisect"] if request.command else ["bisect", "--probe", name]
     if request.package:
         words += ["--package", request.package]
     within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
@@ -71,6 +72,8 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     words += [flag for flag, given in flags.items() if given]
     if request.dependencies != "newest":
         words += ["--dependencies", request.dependencies]
+    if request.confidence is not None:
+        words += ["--confidence", f"{request.confidence:g}"]
     if request.timeout is not None:
         words += ["--timeout", f"{request.timeout:g}"]
     if request.max_memory is not None:

@@ -170,7 +170,10 @@ class Store:
     def probe_folder(self, probe: Probe) -> Path:
         """Return where everything about ``probe``, or one case of it, lies."""
         name = f"{probe.name}.{probe.case}" if probe.case else probe.name
-        return self.root / probe.package / re.sub(r"[^\w.-]", "_", name)
+        plain = re.sub(r"[^\w.-]", "_", name)
+        # Two names that differ only in what a file name can't have must not share a folder.
+        told_apart = "" if plain == name else f"-{_digest(name)[:6]}"
+        return self.root / probe.package / f"{plain}{told_apart}"
 
     def _read(self, path: Path) -> Measurement | None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from histories import HOSTILE, found
 
@@ -95,3 +97,17 @@ def test_hostile_claims_are_safe_text() -> None:
     )
     for row in claims(found("gb", probe=probe)):
         assert (row.document + row.sentence).isprintable()
+
+
+def test_a_claim_about_another_interpreter_is_not_looked_at() -> None:
+    """What was measured on one interpreter says nothing of another."""
+    finding = found("gb")
+    series = finding.conditions.interpreter.series
+    about = [
+        Claim("page", "it fails", Outcome.BAD, "some", python) for python in (f"=={series}.*", "<3")
+    ]
+    told = claims(replace(finding, probe=replace(finding.probe, claims=tuple(about))))
+    assert [(row.measured, row.agrees) for row in told[-2:]] == [
+        ("bad on 1 of 2 releases measured (1.1)", True),
+        (f"not looked at: this search ran on Python {series}", None),
+    ]

@@ -289,3 +289,16 @@ def test_files_that_a_command_names_are_in_its_digest(
     assert (first.name, first.package, first.reports) == ("check", "spam", False)
     assert first.digest != second.digest
     assert probe.from_command(["python", "-c", "pass"], "spam").name == "python"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("eggs", "eggs"),
+        ("eggs[raw]", "eggs[raw]"),
+        ("./eggs.py", "eggs"),
+        ("some/folder/eggs.py[raw]", "eggs[raw]"),
+    ],
+)
+def test_a_probe_is_stored_under_one_name_however_it_is_given(given: str, stored: str) -> None:
+    assert probe.spelt(given) == stored

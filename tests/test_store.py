@@ -365,4 +365,10 @@ def test_a_file_name_says_version_and_content(tmp_path: Path) -> None:
 def test_a_name_that_is_no_file_name_is_made_one(tmp_path: Path) -> None:
     path = Store(tmp_path).save(replace(PROBE, name="../eggs", case="a/b"), CONDITIONS, measured())
     assert tmp_path.resolve() in path.resolve().parents
-    assert path.parent.parent.name == ".._eggs.a_b"
+    assert path.parent.parent.name.startswith(".._eggs.a_b-")
+
+
+def test_names_that_look_alike_as_files_share_no_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folders = {store.probe_folder(replace(PROBE, case=case)) for case in ("a|b", "a?b", "a_b")}
+    assert len(folders) == 3

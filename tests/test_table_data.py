@@ -25,11 +25,11 @@ def test_csv_as_a_whole() -> None:
     finding = replace(finding, measurements=(first, *finding.measurements[1:]))
     assert render_csv(grids([finding])) == (
         """\
-package,release,uploaded,yanked,probe,case,python,known,outcome,reason,peak_memory_bytes,runs
-spam,1.0,2024-01-01,False,eggs,raw,3.11,measured,good,,4096,1
-spam,1.1,2024-01-02,True,eggs,raw,3.11,inferred,good,,,0
-spam,1.2,2024-01-03,False,eggs,raw,3.11,measured,good,,,1
-spam,1.3,2024-01-01,False,eggs,raw,3.11,untestable,,no-wheel,,0
+package,release,uploaded,yanked,probe,case,python,known,outcome,reason,said,peak_memory_bytes,runs
+spam,1.0,2024-01-01,False,eggs,raw,3.11,measured,good,,the eggs are good,4096,1
+spam,1.1,2024-01-02,True,eggs,raw,3.11,inferred,good,,,,0
+spam,1.2,2024-01-03,False,eggs,raw,3.11,measured,good,,the eggs are good,,1
+spam,1.3,2024-01-01,False,eggs,raw,3.11,untestable,,no-wheel,no wheel for cp311,,0
 """
     )
 
@@ -49,6 +49,7 @@ def test_json_as_a_whole() -> None:
                 "known": "conflicting",
                 "outcome": "",
                 "reason": "",
+                "said": "the eggs are bad",
                 "peak_memory_bytes": None,
                 "runs": 2,
             }

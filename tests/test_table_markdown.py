@@ -85,7 +85,7 @@ Not measured:
 
 - It is slow — says not how slow
 
-### Claims of no document listed
+### lost
 
 | claim | probe | measured |  |
 | --- | --- | --- | --- |

@@ -67,6 +67,10 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
 
     Releases whose runs disagree neither bear it out nor contradict it.
     """
+    ran = finding.conditions.interpreter
+    if not SpecifierSet(claim.python).contains(ran.version, prereleases=True):
+        measured = f"not looked at: this search ran on Python {ran.series}"
+        return ClaimRow(safe(claim.document), safe(claim.says), measured, None)
     some = claim.releases == "some"
     specifier = SpecifierSet("" if claim.releases in ("some", "all") else claim.releases)
     said: dict[Version, set[Outcome]] = {}

@@ -24,6 +24,7 @@ _FIELDS = (
     "known",
     "outcome",
     "reason",
+    "said",
     "peak_memory_bytes",
     "runs",
 )
@@ -69,6 +70,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "known": cell.known.value,
         "outcome": cell.outcome,
         "reason": cell.reason,
+        "said": cell.detail,
         "peak_memory_bytes": cell.peak_memory_bytes,
         "runs": len(cell.runs),
     }

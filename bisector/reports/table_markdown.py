@@ -50,8 +50,9 @@ def evidence(findings: Sequence[Finding], documents: Sequence[Document], command
             parts += ["Not measured:", ""]
             parts += [f"- {escape(r.says)} — {escape(r.why)}" for r in document.refused]
             parts += [""]
-    if told:
-        parts += ["### Claims of no document listed", "", *_claims(told, several)]
+    for name in dict.fromkeys(claim.document for _, claim in told):
+        parts += [f"### {escape(name) or 'Claims that name no document'}", ""]
+        parts += _claims([(f, claim) for f, claim in told if claim.document == name], several)
     return "\n".join(parts)
 
 
