@@ -33,9 +33,34 @@
 #
 # [[tool.bisector.claims]]
 # document = "connection-reuse"
-# says = "It shows up under Python 3.11.1, and also under 3.9, 3.10 and 3.12"
+# says = "It shows up under Python 3.11.1"
 # outcome = "bad"
 # releases = "some"
+# python = "==3.11.*"
+# case = "bytesio-length"
+#
+# [[tool.bisector.claims]]
+# document = "connection-reuse"
+# says = "It shows up under Python 3.9"
+# outcome = "bad"
+# releases = "some"
+# python = "==3.9.*"
+# case = "bytesio-length"
+#
+# [[tool.bisector.claims]]
+# document = "connection-reuse"
+# says = "It shows up under Python 3.10"
+# outcome = "bad"
+# releases = "some"
+# python = "==3.10.*"
+# case = "bytesio-length"
+#
+# [[tool.bisector.claims]]
+# document = "connection-reuse"
+# says = "It shows up under Python 3.12"
+# outcome = "bad"
+# releases = "some"
+# python = "==3.12.*"
 # case = "bytesio-length"
 #
 # [[tool.bisector.claims]]

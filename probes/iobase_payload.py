@@ -18,6 +18,7 @@
 # says = "It shows up under Python 3.11.11"
 # outcome = "bad"
 # releases = "some"
+# python = "==3.11.*"
 #
 # [[tool.bisector.claims]]
 # document = "upload-memory"
