@@ -125,6 +125,8 @@ class Bisection:
         try:
             self._settle(lambda stage: stage < Stage.ASSURE)
             settled = True
+            if self.stopped:
+                return self.finding()
             assure_s = self.options.assure_s
             if assure_s is None:
                 assure_s = min(30.0, self._clock() - began) if self._made else 0.0

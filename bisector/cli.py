@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -37,6 +38,10 @@ or probe; 3 undecided; 4 the index or the installer failed; 130 interrupted
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` asks for and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal can't show is escaped: an answer must not be lost to an encoding.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -53,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone, as `head` does; Python would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        _complain(f"{error.strerror or error}", "look at the disk, and at where the output goes")
+        return 4
     except Exception as error:
         if os.environ.get("BISECTOR_TRACEBACK"):
             traceback.print_exc()

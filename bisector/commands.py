@@ -23,6 +23,7 @@ from bisector.reports import (
     osv,
     report_markdown,
     reproducer,
+    rows,
     table_data,
     table_markdown,
     table_text,
@@ -68,7 +69,8 @@ def report(request: Request) -> int:
     store = Store(request.results)
     for finding in findings:
         folder = request.output or store.probe_folder(finding.probe)
-        if len({other.conditions.interpreter.series for other in findings}) > 1:
+        alike = [f for f in findings if rows.name(f) == rows.name(finding)]
+        if len({other.conditions.interpreter.series for other in alike}) > 1:
             folder = folder / f"python-{finding.conditions.interpreter.series}"
         for name, text in _files(finding).items():
             write(folder / name, text)
@@ -140,7 +142,7 @@ def _rendered(findings: Sequence[Finding], wanted: str) -> str:
     if wanted == "markdown":
         return "\n".join(map(report_markdown.render, findings))
     if wanted == "osv":
-        return "\n".join(map(osv.render, findings))
+        return osv.render(findings)
     return as_text.render(findings, width=_width(), color=_color(sys.stdout))
 
 
@@ -198,7 +200,7 @@ def _files(finding: Finding) -> dict[str, str]:
         "report.md": report_markdown.render(finding, chart="chart.svg"),
         "finding.json": as_json.render([finding]),
         "chart.svg": chart.memory_chart(finding),
-        "osv.json": osv.render(finding),
+        "osv.json": osv.render([finding]),
     }
     if finding.probe.text:
         files["reproducer.py"] = reproducer.render(finding)

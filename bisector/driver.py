@@ -101,6 +101,11 @@ class Driver:
         held = conditions.settle(request, wanted, python, made, self.store, installer)
         testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
         known = {} if request.refresh else self.store.load(wanted, held, testable)
+        if known and wanted.command:
+            self.said.say(
+                f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
+                "stored; if a file that it reads but doesn't name has changed, --refresh"
+            )
         kept = settings.cache_dir() / "kept"
         task = Task(
             probe=wanted,

@@ -72,6 +72,7 @@ def exclusion(
     elif wheels:
         tag = interpreter.tags[0] if interpreter.tags else interpreter.version
         detail = f"no wheel for {tag}"
+        detail += "; --allow-build would build it" if sources and not allow_build else ""
     elif sources:
         detail = "only a source distribution; --allow-build would build it"
     else:

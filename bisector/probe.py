@@ -70,6 +70,10 @@ def read(path: Path) -> Probe:
     A script without ``[tool.bisector]`` is a plain one, read by its exit status. Raises
     UsageError, with the line, where the script or its metadata can't be used.
     """
+    if path.suffix not in ("", ".py"):
+        raise UsageError(
+            f"{path} is not a Python script", f"run it as a command: --package PROJECT -- {path}"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -174,7 +178,14 @@ def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]
 
 
 def from_command(command: Sequence[str], package: str) -> Probe:
-    """Return the probe that ``command`` is; files that it names count in its digest."""
+    """Return the probe that ``command`` is; files that it names count in its digest.
+
+    Raises UsageError where python is given a script that isn't there: no release is to blame.
+    """
+    if re.fullmatch(r"python[\d.]*", command[0]) and len(command) > 1:
+        script = command[1]
+        if script.endswith(".py") and not Path(script).is_file():
+            raise UsageError(f"there is no file {script}", "the command runs in this folder")
     files = [Path(word) for word in command if Path(word).is_file()]
     contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
     name = files[0].stem if files else Path(command[0]).stem
@@ -284,7 +295,10 @@ def _line(text: str, offset: int) -> int:
 
 
 def _title(path: Path, text: str, *, strict: bool) -> str:
-    """Return the first line of the script's docstring."""
+    """Return the first line of the script's docstring.
+
+    A plain script that doesn't parse here may be meant for another Python.
+    """
     try:
         docstring = ast.get_docstring(ast.parse(text, str(path)))
     except (SyntaxError, ValueError) as error:

@@ -39,10 +39,11 @@ def result(file: bytes, output: bytes) -> tuple[dict[str, Any] | None, str]:
     """
     wrong = ""
     for text in (file, *reversed(output.splitlines())):
-        if not text.lstrip().startswith(b"{"):
+        start = text.find(b"{")  # what was written without a line's end may stand before it
+        if start < 0:
             continue
         try:
-            data = _finite(json.loads(text))
+            data = _finite(json.loads(text[start:]))
         except (ValueError, RecursionError) as error:
             if text is file:
                 wrong = f"with a report that can't be read ({error})"

@@ -97,7 +97,7 @@ def _index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
     yield from _uv_index_settings(around)
     yield around.environ.get("PIP_INDEX_URL", ""), "PIP_INDEX_URL"
     yield from _pip_index_settings(around)
-    yield _default_index(), "distlib.index.DEFAULT_INDEX"
+    yield _default_index(), "the default, from distlib"
 
 
 def _default_index() -> str:

@@ -65,8 +65,9 @@ class Store:
         """Write one measurement and return its file; it is complete, or it isn't there."""
         folder = self.folder(probe, conditions)
         described = folder / "conditions.json"
-        if not described.exists():
-            write(described, _dump(conditions_to_json(probe, conditions)))
+        told = _dump(conditions_to_json(probe, conditions))
+        if not described.exists() or not _is_json(described):
+            write(described, told)
         text = _dump({"schema": MEASUREMENT, **measurement_to_json(measurement)})
         path = folder / f"{measurement.version}-{_digest(text)}.json"
         write(path, text)
@@ -216,6 +217,15 @@ def _dump(data: Mapping[str, Json]) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _is_json(path: Path) -> bool:
+    """Return whether a file can be read, so that a broken one is written anew."""
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def write(path: Path, text: str) -> None:

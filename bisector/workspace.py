@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,17 +55,16 @@ def sweep(root: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Remove ``folder`` with everything in it, whatever permissions a probe left behind."""
-
-    def unlock(function: Callable[..., object], path: str, _error: object) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(stat.S_IRWXU)
-            Path(path).chmod(stat.S_IRWXU)
-            if function in (os.rmdir, os.unlink):
-                function(path)
-            else:
-                shutil.rmtree(path, ignore_errors=True)
-
-    shutil.rmtree(folder, onerror=unlock)
+    with suppress(OSError):
+        folder.chmod(stat.S_IRWXU)
+    # From the top down: a folder's entries are listed only once it may be read.
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(parent, name)
+            with suppress(OSError):
+                if not path.is_symlink():
+                    path.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

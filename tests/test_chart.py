@@ -67,6 +67,20 @@ def test_runs_that_disagree_are_all_shown_and_joined() -> None:
     assert [e for e in picture.iter() if e.get("class") == "spread"]
 
 
+def test_runs_that_disagree_lie_beside_each_other() -> None:
+    picture = parsed(memory_chart(sample()[1]))
+    told = {e.findtext(f"{SVG}title"): e for e in picture.iter()}
+    good, bad = told["1.1.8: good, 38.5 MiB"], told["1.1.8: bad, 93.0 MiB"]
+    cross = float((bad.get("d") or "")[1:].split()[0])
+    assert cross > float(good.get("cx") or 0) + float(good.get("r") or 0)
+
+
+def test_no_edge_is_drawn_across_a_label() -> None:
+    kinds = [e.get("class") for e in parsed(memory_chart(uploads())).iter()]
+    last = max(place for place, kind in enumerate(kinds) if kind == "edge")
+    assert last < kinds.index("mark")
+
+
 def test_a_zoomed_or_unconfirmed_transition_says_so() -> None:
     found = finding("spam", "p", "", ["1.0", "1.1", "1.2"], between("1.1", "1.2"))
     (introduced,) = found.transitions

@@ -163,7 +163,7 @@ def test_a_record_as_a_whole() -> None:
 )
 def test_every_record_is_valid(finding: Finding) -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    record = json.loads(osv.render(finding))
+    record = json.loads(osv.render([finding]))
     assert list(Draft202012Validator(SCHEMA).iter_errors(record)) == []
 
 
@@ -208,6 +208,45 @@ def test_a_fix_that_a_pre_release_has_already_counts_from_there() -> None:
     record = osv.record(found({"1.0": "b", "1.1": "g"}, pre={"1.1rc1": "g"}))
     assert not is_affected("1.1rc1", record)
     assert is_affected("1.0", record)
+
+
+def test_several_findings_are_a_list() -> None:
+    one, other = found("gb"), found("gbg")
+    assert json.loads(osv.render([one, other])) == [osv.record(one), osv.record(other)]
+    assert json.loads(osv.render([one])) == osv.record(one)
+    assert json.loads(osv.render([])) == []
+
+
+def test_a_window_open_at_an_end_is_said_to_be_open() -> None:
+    record = osv.record(found("bgb"))
+    assert "Already bad in 1.0, the oldest release looked at." in record["details"]
+    assert "Still bad in 1.2, the newest release looked at." in record["details"]
+    assert record["database_specific"]["open_at_oldest"] is True
+    assert record["database_specific"]["open_at_newest"] is True
+    closed = osv.record(found("gbg"))
+    assert not {"open_at_oldest", "open_at_newest"} & set(closed["database_specific"])
+    assert "looked at" not in closed["details"]
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        ("gu-x!bg", "names 1.5, the first release known to be bad: 1.1, 1.2, 1.3, 1.4 before it"),
+        ("gxbg", "names 1.2, the first release known to be bad: 1.1 before it is undecided."),
+        ("xxbg", "names 1.2, the first release known to be bad: 1.0, 1.1 before it are undecided."),
+        ("gbxbg", ""),
+        ("gbxg", ""),
+    ],
+)
+def test_what_is_undecided_before_the_first_bad_release_is_said(history: str, told: str) -> None:
+    details = osv.record(found(history))["details"]
+    assert told in details
+    assert ("introduced" in details) == bool(told)
+
+
+def test_what_is_undecided_behind_a_bad_pre_release_is_not_before_it() -> None:
+    finding = found({"1.4": "g", "1.5": "x", "1.6": "b"}, pre={"1.5b1": "b"})
+    assert "introduced" not in osv.record(finding)["details"]
 
 
 def test_a_time_that_is_none_is_not_told() -> None:

@@ -302,3 +302,17 @@ def test_files_that_a_command_names_are_in_its_digest(
 )
 def test_a_probe_is_stored_under_one_name_however_it_is_given(given: str, stored: str) -> None:
     assert probe.spelt(given) == stored
+
+
+def test_a_script_of_another_language_is_a_command(tmp_path: Path) -> None:
+    path = tmp_path / "run.sh"
+    path.write_text("exit 1\n")
+    with pytest.raises(UsageError) as caught:
+        probe.read(path)
+    assert caught.value.message == f"{path} is not a Python script"
+    assert caught.value.hint == f"run it as a command: --package PROJECT -- {path}"
+
+
+def test_a_script_that_a_command_lacks_is_no_release_s_fault() -> None:
+    with pytest.raises(UsageError, match=r"there is no file nowhere\.py"):
+        probe.from_command(["python", "nowhere.py"], "spam")

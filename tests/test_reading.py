@@ -31,11 +31,17 @@ def test_the_last_report_printed_counts() -> None:
         (b'{"bisector": 1, "outcome": "meh"}', b"", "with a report whose outcome is 'meh'"),
         (b'{"bisector": 1}', b"", "with a report whose outcome is None"),
         (
-            b'{"bisector": 1, "a"',
+            b'{"a": ',
             b"",
-            "with a report that can't be read (Expecting ':' delimiter: line 1 column 20 (char 19))",
+            "with a report that can't be read (Expecting value: line 1 column 7 (char 6))",
         ),
     ],
 )
 def test_a_report_that_is_none_says_what_is_wrong(file: bytes, output: bytes, wrong: str) -> None:
     assert result(file, output) == (None, wrong)
+
+
+def test_a_report_behind_an_unfinished_line_is_read() -> None:
+    """Standard error has no line of its own: progress without an end may stand before."""
+    said, _ = result(b"", b"progress 50 %" + GOOD + b"\n")
+    assert said == {"bisector": 1, "outcome": "good"}

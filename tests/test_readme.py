@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +18,35 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = re.findall(r"^<!-- (.+?) -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def printed(command: str) -> str:
-    """Run one of the project's commands from its root and return what it prints."""
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results as they were committed, whatever has been measured since."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "results"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    for file in files or (ROOT / "results").rglob("*"):
+        if file.is_file():
+            copy = folder / file.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+    return folder
+
+
+def printed(command: str, folder: Path) -> str:
+    """Run one of the project's commands in ``folder`` and return what it prints."""
     program, *arguments = shlex.split(command)
     assert program == "bisect"
     done = subprocess.run(
         [sys.executable, "-m", "bisector", *arguments],
-        cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"},
+        cwd=folder,
+        env={
+            "PATH": os.defpath,
+            "HOME": "/nonexistent",
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+        },
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -38,26 +61,33 @@ def test_readme_shows_something() -> None:
 
 
 @pytest.mark.parametrize(("command", "language", "text"), SHOWN)
-def test_each_example_is_what_it_says(command: str, language: str, text: str) -> None:
+def test_each_example_is_what_it_says(
+    command: str, language: str, text: str, checkout: Path
+) -> None:
     """Output is that of the command above it, and code is that of the file above it.
 
     As in a doctest, ``...`` stands for what is left out.
     """
-    made = printed(command) if language == "text" else (ROOT / command).read_text("utf-8")
+    if language == "text":
+        made = printed(command, checkout)
+    else:
+        made = (ROOT / command).read_text(encoding="utf-8")
     assert doctest.OutputChecker().check_output(text, made, doctest.ELLIPSIS), made
 
 
-def test_the_results_page_is_made_by_the_command_that_readme_names() -> None:
+def test_the_results_page_is_made_by_the_command_that_readme_names(checkout: Path) -> None:
     """results/README.md follows from the stored measurements alone."""
     named = re.search(r"^\.venv/bin/(bisect table .*) > results/README\.md$", README, re.MULTILINE)
     assert named
-    assert (ROOT / "results/README.md").read_text(encoding="utf-8") == printed(named[1])
+    page = (ROOT / "results/README.md").read_text(encoding="utf-8")
+    assert page == printed(named[1], checkout)
 
 
-def test_every_option_that_readme_names_exists() -> None:
+def test_every_option_that_readme_names_exists(tmp_path: Path) -> None:
     """An option that was renamed can't live on in README."""
     helps = "".join(
-        printed(f"bisect {command} --help") for command in ("", "table", "report", "releases")
+        printed(f"bisect {command} --help", tmp_path)
+        for command in ("", "table", "report", "releases")
     )
     for command in ("python3 -m venv", "pip --python"):
         assert command in README

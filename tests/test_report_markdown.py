@@ -9,7 +9,16 @@ from histories import HOSTILE, found
 from markdown_reader import cells, harm, links
 from sample_findings import hostile, sample, uploads
 
-from bisector.model import Claim, Distribution, Documented, Finding, Outcome, Probe, ProcessPeak
+from bisector.model import (
+    Claim,
+    Distribution,
+    Documented,
+    Finding,
+    Json,
+    Outcome,
+    Probe,
+    ProcessPeak,
+)
 from bisector.reports.report_markdown import LIMIT, render
 from bisector.reports.rows import MIB
 
@@ -83,15 +92,15 @@ Affected: `>=1.1,<=1.2`
 | 1.1 is bad | bad | agrees |
 | They \\| rot | bad on 2 of 3 releases measured (1.1 to 1.2), not on 1.0 | **CONTRADICTED** |
 
-- issue: [a.example/1](https://a.example/1)
-- fix: [a.example/2](https://a.example/2)
+- issue: [https:&#47;&#47;a.example/1](https://a.example/1)
+- fix: [https:&#47;&#47;a.example/2](https://a.example/2)
 
 ## How it was measured
 
 - CPython 3.11.7, linux-x86\\_64, dependencies newest
 - looked at: 3 of 3 candidates; longest untested stretch 0; 6 runs, 6 of them now
 - how sure: introduced 1.0 → 1.1: 86% sure
-- how sure: to be surer, --confidence 0.95 runs both sides again
+- to be surer: `--confidence 0.95` runs both sides of each change again
 - again: `bisect --probe eggs --range '>=1.0,<2' --python 3.11`
 
 <details><summary>Dependencies held</summary>
@@ -155,19 +164,61 @@ def test_only_what_lies_near_a_transition_is_shown() -> None:
     text = render(found("g" * 20 + "b" * 20))
     shown = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| 1.")]
     assert shown == [f"| 1.{number}" for number in range(16, 24)]
-    assert "\n\n32 more of the measured releases are not shown.\n" in text
+    assert "\n\n32 more measured releases are not shown.\n" in text
 
 
 def test_where_nothing_changes_both_ends_are_shown() -> None:
     text = render(found("g" * 100))
     assert text.count("\n| 1.") == 60
-    assert "\n\n40 more of the measured releases are not shown.\n" in text
+    assert "\n\n40 more measured releases are not shown.\n" in text
 
 
 def test_without_memory_there_is_no_chart_of_it() -> None:
     text = render(found("gb"), chart="chart.svg")
     assert "Memory" not in text
     assert "| peak |" not in text
+
+
+def test_one_release_that_is_not_shown_is_one() -> None:
+    assert "\n\n1 more measured release is not shown.\n" in render(found("g" * 61))
+
+
+def with_memory(good: int, bad: int, metrics: dict[str, Json] | None = None) -> Finding:
+    finding = found("ggbb")
+    runs = (
+        replace(
+            run,
+            processes=(
+                ProcessPeak("p", (good if run.outcome is Outcome.GOOD else bad) * MIB, main=True),
+            ),
+            metrics=metrics or {},
+        )
+        for run in finding.measurements
+    )
+    return replace(finding, measurements=tuple(runs))
+
+
+def test_memory_is_told_only_where_it_says_something() -> None:
+    assert "## Memory" not in render(with_memory(40, 50), chart="chart.svg")
+    assert "## Memory" in render(with_memory(40, 51), chart="chart.svg")
+    assert "## Memory" in render(with_memory(51, 40), chart="chart.svg")
+    assert "## Memory" in render(with_memory(40, 40, {"growth_bytes": 0}), chart="chart.svg")
+
+
+def test_a_release_whose_runs_disagree_is_shown_with_both_sides() -> None:
+    finding = found("g" * 50 + "!" + "g" * 50)
+    runs = tuple(
+        replace(run, output_tail=f"boiled {run.outcome.value}") for run in finding.measurements
+    )
+    text = render(replace(finding, measurements=runs))
+    line = next(line for line in text.splitlines() if line.startswith("| 1.50 "))
+    assert "| runs disagree: good 1, bad 1 |" in line
+    assert "| good: the eggs are good; bad: the eggs are bad |" in line
+    told = text.partition("### 1.50: runs disagree\n")[2]
+    assert "<summary>1.50 is good in 1 of 2 runs, exit status 0</summary>" in told
+    assert "<summary>1.50 is bad in 1 of 2 runs, exit status 1</summary>" in told
+    assert "\nboiled good\n```" in told
+    assert "\nboiled bad\n```" in told
 
 
 def test_the_end_of_the_output_is_what_is_kept_of_it() -> None:

@@ -110,15 +110,31 @@ def test_each_transition_is_a_sentence_that_names_both_its_sides(
             found("gxg"),
             (
                 "No change found: both releases of spam that were measured, from 1.0 to 1.2, are "
-                "good; 1 more could not be tested. Nothing else in the range is untested."
+                "good; 1 more could not be tested (no wheel for cp311). "
+                "No bad stretch longer than 1 release is possible in the range."
             ),
         ),
         (
             found("gu"),
             (
                 "No change found: 1.0, the only release of spam that was measured, is good; 1 "
-                "more could not be tested. No bad stretch longer than 1 release is possible in the "
-                "range."
+                "more could not be tested (import-failed). No bad stretch longer than 1 release is "
+                "possible in the range."
+            ),
+        ),
+        (
+            found("gxxug-x"),
+            (
+                "No change found: both releases of spam that were measured, from 1.0 to 1.4, are "
+                "good; 4 more could not be tested (3: no wheel for cp311; 1: import-failed). No "
+                "bad stretch longer than 3 releases is possible in the range."
+            ),
+        ),
+        (
+            found({"1.0": "g", "1.1b1": "x", "1.1": "g"}),
+            (
+                "No change found: both releases of spam that were measured, from 1.0 to 1.1, are "
+                "good. Nothing in the range is untested."
             ),
         ),
         (found("uuu"), "Undecided: none of the 3 releases of spam tried could be tested."),
@@ -211,6 +227,57 @@ def test_pre_releases_beyond_the_newest_release_are_what_to_look_at_further() ->
     )
 
 
+def without_wheel(letters: str, detail: str = "no wheel for cp311", **options: str) -> Finding:
+    """Return a finding whose excluded releases are so for the reason given."""
+    finding = found(letters, **options)  # type: ignore[arg-type]
+    excluded = tuple(replace(e, detail=detail) for e in finding.plan.excluded)
+    return replace(finding, plan=replace(finding.plan, excluded=excluded))
+
+
+def test_an_end_beyond_which_all_is_excluded_says_so_and_suggests_no_wider_range() -> None:
+    oldest = "already bad in 1.2, the oldest release looked at; the 2 older ones in the range could"
+    assert further(without_wheel("xxbg")) == (
+        (f"{oldest} not be tested (no wheel for cp311); another --python may be able to", ""),
+    )
+    newest = "still bad in 1.1, the newest release looked at; the only newer one in the range could"
+    assert further(without_wheel("gbx", "no files")) == (
+        (f"{newest} not be tested (no files)", ""),
+    )
+
+
+def test_what_a_build_would_open_is_suggested_to_be_built() -> None:
+    source = "only a source distribution; --allow-build would build it"
+    ((told, command),) = further(without_wheel("xbg", source, replay="bisect -- sh x.sh"))
+    assert told.endswith("(only a source distribution, --allow-build would build it)")
+    assert command == "bisect --allow-build -- sh x.sh"
+
+
+def test_where_something_else_lies_beyond_an_end_the_range_is_made_wider() -> None:
+    ((told, command),) = further(without_wheel("xubg"))
+    assert told == "already bad in 1.2, the oldest release looked at"
+    assert command == "bisect --probe eggs --range '<=1.2' --python 3.11"
+
+
+def test_the_longest_stretch_without_a_decided_release_counts_excluded_ones() -> None:
+    assert list(map(str, rows.longest_undecided(found("gx-ugxg")))) == ["1.1", "1.2", "1.3"]
+    assert rows.longest_undecided(found("gb")) == ()
+    assert "longest untested stretch 2;" in rows.looked_at(found("gxxg"))
+    assert "longest undecided stretch 2;" in rows.looked_at(found("gx!g"))
+
+
+def test_many_reasons_are_counted_and_the_rarest_are_put_together() -> None:
+    assert rows.why_not([]) == ""
+    assert rows.why_not(["a", "b", "b", "c", "d", "e", "\x1b"]) == (
+        " (2: b; 1: a; 1: c; 1: d; 2: other reasons)"
+    )
+
+
+def test_what_runs_that_disagree_said_is_a_line_of_each_side() -> None:
+    (row,) = rows.rows(found("!"))
+    assert row.detail == "good: the eggs are good; bad: the eggs are bad"
+    assert row.disagrees
+
+
 def test_neither_a_conflicting_release_nor_a_pre_release_is_an_end() -> None:
     finding = found("!bg", pre={"1.0b1": "b"})
     assert further(finding)[0][0] == "already bad in 1.1, the oldest release looked at"
@@ -259,7 +326,7 @@ def test_a_row_is_all_the_runs_of_a_release_together() -> None:
 def test_rows_say_what_runs_that_disagree_said_and_why_one_is_untestable() -> None:
     assert [row.said for row in rows.rows(found("g!u"))] == [
         "good",
-        "good 1, bad 1",
+        "runs disagree: good 1, bad 1",
         "untestable: import-failed",
     ]
 
@@ -297,8 +364,9 @@ def test_sureness_is_never_rounded_up_to_certainty_and_says_how_to_be_surer() ->
             f"introduced 1.0 → 1.1: {rows.sure(finding.transitions[0].confidence)} sure, "
             "not confirmed by a second run"
         ),
-        "to be surer, --confidence 0.95 runs both sides again",
     )
+    assert rows.surer(finding) == "--confidence 0.95"
+    assert rows.surer(found("gg")) == ""
 
 
 def test_what_was_looked_at_and_what_was_held_are_sentences() -> None:

@@ -11,7 +11,7 @@ from local_index import LocalIndex
 from bisector.errors import UsageError
 from bisector.settings import IndexSource, Surroundings, cache_dir, index_url, without_credentials
 
-DEFAULT_ORIGIN = "distlib.index.DEFAULT_INDEX"
+DEFAULT_ORIGIN = "the default, from distlib"
 
 
 @pytest.fixture

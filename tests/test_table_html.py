@@ -109,6 +109,14 @@ def test_every_cell_is_a_row_and_a_column_that_say_how_it_is_known() -> None:
     assert len(read.all("section")) == len(tables) == 2
 
 
+def test_runs_that_disagree_are_called_so_in_chips_and_cells() -> None:
+    text = render(grids(sample()), sample())
+    shown = re.sub(r"<(style|script)\b.*?</\1>", "", text, flags=re.DOTALL)
+    assert ">conflicting<" not in shown
+    assert '<span class="word">runs disagree</span>' in shown
+    assert "<span>runs disagree</span>" in shown
+
+
 def test_an_inferred_cell_is_never_written_as_a_measured_one() -> None:
     text = render(grids(sample()), sample())
     cells = re.findall(r'<td data-state="([\w-]+)".*?</td>', text)

@@ -117,3 +117,30 @@ def test_a_place_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     )
     assert "UV_CACHE_DIR" in caught.value.hint
     assert caught.value.exit_code == 4
+
+
+def test_a_folder_that_nobody_may_enter_is_removed(tmp_path: Path) -> None:
+    """As a user other than root, for whom permissions count."""
+    closed = tmp_path / "run" / "closed" / "inside"
+    closed.mkdir(parents=True)
+    (closed / "file").touch()
+    script = (
+        "import os, pathlib, sys; sys.path[:0] = sys.argv[2:]\n"
+        "from bisector.workspace import remove\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "if os.geteuid() == 0:\n"
+        "    for path in (folder, *folder.rglob('*')): os.chown(path, 65534, 65534)\n"
+        "    os.chown(folder.parent, 65534, 65534)\n"
+        "    os.seteuid(65534)\n"
+        "(folder / 'closed' / 'inside').chmod(0)\n"
+        "(folder / 'closed').chmod(0)\n"
+        "folder.chmod(0)\n"
+        "remove(folder)\n"
+        "sys.exit(folder.exists())\n"
+    )
+    for parent in tmp_path.parents:
+        if parent.stat().st_uid == os.geteuid() and parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "run", *sys.path], check=False)
+    assert done.returncode == 0

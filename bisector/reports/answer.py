@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from bisector.model import Finding, Kind, Transition
-from bisector.reports.rows import count, decided, listed, safe
+from bisector.reports.rows import (
+    count,
+    decided,
+    excluded,
+    listed,
+    longest_undecided,
+    safe,
+    why_not,
+)
 
 
 def answer(finding: Finding) -> str:
@@ -83,11 +91,14 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     told += f" are {outcome}"
     if len(known) == 1:
         told = f"{oldest}, the only{other} release of {package} that was measured, is {outcome}"
-    if untestable := len(tried) - len(known) + len(finding.plan.excluded):
-        told += f"; {untestable} more could not be tested"
-    if longest := finding.longest_untested:
+    untestable = tried - {version for version, _ in known}
+    newest_runs = {m.version: m for m in finding.measurements if m.version in untestable}
+    reasons = [m.reason.value if m.reason else "no reason" for m in newest_runs.values()]
+    reasons += [e.detail or e.reason.value for e in excluded(finding)]
+    if reasons:
+        told += f"; {len(reasons)} more could not be tested{why_not(reasons)}"
+    if longest := len(longest_undecided(finding)):
         opposite = "bad" if outcome == "good" else "good"
         reach = f"No {opposite} stretch longer than {count(longest, 'release')} is possible"
         return [f"No change found: {told}.", f"{reach} in the range."]
-    rest = "Nothing else" if untestable else "Nothing"
-    return [f"No change found: {told}.", f"{rest} in the range is untested."]
+    return [f"No change found: {told}.", "Nothing in the range is untested."]

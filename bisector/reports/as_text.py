@@ -55,6 +55,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "affected", rows.joined(finding.affected)
     for told in rows.sureness(finding):
         yield "confidence", told
+    if option := rows.surer(finding):
+        yield "confidence", f"to be surer, {option} runs both sides again"
     for version, detail in rows.evidence(finding):
         yield "said", rows.shortened(f"{version}: {detail}", _LONGEST)
     for claim in claims(finding):

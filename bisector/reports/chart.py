@@ -16,6 +16,7 @@ from bisector.reports.rows import MIB, conditions, mib, name, safe
 _WIDTH, _HEIGHT = 800, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 776, 112, 330
 _GLYPH = 6.4
+_ASIDE = 5
 _STYLE = """
 :root { color-scheme: light dark }
 svg { --paper: #fdfcfa; --ink: #23262a; --soft: #63686f; --rule: #e3e0da; --good: #1c6b50;
@@ -206,7 +207,11 @@ def _band(kind: str, left: float, right: float) -> str:
 
 
 def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
-    """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip."""
+    """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip.
+
+    Labels come last, so that no edge is drawn across one.
+    """
+    labels = list[str]()
     ends = [0.0, 0.0, 0.0]
     for transition in transitions:
         left, right = _sides(transition, axes)
@@ -227,7 +232,8 @@ def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
             yield f"<title>{label}</title></path>"
         if row < 3:
             ends[row] = x + width
-            yield f'<text class="mark" x="{x:.1f}" y="{y}">{label}</text>'
+            labels.append(f'<text class="mark" x="{x:.1f}" y="{y}">{label}</text>')
+    yield from labels
 
 
 def _points(finding: Finding, axes: _Axes) -> Iterator[str]:
@@ -252,7 +258,10 @@ def _points(finding: Finding, axes: _Axes) -> Iterator[str]:
         told += f", {measurement.reason.value}" if measurement.reason else ""
         if peak is not None:
             told += f", {'at least ' if main and main.sampled else ''}{mib(peak)}"
-        yield _point(measurement.outcome, axes.x(measurement.version), axes.y(peak or 0), told)
+        x = axes.x(measurement.version)
+        if measurement.version in finding.conflicting:
+            x += {Outcome.GOOD: -_ASIDE, Outcome.BAD: _ASIDE}.get(measurement.outcome, 0)
+        yield _point(measurement.outcome, x, axes.y(peak or 0), told)
 
 
 def _point(outcome: Outcome, x: float, y: float, told: str) -> str:

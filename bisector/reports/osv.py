@@ -6,6 +6,7 @@ https://ossf.github.io/osv-schema/, version 1.7.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -14,17 +15,18 @@ from bisector.reports import rows
 from bisector.reports.answer import answer
 from bisector.reports.as_json import strict
 from bisector.reports.grid import Known, grids
-from bisector.reports.replay import replay
-from bisector.reports.rows import safe, shortened
+from bisector.reports.replay import further, replay
+from bisector.reports.rows import listed, safe, shortened
 
 SCHEMA_VERSION = "1.7.0"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _ADDRESS = re.compile(r"https?://[!-~]+")
 
 
-def render(finding: Finding) -> str:
-    """Return the finding as one OSV record."""
-    return strict(record(finding))
+def render(findings: Sequence[Finding]) -> str:
+    """Return an OSV record per finding: one object, or a list where there are several."""
+    records = [record(finding) for finding in findings]
+    return strict(records[0] if len(records) == 1 else records)
 
 
 def record(finding: Finding) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def record(finding: Finding) -> dict[str, Any]:
         "id": f"x_bisector-{name}",
         "modified": times[-1] if times else "1970-01-01T00:00:00Z",
         "summary": shortened(rows.title(finding), 120),
-        "details": answer(finding),
+        "details": " ".join([answer(finding), *_reservations(finding)]),
         "references": [
             {"type": kind, "url": url} for kind, url in references if _ADDRESS.fullmatch(url)
         ],
@@ -46,6 +48,7 @@ def record(finding: Finding) -> dict[str, Any]:
         "database_specific": {
             "replay": replay(finding),
             "conditions": rows.conditions(finding),
+            **{name: True for name, is_open in _ends(finding) if is_open},
         },
     }
     if windows := _windows(finding):
@@ -61,6 +64,31 @@ def record(finding: Finding) -> dict[str, Any]:
             }
         ]
     return told
+
+
+def _ends(finding: Finding) -> tuple[tuple[str, bool], ...]:
+    return (
+        ("open_at_oldest", finding.bad_at_oldest),
+        ("open_at_newest", finding.bad_at_newest),
+    )
+
+
+def _reservations(finding: Finding) -> Iterator[str]:
+    """Yield, as sentences, where the ranges say less than their bounds look like."""
+    for told, _ in further(finding):
+        yield f"{told[0].upper()}{told[1:]}."
+    ends = [t.zoom or (t.before, t.after) for t in finding.transitions if t.kind is Kind.INTRODUCED]
+    known = rows.decided(finding)
+    oldest = known[0][0] if finding.bad_at_oldest and known else None
+    inside = {release.version for release in finding.plan.candidates}
+    inside |= {e.version for e in rows.excluded(finding)}
+    for last, first in [(None, oldest), *ends] if oldest else ends:
+        before = sorted(v for v in inside if (last is None or last < v) and v < first)
+        if before:
+            yield (
+                f'"introduced" names {first}, the first release known to be bad: '
+                f"{listed(before)} before it {'is' if len(before) == 1 else 'are'} undecided."
+            )
 
 
 def _windows(finding: Finding) -> list[list[dict[str, str]]]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from packaging.specifiers import SpecifierSet
 
-from bisector.model import Finding
-from bisector.reports.rows import decided, safe, shown
+from bisector.model import Excluded, Finding
+from bisector.reports.rows import decided, excluded, safe, shown, why_not
 
 _LOWER = (">=", ">", "~=", "==", "===")
 _UPPER = ("<", "<=", "~=", "==", "===")
@@ -32,12 +32,49 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
     if finding.bad_at_oldest:
         older = any(release.version < oldest for release in finding.plan.prereleases)
         told = f"already bad in {oldest}, the oldest release looked at"
-        hints.append((told, _wider(finding, f"<={oldest}", _LOWER, older)))
+        beyond = [e for e in excluded(finding) if e.version < oldest]
+        if beyond and not any(r.version < oldest for r in finding.plan.candidates):
+            hints.append(_excluded(finding, f"{told}; {_those('older', beyond)}", beyond, older))
+        else:
+            hints.append((told, _wider(finding, f"<={oldest}", _LOWER, older)))
     if finding.bad_at_newest:
         newer = any(release.version > newest for release in finding.plan.prereleases)
         told = f"still bad in {newest}, the newest release looked at"
-        hints.append((told, _wider(finding, f">={newest}", _UPPER, newer)))
+        beyond = [e for e in excluded(finding) if e.version > newest]
+        if beyond and not any(r.version > newest for r in finding.plan.candidates):
+            hints.append(_excluded(finding, f"{told}; {_those('newer', beyond)}", beyond, newer))
+        else:
+            hints.append((told, _wider(finding, f">={newest}", _UPPER, newer)))
     return tuple(hints)
+
+
+def _those(which: str, beyond: Sequence[Excluded]) -> str:
+    """Return that the releases beyond an end could not be tested, and why."""
+    some = f"the {len(beyond)} {which} ones" if len(beyond) > 1 else f"the only {which} one"
+    return f"{some} in the range could not be tested{why_not(e.detail for e in beyond)}"
+
+
+def _excluded(
+    finding: Finding, told: str, beyond: Sequence[Excluded], prereleases: bool
+) -> tuple[str, str]:
+    """Return the hint at an end beyond which every release of the range is excluded.
+
+    A wider range would only find more of the same kind.
+    """
+    if any("--allow-build" in e.detail for e in beyond):
+        return told, _with_option(finding, "--allow-build")
+    if prereleases and (command := _with_option(finding, "--pre")):
+        return told, command
+    if any(e.detail != "no files" for e in beyond):
+        told += "; another --python may be able to"
+    return told, ""
+
+
+def _with_option(finding: Finding, option: str) -> str:
+    """Return the command with one more option, or nothing where it has that already."""
+    words = _words(finding)
+    end = words.index("--") if "--" in words else len(words)
+    return "" if option in words[:end] else _shell([*words[:end], option, *words[end:]])
 
 
 def _wider(finding: Finding, range_: str, bounds: Sequence[str], prereleases: bool) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
+
+from packaging.version import Version
 
 from bisector.model import Finding, Measurement, Outcome, Transition
 from bisector.reports import rows
@@ -43,7 +46,7 @@ def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[st
     yield "\n\n".join(_head(finding))
     if measured:
         yield f"## Measurements\n\n{_measurements(finding, measured)}"
-    if any(row.peak_memory_bytes for row in measured):
+    if _tells_of_memory(measured):
         picture = f"![peak memory per release]({chart})\n\n" if chart else ""
         shown = measured if len(measured) <= _MOST else _near(finding, measured)
         bars = folded("Peak memory per release", block(_bars(shown)))
@@ -53,6 +56,8 @@ def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[st
     yield f"## How it was measured\n\n{_how(finding)}"
     for transition in finding.transitions[:8]:
         yield "\n\n".join(_sides(finding, transition, kept_characters))
+    for version in finding.conflicting[:8]:
+        yield "\n\n".join(_disagreeing(finding, version, kept_characters))
 
 
 def _head(finding: Finding) -> Iterator[str]:
@@ -88,13 +93,14 @@ def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
     """Return the rows near each transition; those at both ends where there is none."""
     sides = {v for t in finding.transitions for v in (t.before, t.after, *(t.zoom or ()))}
     near: set[int] = set()
+    flaky = [place for place, row in enumerate(measured) if row.disagrees][:8]
     for place, row in enumerate(measured):
         if row.version in sides:
             near |= set(range(place - _NEAR, place + _NEAR + 1))
     if not near:
         half = _MOST // 2
         near = {*range(half), *range(len(measured) - half, len(measured))}
-    return [row for place, row in enumerate(measured) if place in near]
+    return [row for place, row in enumerate(measured) if place in near.union(flaky)]
 
 
 def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
@@ -106,7 +112,7 @@ def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
         ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
         ("growth", [_size(row.growth_bytes, rows.mib(row.growth_bytes)) for row in shown], True),
         ("pool", [escape(row.pool) for row in shown], False),
-        ("said", [escape(shortened(row.detail, 120)) for row in shown], False),
+        ("said", [escape(shortened(r.detail, 240 if r.disagrees else 120)) for r in shown], False),
         ("seconds", [f"{row.seconds:.2f}" for row in shown], True),
         ("runs", [str(row.runs) for row in shown], True),
     )
@@ -114,7 +120,22 @@ def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
     right = [place for place, column in enumerate(kept) if column[2]]
     told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
     left = len(measured) - len(shown)
-    return f"{told}\n\n{left} more of the measured releases are not shown." if left else told
+    more = f"{rows.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."
+    return f"{told}\n\n{more}" if left else told
+
+
+def _tells_of_memory(measured: Sequence[Row]) -> bool:
+    """Return whether memory is what the probe looks at, or differs between good and bad."""
+    peaks = [
+        [r.peak_memory_bytes for r in measured if r.outcome == side and r.peak_memory_bytes]
+        for side in ("good", "bad")
+    ]
+    if not any(row.peak_memory_bytes for row in measured):
+        return False
+    if any(row.growth_bytes is not None for row in measured):
+        return True
+    good, bad = (median(side) if side else 0 for side in peaks)
+    return bool(good and bad) and max(good, bad) > 1.25 * min(good, bad)
 
 
 def _size(size_bytes: int | None, told: str) -> str:
@@ -144,7 +165,7 @@ def _claims(finding: Finding) -> str:
     told = [table(("documented", "measured", ""), lines)] if lines else []
     documented = finding.probe.documented
     addresses = [
-        f"- {label}: {link(address.removeprefix('https://'), address)}"
+        f"- {label}: {link(address, address)}"
         for label, address in (("issue", documented.issue), ("fix", documented.fix))
         if address
     ]
@@ -155,6 +176,8 @@ def _how(finding: Finding) -> str:
     told = [f"- {escape(shortened(rows.conditions(finding), _LONGEST))}"]
     told += [f"- looked at: {escape(rows.looked_at(finding))}"]
     told += [f"- how sure: {escape(text)}" for text in rows.sureness(finding)[:9]]
+    if option := rows.surer(finding):
+        told += [f"- to be surer: {code(option)} runs both sides of each change again"]
     told += [f"- again: {code(replay(finding))}"] if finding.replay else []
     if held := finding.conditions.constraints:
         told += ["", folded("Dependencies held", block("\n".join(held)))]
@@ -170,12 +193,28 @@ def _sides(finding: Finding, transition: Transition, kept_characters: int) -> It
     if changed := _changed(before, after):
         yield table(("installed", str(before.version), str(after.version)), changed)
     for side in (before, after):
-        said = [shortened(side.detail, _LONGEST)]
-        if kept_characters:
-            said += [side.output_tail[-kept_characters:]]
-        summary = f"{side.version} is {side.outcome.value}, exit status {side.exit_status}"
-        if any(said):
-            yield folded(summary, block("\n\n".join(filter(None, said))))
+        yield from _output(side, f"{side.version} is {side.outcome.value}", kept_characters)
+
+
+def _disagreeing(finding: Finding, version: Version, kept_characters: int) -> Iterator[str]:
+    """Yield the end of the output of the newest good and the newest bad run of a release."""
+    yield f"### {escape(f'{version}: runs disagree')}"
+    runs = [m for m in finding.measurements if m.version == version]
+    for outcome in (Outcome.GOOD, Outcome.BAD):
+        said = [run for run in runs if run.outcome is outcome]
+        if said:
+            told = f"{version} is {outcome.value} in {len(said)} of {rows.count(len(runs), 'run')}"
+            yield from _output(said[-1], told, kept_characters)
+
+
+def _output(run: Measurement, told: str, kept_characters: int) -> Iterator[str]:
+    said = [shortened(run.detail, _LONGEST)]
+    if kept_characters:
+        said += [run.output_tail[-kept_characters:]]
+    if any(said):
+        yield folded(
+            f"{told}, exit status {run.exit_status}", block("\n\n".join(filter(None, said)))
+        )
 
 
 def _changed(before: Measurement, after: Measurement) -> list[list[str]]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from packaging.version import Version
 
-from bisector.model import Finding, Json, Measurement, Outcome, Release
+from bisector.model import Excluded, Finding, Json, Measurement, Outcome, Release
 from bisector.search import Verdict, verdict
 
 MIB = 1024 * 1024
 _LONGEST = 1000
+_REASON = 80
+_SIDE = 100
+_REASONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class Row:
     """One measured release: all its runs together.
 
     ``outcome`` is good, bad, untestable, or what runs that disagree said, as "good 1, bad 2";
-    ``detail`` is what the newest run gave as its reason, cut where that is very long.
+    ``detail`` is what the newest run gave as its reason, cut where that is very long; where runs
+    disagree, it is that of the newest run of each side.
     """
 
     version: Version
@@ -44,8 +49,15 @@ class Row:
         return f"{self.version} (yanked)" if self.yanked else str(self.version)
 
     @property
+    def disagrees(self) -> bool:
+        """Whether one run of it was good and another bad."""
+        return "," in self.outcome
+
+    @property
     def said(self) -> str:
-        """The outcome, with the reason where it is untestable."""
+        """The outcome, with the reason where it is untestable, and said where runs disagree."""
+        if self.disagrees:
+            return f"runs disagree: {self.outcome}"
         return f"{self.outcome}: {self.reason}" if self.reason else self.outcome
 
     @property
@@ -72,16 +84,51 @@ def decided(finding: Finding) -> list[tuple[Version, str]]:
     return told
 
 
+def excluded(finding: Finding) -> list[Excluded]:
+    """Return the excluded releases in version order; pre-releases only where they are searched."""
+    pre = any(release.version.is_prerelease for release in finding.plan.candidates)
+    kept = [e for e in finding.plan.excluded if pre or not e.version.is_prerelease]
+    return sorted(kept, key=lambda e: e.version)
+
+
+def longest_undecided(finding: Finding) -> tuple[Version, ...]:
+    """Return the longest stretch of the range without a decided release, excluded ones counted."""
+    known = {version for version, _ in decided(finding)}
+    inside = {release.version for release in finding.plan.candidates}
+    longest: list[Version] = []
+    stretch: list[Version] = []
+    for version in sorted(inside.union(e.version for e in excluded(finding))):
+        stretch = [] if version in known else [*stretch, version]
+        longest = max(longest, stretch, key=len)
+    return tuple(longest)
+
+
+def why_not(reasons: Iterable[str]) -> str:
+    """Return why releases could not be tested, given the reason of each: counts where they differ.
+
+    The reasons are in parentheses; it is nothing where there are none.
+    """
+    told = Counter(safe(shortened(reason, _REASON)).replace("; ", ", ") for reason in reasons)
+    each = [f"{number}: {reason}" for reason, number in told.most_common(_REASONS)]
+    if left := sum(told.values()) - sum(n for _, n in told.most_common(_REASONS)):
+        each.append(f"{left}: other reasons")
+    return f" ({'; '.join(each) if len(each) > 1 else next(iter(told))})" if told else ""
+
+
 def sureness(finding: Finding) -> tuple[str, ...]:
-    """Return how sure each transition is, and how to be surer where one isn't very."""
+    """Return how sure each transition is."""
     told = []
     for transition in finding.transitions:
         sides = f"{transition.kind.value} {transition.before} → {transition.after}"
         unconfirmed = "" if transition.confirmed else ", not confirmed by a second run"
         told.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
-    if any(transition.confidence < 0.95 for transition in finding.transitions):
-        told.append("to be surer, --confidence 0.95 runs both sides again")
     return tuple(told)
+
+
+def surer(finding: Finding) -> str:
+    """Return the option that makes it surer, where a transition isn't very sure."""
+    unsure = any(transition.confidence < 0.95 for transition in finding.transitions)
+    return "--confidence 0.95" if unsure else ""
 
 
 def sure(confidence: float) -> str:
@@ -109,9 +156,11 @@ def looked_at(finding: Finding) -> str:
     parts = [f"{len(measured & candidates)} of {count(len(candidates), 'candidate')}"]
     if more := len(measured - candidates):
         parts.append(f"{count(more, 'pre-release')}")
-    parts.append(f"longest untested stretch {finding.longest_untested}")
-    if excluded := len(finding.plan.excluded):
-        parts.append(f"{excluded} excluded")
+    stretch = longest_undecided(finding)
+    word = "undecided" if {*stretch} & {*finding.conflicting} else "untested"
+    parts.append(f"longest {word} stretch {len(stretch)}")
+    if finding.plan.excluded:
+        parts.append(f"{len(finding.plan.excluded)} excluded")
     made = sum(not m.cached for m in finding.measurements)
     parts.append(f"{count(len(finding.measurements), 'run')}, {made} of them now")
     return "; ".join(parts)
@@ -189,10 +238,12 @@ def _runs(finding: Finding) -> dict[Version, list[Measurement]]:
 def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
     newest = runs[-1]
     said = verdict([run.outcome for run in runs])
-    outcome = said.value
+    outcome, detail = said.value, shortened(newest.detail, _LONGEST)
     if said is Verdict.CONFLICTING:
-        each = [run.outcome for run in runs]
-        outcome = ", ".join(f"{o.value} {each.count(o)}" for o in (Outcome.GOOD, Outcome.BAD))
+        sides = {o: [r.detail for r in runs if r.outcome is o] for o in (Outcome.GOOD, Outcome.BAD)}
+        outcome = ", ".join(f"{side.value} {len(details)}" for side, details in sides.items())
+        last = ((side, details[-1]) for side, details in sides.items() if details[-1])
+        detail = "; ".join(f"{side.value}: {shortened(text, _SIDE)}" for side, text in last)
     mains = [run.main_process for run in runs]
     peaks = [main for main in mains if main is not None]
     highest = max(peaks, key=lambda peak: peak.peak_memory_bytes, default=None)
@@ -204,7 +255,7 @@ def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
         yanked=bool(release and release.yanked),
         outcome=outcome,
         reason=newest.reason.value if newest.reason and said is Verdict.UNTESTABLE else "",
-        detail=safe(shortened(newest.detail, _LONGEST)),
+        detail=safe(detail),
         peak_memory_bytes=highest.peak_memory_bytes if highest else None,
         peak_sampled=bool(highest and highest.sampled),
         growth_bytes=max(grown, default=None),

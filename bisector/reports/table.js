@@ -35,7 +35,7 @@
       if (run.output) parts.push(folded("The end of its output", run.output, true));
       if (run.installed.length) {
         const names = run.installed.map((at) => data.distributions[at]);
-        parts.push(folded(`${names.length} distributions installed`, names.join("\n"), false));
+        parts.push(folded(`${names.length} ${names.length === 1 ? "distribution" : "distributions"} installed`, names.join("\n"), false));
       }
       return parts;
     });

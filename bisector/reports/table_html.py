@@ -27,7 +27,12 @@ _STATES = {
     "inferred-bad": "Not measured: the nearest measured releases on both sides are bad.",
     "unknown": "Not looked at.",
 }
-_WORDS = {"inferred-good": "good", "inferred-bad": "bad", "unknown": "not looked at"}
+_WORDS = {
+    "conflicting": "runs disagree",
+    "inferred-good": "good",
+    "inferred-bad": "bad",
+    "unknown": "not looked at",
+}
 _SYMBOLS = {
     "good": '<path d="M3 8.5 6.5 12 13 4.5"/>',
     "bad": '<path d="m4 4 8 8m0-8-8 8"/>',
@@ -187,7 +192,9 @@ def _cell(cell: Cell, line: Line, highest: int) -> str:
         more = f'<span class="why">{measured} of {line.releases} measured</span>'
     elif peak is not None:
         size = f'{peak / 2**20:.1f}<span class="unit"> MiB</span>'
-        more = f'{bar(peak, highest)}<span class="peak">{size}</span>'
+        # Beside the longest of words there is no room for a bar.
+        shown = "" if name == "conflicting" else bar(peak, highest)
+        more = f'{shown}<span class="peak">{size}</span>'
     sortable = "" if peak is None else f' data-peak="{peak}"'
     return (
         f'<td data-state="{name}"{sortable}><button type="button" class="cell">{_symbol(name)}'
@@ -223,7 +230,7 @@ def _highest(grid: Grid) -> list[int]:
 
 
 def _spoken(name: str) -> str:
-    return name.replace("-", " ").replace("unknown", "not looked at")
+    return name.replace("-", " ") if name.startswith("inferred") else _WORDS.get(name, name)
 
 
 def _breakable(text: str) -> str:

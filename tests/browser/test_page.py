@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,14 @@ def test_a_cell_shows_its_evidence_and_closes_again(page: Browser) -> None:
     assert "multidict==6.4.4" in page.dialog()
     page.click("dialog [aria-label='Close']")
     assert page.dialog() == ""
+
+
+def test_one_distribution_is_one(opens: Opens) -> None:
+    finding = sample()[0]
+    runs = tuple(replace(run, installed=run.installed[:1]) for run in finding.measurements)
+    page = opens([replace(finding, measurements=runs)])
+    page.click(cell("1.0.4", 1))
+    assert "1 distribution installed" in page.dialog()
 
 
 def test_a_cell_that_was_not_measured_says_how_it_is_known(page: Browser) -> None:
