@@ -74,10 +74,15 @@ class Store:
         return path
 
     def describe(self, finding: Finding) -> None:
-        """Keep what a search looked at beside its measurements, so that they can be read alone."""
+        """Keep what a search looked at beside its measurements, so that they can be read alone.
+
+        A search that measured nothing leaves what an earlier one kept as it is.
+        """
         folder = self.folder(finding.probe, finding.conditions)
-        if folder.is_dir():
-            write(folder / "search.json", _dump(search_to_json(finding)))
+        path = folder / "search.json"
+        measured = any(not measurement.cached for measurement in finding.measurements)
+        if folder.is_dir() and (measured or not _is_json(path)):
+            write(path, _dump(search_to_json(finding)))
 
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements, without transitions or verdicts.

@@ -407,3 +407,17 @@ def test_a_run_decides_a_release_only_where_no_other_run_contradicts_it() -> Non
     untestable = Measurement(Version("1.0"), Outcome.UNTESTABLE)
     more = replace(finding, measurements=(*finding.measurements, untestable))
     assert rows.decided(more) == rows.decided(finding)
+
+
+def test_the_command_that_looks_further_names_no_witness_outside_its_range() -> None:
+    """A witness of this search would be refused by the wider one."""
+    finding = replace(
+        found("gbb"),
+        replay="bisect --probe eggs --range '>=1,<2' --python 3.11 --good 1.0 --bad 1.1",
+    )
+    assert further(finding) == (
+        (
+            "still bad in 1.2, the newest release looked at",
+            "bisect --probe eggs --range '>=1.2' --python 3.11",
+        ),
+    )

@@ -22,10 +22,12 @@ from bisector.model import (
     Conditions,
     Distribution,
     File,
+    Finding,
     Interpreter,
     Json,
     Measurement,
     Outcome,
+    Plan,
     Probe,
     ProcessPeak,
     Reason,
@@ -372,3 +374,14 @@ def test_names_that_look_alike_as_files_share_no_folder(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folders = {store.probe_folder(replace(PROBE, case=case)) for case in ("a|b", "a?b", "a_b")}
     assert len(folders) == 3
+
+
+def test_a_search_that_measured_nothing_leaves_what_was_kept(tmp_path: Path) -> None:
+    """Reading an answer from a store, under a checkout say, changes no file of it."""
+    store, run = Store(tmp_path), measured()
+    finding = Finding(PROBE, Plan(()), CONDITIONS, (run,), (), replay="bisect --exhaustive")
+    store.save(PROBE, CONDITIONS, run)
+    store.describe(finding)
+    kept = replace(finding, measurements=(replace(run, cached=True),), replay="bisect")
+    store.describe(kept)
+    assert [found.replay for found in store.searches()] == ["bisect --exhaustive"]

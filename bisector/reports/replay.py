@@ -81,7 +81,7 @@ def _wider(finding: Finding, range_: str, bounds: Sequence[str], prereleases: bo
     """Return the command that looks beyond an end, or nothing where nothing is left there."""
     words = _words(finding)
     end = words.index("--") if "--" in words else len(words)
-    options, command = words[:end], words[end:]
+    options, command = _without_witnesses(words[:end]), words[end:]
     place = options.index("--range") + 1 if "--range" in options else 0
     if place and any(spec.operator in bounds for spec in SpecifierSet(options[place])):
         options[place] = range_
@@ -90,6 +90,14 @@ def _wider(finding: Finding, range_: str, bounds: Sequence[str], prereleases: bo
     else:
         return ""
     return _shell([*options, *command])
+
+
+def _without_witnesses(options: Sequence[str]) -> list[str]:
+    """Return the options without --good and --bad, which would lie outside another range."""
+    dropped = {
+        place + n for place, o in enumerate(options) if o in ("--good", "--bad") for n in (0, 1)
+    }
+    return [option for place, option in enumerate(options) if place not in dropped]
 
 
 def _words(finding: Finding) -> list[str]:
