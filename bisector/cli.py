@@ -97,7 +97,7 @@ def _table(words: list[str]) -> int:
         description="Print a compatibility table, releases down and probes across, "
         "measuring what is missing; by default of every probe in the catalogue.",
     )
-    _add_search_options(parser)
+    _add_search_options(parser, assure="0")
     _add_stored_option(parser)
     parser.add_argument(
         "--format", choices=("text", "markdown", "html", "json", "csv"), default="text"
@@ -171,7 +171,9 @@ def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return list(words[:place]), tuple(words[place + 1 :])
 
 
-def _add_search_options(parser: argparse.ArgumentParser) -> None:
+def _add_search_options(
+    parser: argparse.ArgumentParser, assure: str = "as long as the search took, at most 30"
+) -> None:
     what = parser.add_argument_group("what to search")
     what.add_argument(
         "--probe",
@@ -195,7 +197,7 @@ def _add_search_options(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         metavar="S",
         help="go on looking for other transitions for S seconds once the answer is settled "
-        "(default: as long as the search took, at most 30; 0 stops at once)",
+        f"(default: {assure}; 0 stops at once)",
     )
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument("--max-probes", type=_positive, metavar="N", help="measure at most N times")

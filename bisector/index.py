@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -22,8 +23,6 @@ from bisector.listing import Listing
 from bisector.settings import IndexSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import aiohttp
 
 FRESH = timedelta(minutes=10)
@@ -48,7 +47,7 @@ class Limits:
 
     def pause_s(self, attempt: int, retry_after_s: float = 0.0) -> float:
         """How long to wait after a failed attempt, counted from 0: longer each time, and uneven."""
-        backoff_s = self.first_pause_s * 2.0**attempt * random.uniform(0.5, 1.5)  # noqa: S311
+        backoff_s = self.first_pause_s * 2.0**attempt * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
         return min(max(backoff_s, retry_after_s), self.longest_pause_s)
 
 
@@ -143,10 +142,9 @@ def _read(
 def _from_folder(name: NormalizedName, source: IndexSource) -> _Answer:
     """The page of a project in a folder of pages."""
     url = f"{source.url.rstrip('/')}/{name}/"
-    path = os.path.join(url2pathname(urlsplit(url).path), "index.html")  # noqa: PTH118
     try:
-        with open(path, "rb") as page:  # noqa: PTH123
-            return _Answer(page.read(), url)
+        page = Path(url2pathname(urlsplit(url).path), "index.html").read_bytes()
+        return _Answer(page, url)
     except OSError as error:
         raise _unknown(name, source) from error
 
@@ -280,7 +278,7 @@ def _save(path: Path, found: Listing) -> None:
         try:
             beside.write(listing.pack(found))
             beside.close()
-            os.replace(beside.name, path)  # noqa: PTH105
+            Path(beside.name).replace(path)
         except BaseException:
-            os.unlink(beside.name)  # noqa: PTH108
+            Path(beside.name).unlink()
             raise

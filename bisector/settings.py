@@ -102,7 +102,7 @@ def _index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
 
 def _default_index() -> str:
     # Imported late: it costs 50 ms, and only matters where nothing is set.
-    from distlib.index import DEFAULT_INDEX  # type: ignore[import-untyped]
+    from distlib.index import DEFAULT_INDEX  # type: ignore[import-untyped]  # it ships no types
 
     parts = urlsplit(str(DEFAULT_INDEX))
     return urlunsplit((parts.scheme, parts.netloc, "/simple/", "", ""))

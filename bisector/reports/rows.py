@@ -277,4 +277,4 @@ def _pool(measurement: Measurement) -> str:
 def _size(value: Json) -> int | None:
     """Return what a probe gave as a number, where it can be one of bytes or connections."""
     number = isinstance(value, int) and not isinstance(value, bool)
-    return value if number and abs(value) < 2**63 else None  # type: ignore[arg-type,return-value]
+    return value if number and abs(value) < 2**63 else None  # type: ignore[arg-type,return-value]  # any JSON
