@@ -73,7 +73,7 @@ conditions CPython 3.11.7, linux-x86_64, dependencies newest
 issue      https://a.example/1
 fix        https://a.example/2
 replay     bisect --probe eggs --range '>=1.0,<2' --python 3.11
-"""  # noqa: E501
+"""  # noqa: E501  # as printed
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from histories import HOSTILE, found
@@ -14,8 +15,8 @@ PROBE = Probe("eggs", "spam")
 
 
 def documented(letters: str, version: str, outcome: str) -> ClaimRow:
-    given = {outcome: (version,)}
-    probe = Probe("eggs", "spam", documented=Documented("an issue", **given))  # type: ignore[arg-type]
+    given: Any = {outcome: (version,)}
+    probe = Probe("eggs", "spam", documented=Documented("an issue", **given))
     (row,) = claims(found(letters, probe=probe))
     assert row.document == "an issue"
     return row

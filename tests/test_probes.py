@@ -349,7 +349,7 @@ def test_server_that_cannot_start_is_an_error(
         probekit.Server("none") as server,
         pytest.raises(RuntimeError, match="the server ended with status 1"),
     ):
-        server.url  # noqa: B018
+        server.url  # noqa: B018  # asking is what raises
 
     assert "KeyError: 'none'" in capfd.readouterr().err
 

@@ -139,7 +139,7 @@ boiling 1.1
 ```
 
 </details>
-"""  # noqa: E501
+"""  # noqa: E501  # as printed
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from histories import HOSTILE, found
@@ -229,7 +230,7 @@ def test_pre_releases_beyond_the_newest_release_are_what_to_look_at_further() ->
 
 def without_wheel(letters: str, detail: str = "no wheel for cp311", **options: str) -> Finding:
     """Return a finding whose excluded releases are so for the reason given."""
-    finding = found(letters, **options)  # type: ignore[arg-type]
+    finding = found(letters, **options)  # type: ignore[arg-type]  # as found takes
     excluded = tuple(replace(e, detail=detail) for e in finding.plan.excluded)
     return replace(finding, plan=replace(finding.plan, excluded=excluded))
 
@@ -333,7 +334,8 @@ def test_rows_say_what_runs_that_disagree_said_and_why_one_is_untestable() -> No
 
 @pytest.mark.parametrize("value", [True, "9", None, [1], 10**400, 1.5])
 def test_a_metric_that_is_no_number_of_bytes_is_left_out(value: object) -> None:
-    run = replace(found("g").measurements[0], metrics={"growth_bytes": value}, pool={"idle": value})  # type: ignore[dict-item]
+    told: Any = {"growth_bytes": value}
+    run = replace(found("g").measurements[0], metrics=told, pool={"idle": told["growth_bytes"]})
     (row,) = rows.rows(replace(found("g"), measurements=(run,)))
     assert (row.growth_bytes, row.pool) == (None, "")
 
