@@ -193,11 +193,11 @@ def _run(
     cancelled: threading.Event | None,
 ) -> Measurement:
     probe, conditions = task.probe, task.conditions
-    folders = {name: place / name for name in ("home", "tmp", "work", "records")}
+    folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
     for folder in folders.values():
         folder.mkdir()
     result = place / "result.json"
-    command, shown = _command(probe, made, folders["work"])
+    command, shown = _command(probe, made, folders["cwd"])
     environ = process.scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
@@ -213,7 +213,7 @@ def _run(
         command,
         environ=environ,
         limits=limits,
-        cwd=folders["work"] if probe.reports else task.cwd,
+        cwd=folders["cwd"] if probe.reports else task.cwd,
         marker=place,
         cancelled=cancelled,
     )
@@ -245,9 +245,7 @@ def _run(
     )
 
 
-def _command(
-    probe: Probe, made: Environment, work: Path
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _command(probe: Probe, made: Environment, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the command to start, and how it is shown to people.
 
     A probe that reports runs from its recorded text, so that what ran is what is kept.
@@ -257,10 +255,10 @@ def _command(
     script = Path(probe.path).absolute()
     case = (probe.case,) if probe.case else ()
     if probe.reports:
-        script = work / f"{probe.name}.py"
+        script = cwd / f"{probe.name}.py"
         script.write_text(probe.text, encoding="utf-8")
         if probe.companion:
-            (work / "probekit.py").write_text(probe.companion, encoding="utf-8")
+            (cwd / "probekit.py").write_text(probe.companion, encoding="utf-8")
     return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
 
 

@@ -108,12 +108,12 @@ class Body:
     """Calls *read_from* after each time that it is read from; mixed into something file-like."""
 
     def __init__(self, source: Any, read_from: Callable[[], object]) -> None:
-        super().__init__(source)  # type: ignore[call-arg]
+        super().__init__(source)  # type: ignore[call-arg]  # object takes no source
         self._read_from = read_from
 
     def read(self, *size: Any) -> Any:
         """Read as always."""
-        piece = super().read(*size)  # type: ignore[misc]
+        piece = super().read(*size)  # type: ignore[misc]  # nor has object a read
         self._read_from()
         return piece
 

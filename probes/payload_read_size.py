@@ -61,7 +61,7 @@ class Reads:
 
     def read(self, *size: Any) -> Any:
         """Read as the kind of file does, and note how many bytes that gave."""
-        piece = super().read(*size)  # type: ignore[misc]
+        piece = super().read(*size)  # type: ignore[misc]  # the file it is mixed into has it
         self.sizes_bytes.append(len(piece.encode() if isinstance(piece, str) else piece))
         return piece
 

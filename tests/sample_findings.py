@@ -63,7 +63,7 @@ def run(
 ) -> Measurement:
     """Return one run with all its evidence; ``outcome`` is a reason where it decided nothing."""
     decided = outcome in ("good", "bad")
-    peaks = [ProcessPeak("{env}/bin/python {run}/work/probekit.py raw", 23 * MIB)]
+    peaks = [ProcessPeak("{env}/bin/python {run}/cwd/probekit.py raw", 23 * MIB)]
     if mebibytes is not None:
         size = int(mebibytes * MIB)
         sampled = outcome == "out-of-limits"
