@@ -9,7 +9,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from bisector import search
+from bisector import failures, search
 from bisector.confidence import boundary_confidence
 from bisector.model import (
     Conditions,
@@ -73,7 +73,8 @@ class Options:
     ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
     where nothing had to be measured. ``max_probes``
     bounds the measurements made now, not those already known. ``confidence`` asks for runs of
-    both sides of each transition until its posterior is reached.
+    both sides of each transition until its posterior is reached. With ``any_failure`` every
+    failure is bad, whichever it is.
     """
 
     witnesses: tuple[Version, ...] = ()
@@ -83,6 +84,7 @@ class Options:
     confidence: float | None = None
     confirmations: int = 2
     jobs: int = 1
+    any_failure: bool = False
 
 
 class Bisection:
@@ -142,13 +144,14 @@ class Bisection:
     def finding(self) -> Finding:
         """Return what is known now."""
         releases = self.plan.candidates
-        seen = search.verdicts(len(releases), _observed(releases, self.runs))
+        runs = self._told()
+        seen = search.verdicts(len(releases), self._observed(releases))
         decided = [(release.version, said) for release, said in zip(releases, seen) if said.decided]
         transitions = self._transitions()
         conflicting = tuple(
             version
-            for version, runs in sorted(self.runs.items())
-            if search.verdict([run.outcome for run in runs]) is Verdict.CONFLICTING
+            for version, measured in sorted(runs.items())
+            if search.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
         )
         sure = all(
             t.confirmed and t.confidence >= (self.options.confidence or 0) for t in transitions
@@ -157,15 +160,16 @@ class Bisection:
             probe=self.probe,
             plan=self.plan,
             conditions=self.conditions,
-            measurements=tuple(m for _, runs in sorted(self.runs.items()) for m in runs),
+            measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
             transitions=transitions,
             affected=affected(transitions, decided),
             bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
             bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
-            longest_untested=search.longest_untested(len(releases), _observed(releases, self.runs)),
+            longest_untested=search.longest_untested(len(releases), self._observed(releases)),
             conflicting=conflicting,
             stopped=self.stopped,
             decided=bool(decided) and not conflicting and sure,
+            any_failure=self.options.any_failure,
         )
 
     def _settle(self, allowed: Callable[[Stage], bool]) -> None:
@@ -201,7 +205,7 @@ class Bisection:
         try:
             while True:
                 while idle := self.options.jobs - len(flying):
-                    observed = _observed(releases, self.runs)
+                    observed = self._observed(releases)
                     wanted = search.want(question, observed, flying.values(), idle)
                     if wanted is None or not allowed(wanted.stage):
                         break
@@ -220,7 +224,7 @@ class Bisection:
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     del flying[future]
                     self._record(future.result())
-                observed = _observed(releases, self.runs)
+                observed = self._observed(releases)
                 late = search.outside(len(releases), observed, narrowing & {*flying.values()})
                 for future in [f for f, position in flying.items() if position in late]:
                     self._listener.stopped(releases[flying.pop(future)])
@@ -233,14 +237,28 @@ class Bisection:
     def _record(self, measurement: Measurement) -> None:
         self.runs.setdefault(measurement.version, []).append(measurement)
         releases = self.plan.candidates
-        seen = search.verdicts(len(releases), _observed(releases, self.runs))
+        seen = search.verdicts(len(releases), self._observed(releases))
         self._listener.finished(
             measurement, {release.version: said for release, said in zip(releases, seen)}
         )
 
+    def _told(self) -> Mapping[Version, Sequence[Measurement]]:
+        """Return all runs, those that fail in another way than is looked for deciding nothing."""
+        if self.probe.reports or self.options.any_failure:
+            return self.runs
+        return failures.apart(self.runs, failures.sought(self.runs, self.options.witnesses))
+
+    def _observed(self, releases: Sequence[Release]) -> dict[int, list[Outcome]]:
+        runs = self._told()
+        return {
+            position: [run.outcome for run in runs[release.version]]
+            for position, release in enumerate(releases)
+            if release.version in runs
+        }
+
     def _boundaries(self) -> tuple[Boundary, ...]:
         releases = self.plan.candidates
-        return search.boundaries(len(releases), _observed(releases, self.runs))
+        return search.boundaries(len(releases), self._observed(releases))
 
     def _between(self, before: Release, after: Release) -> list[Release]:
         """Return the two sides of a transition with the pre-releases between them."""
@@ -257,7 +275,7 @@ class Bisection:
     def _zoomed(self, before: Release, after: Release) -> tuple[Version, Version] | None:
         """Return the pre-releases that a transition has been narrowed to, if it has been."""
         releases = self._between(before, after)
-        observed = _observed(releases, self.runs)
+        observed = self._observed(releases)
         for inner in search.boundaries(len(releases), observed):
             if all(p in observed for p in range(inner.before, inner.after)):
                 sides = releases[inner.before].version, releases[inner.after].version
@@ -266,7 +284,7 @@ class Bisection:
 
     def _transitions(self) -> tuple[Transition, ...]:
         releases = self.plan.candidates
-        observed = _observed(releases, self.runs)
+        observed = self._observed(releases)
         seen = search.verdicts(len(releases), observed)
         found = search.boundaries(len(releases), observed)
         counts = [
@@ -330,16 +348,6 @@ def affected(
     if start is not None:
         windows.append(f">={start},<={decided[-1][0]}")
     return tuple(windows)
-
-
-def _observed(
-    releases: Sequence[Release], runs: Mapping[Version, Sequence[Measurement]]
-) -> dict[int, list[Outcome]]:
-    return {
-        position: [run.outcome for run in runs[release.version]]
-        for position, release in enumerate(releases)
-        if release.version in runs
-    }
 
 
 def _first_not_yanked(

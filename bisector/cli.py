@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -207,6 +208,27 @@ def _add_search_options(
         metavar="P",
         help="run both sides of each transition until the posterior is P, between 0 and 1",
     )
+    what_is_bad = parser.add_argument_group(
+        "what is bad, where the command's exit status doesn't say it well"
+    )
+    what_is_bad.add_argument(
+        "--bad-output",
+        type=_pattern,
+        default="",
+        metavar="REGEX",
+        help="only a run is bad that prints a line which matches; other failures decide nothing",
+    )
+    what_is_bad.add_argument(
+        "--bad-memory", type=_size, metavar="SIZE", help="... that takes more memory than that"
+    )
+    what_is_bad.add_argument(
+        "--bad-timeout", action="store_true", help="... that is still running at the --timeout"
+    )
+    what_is_bad.add_argument(
+        "--any-failure",
+        action="store_true",
+        help="every failure is bad, also one of another kind than the newest",
+    )
     run = parser.add_argument_group("how to measure")
     run.add_argument(
         "--dependencies",
@@ -229,6 +251,11 @@ def _add_search_options(
     )
     run.add_argument("--timeout", type=_above_zero, metavar="S", help="of one run, in seconds")
     run.add_argument("--max-memory", type=_size, metavar="SIZE", help="of one run: 500M, 2GiB")
+    run.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run a command in an empty folder, with copies of the files that it names",
+    )
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
     store.add_argument(
@@ -307,6 +334,14 @@ def _specifier(text: str) -> SpecifierSet:
     with suppress(InvalidVersion):
         return SpecifierSet(f"=={Version(text)}")
     raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+    return text
 
 
 def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:

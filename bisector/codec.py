@@ -24,6 +24,7 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
+    Symptom,
 )
 
 MEASUREMENT = "bisector/measurement/1"
@@ -72,6 +73,8 @@ def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
 def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
     """Return what is held for a search, with the probe's whole text."""
     interpreter = conditions.interpreter
+    symptom = {"symptom": _plain(conditions.symptom)} if conditions.symptom != Symptom() else {}
+    isolated: dict[str, Json] = {"isolated": True} if conditions.isolated else {}
     return {
         "schema": CONDITIONS,
         "package": probe.package,
@@ -88,6 +91,8 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
         "requirements": list(conditions.requirements),
         "timeout_s": conditions.timeout_s,
         "memory_bytes": conditions.memory_bytes,
+        **symptom,
+        **isolated,
         "resolved_for": conditions.resolved_for,
         "resolved": conditions.resolved,
         "constraints": list(conditions.constraints),
@@ -122,6 +127,8 @@ def conditions_from_json(told: Mapping[str, Any]) -> tuple[Probe, Conditions]:
         allow_build=told["allow_build"],
         timeout_s=told["timeout_s"],
         memory_bytes=told["memory_bytes"],
+        symptom=Symptom(**told.get("symptom", {})),
+        isolated=told.get("isolated", False),
     )
 
 
@@ -131,6 +138,7 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
     return {
         "schema": SEARCH,
         "replay": finding.replay,
+        **({"any_failure": True} if finding.any_failure else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
         "excluded": [_plain(excluded) for excluded in plan.excluded],

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.measure import now, requirements_of
-from bisector.model import Conditions, Interpreter, Plan, Probe
+from bisector.model import Conditions, Interpreter, Plan, Probe, Symptom
 from bisector.request import Request
 from bisector.store import Store
 
@@ -36,6 +36,8 @@ def settle(
         allow_build=request.allow_build,
         timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
         memory_bytes=request.max_memory,
+        symptom=_symptom(request, wanted),
+        isolated=request.isolated and not wanted.reports,
     )
     if request.dependencies == "released":
         undated = [str(r.version) for r in made.candidates if r.upload_time is None]
@@ -73,6 +75,22 @@ def settle(
         )
     _resolve_others(wanted, blank, python, installer)
     return blank
+
+
+def _symptom(request: Request, wanted: Probe) -> Symptom:
+    """Return what alone is bad, where the caller says so; raises UsageError where that can't be."""
+    symptom = Symptom(request.bad_output, request.bad_memory, request.bad_timeout)
+    if symptom != Symptom() and wanted.reports:
+        raise UsageError(
+            f"{wanted.name} says itself what is bad",
+            "leave --bad-output, --bad-memory and --bad-timeout to commands and plain scripts",
+        )
+    if request.bad_memory and request.max_memory and request.max_memory < request.bad_memory:
+        raise UsageError(
+            "--max-memory is less than --bad-memory: no run could be bad",
+            "--bad-memory stops a run as well; leave --max-memory out",
+        )
+    return symptom
 
 
 def _resolve_others(

@@ -131,6 +131,7 @@ class Driver:
                     max_probes=request.max_probes,
                     confidence=request.confidence,
                     jobs=self.jobs,
+                    any_failure=request.any_failure,
                 ),
                 clock=time.monotonic,
                 listener=self.said,
@@ -278,7 +279,7 @@ def stored(store: Store, names: Sequence[str] = (), package: str | None = None) 
             kept.conditions,
             runs,
             _nothing_more,
-            options=Options(),
+            options=Options(any_failure=kept.any_failure),
             clock=time.monotonic,
         )
         findings.append(replace(bisection.finding(), replay=kept.replay))

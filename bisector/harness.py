@@ -56,9 +56,20 @@ def _record(ended_by: str) -> "dict[str, object]":
         "peak_memory_bytes": peak_memory_bytes,
         "exact": exact,
         "exception": _uncaught(),
+        "imported": _imported(),
         "started_by": "exec" if os.getpid() == _pid else "fork",
         "ended_by": ended_by,
     }
+
+
+def _imported() -> "dict[str, str]":
+    """Where the modules named in BISECTOR_MODULES were imported from, those that were."""
+    files = {}
+    for name in os.environ.get("BISECTOR_MODULES", "").split():
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str):
+            files[name] = os.path.abspath(file)[:_MAX_CHARS]
+    return files
 
 
 def _peak_memory_bytes() -> "tuple[int, bool]":

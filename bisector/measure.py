@@ -6,7 +6,7 @@ import platform
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from bisector import environment, process, reading, records
 from bisector.environment import Environment
+from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.model import (
     Conditions,
@@ -25,6 +26,7 @@ from bisector.model import (
     Probe,
     Reason,
     Release,
+    Symptom,
 )
 from bisector.plan import compatible
 from bisector.workspace import remove
@@ -197,7 +199,7 @@ def _run(
     for folder in folders.values():
         folder.mkdir()
     result = place / "result.json"
-    command, shown = _command(probe, made, folders["cwd"])
+    command, shown = _command(task, made, folders["cwd"])
     environ = process.scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
@@ -206,21 +208,33 @@ def _run(
             "VIRTUAL_ENV": str(made.prefix),
             "BISECTOR_RESULT": str(result),
             records.RECORDS_VARIABLE: str(folders["records"]),
+            records.MODULES_VARIABLE: " ".join(sorted(made.modules(probe.package))),
         },
     )
-    limits = process.Limits(conditions.timeout_s, conditions.memory_bytes)
+    symptom = conditions.symptom
+    limits = process.Limits(conditions.timeout_s, symptom.memory_bytes or conditions.memory_bytes)
+    search = reading.LineSearch(symptom.output) if symptom.output else None
     completed = process.run(
         command,
         environ=environ,
         limits=limits,
-        cwd=folders["cwd"] if probe.reports else task.cwd,
+        cwd=folders["cwd"] if probe.reports or conditions.isolated else task.cwd,
         marker=place,
         cancelled=cancelled,
+        on_output=search,
     )
+    _from_environment(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = reading.result(records.read(result), completed.output)
+    peaks = records.peaks(folders["records"], completed)
     said = reading.read(completed, reported, uncaught, crashed, probe, made)
+    if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
+        matched = search.end() if search else ""
+        shown_it = reading.symptom(completed, symptom, matched, peaks)
+        if shown_it is None and said.outcome is Outcome.BAD:
+            shown_it = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+        said = shown_it or said
     full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
     if full and said.outcome is not Outcome.GOOD:
         said = reading.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
@@ -235,7 +249,7 @@ def _run(
         pool=said.pool,
         processes=tuple(
             replace(peak, command=_neutral(peak.command, task, place, made.prefix))
-            for peak in records.peaks(folders["records"], completed)
+            for peak in peaks
         ),
         wall_s=round(completed.wall_s, 4),
         cpu_s=round(completed.cpu_s, 4),
@@ -245,21 +259,54 @@ def _run(
     )
 
 
-def _command(probe: Probe, made: Environment, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _command(task: Task, made: Environment, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the command to start, and how it is shown to people.
 
     A probe that reports runs from its recorded text, so that what ran is what is kept.
     """
+    probe, isolated = task.probe, task.conditions.isolated
     if probe.command:
+        if isolated:
+            _copy_named(probe.command, task.cwd, cwd)
         return probe.command, probe.command
     script = Path(probe.path).absolute()
     case = (probe.case,) if probe.case else ()
-    if probe.reports:
+    if probe.reports or isolated:
         script = cwd / f"{probe.name}.py"
         script.write_text(probe.text, encoding="utf-8")
         if probe.companion:
             (cwd / "probekit.py").write_text(probe.companion, encoding="utf-8")
     return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
+
+
+def _copy_named(command: Iterable[str], source: Path, target: Path) -> None:
+    """Copy the files and folders below ``source`` that ``command`` names to ``target``."""
+    for word in command:
+        named = Path(word.partition("::")[0])  # as pytest writes a test of a file
+        inside = not named.is_absolute() and ".." not in named.parts and named.parts
+        if inside and (source / named).is_dir():
+            shutil.copytree(source / named, target / named, dirs_exist_ok=True)
+        elif inside and (source / named).is_file():
+            (target / named).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / named, target / named)
+
+
+_ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
+"""Modules that wheels carry by mistake, and that the caller's own folder has as well."""
+
+
+def _from_environment(records_dir: Path, made: Environment, package: str) -> None:
+    """Raise UsageError where a run imported the package from elsewhere than the environment."""
+    home = made.prefix.resolve()
+    for module, file in records.imported(records_dir):
+        # Resolved as well as it is: an installer may link to its cache, and a prefix be a link.
+        inside = Path(file).is_relative_to(made.prefix) or Path(file).resolve().is_relative_to(home)
+        if not (inside or module in _ANYBODYS):
+            raise UsageError(
+                f"{module} was imported from {file}, not from the release of {package} under test",
+                "run it from another folder, or with --isolated, which copies only the files that "
+                "the command names",
+            )
 
 
 def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> str:

@@ -262,12 +262,26 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Symptom:
+    """What alone makes a run bad, where the caller says so; any other failure is another one.
+
+    ``output`` is a regular expression that a line of the output matches, ``memory_bytes`` what
+    the run takes more than; with ``timeout``, a run that is not over at its time limit is bad.
+    """
+
+    output: str = ""
+    memory_bytes: int | None = None
+    timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """What is held fixed for a whole search.
 
     ``policy`` says where the dependencies' versions come from, ``constraints`` are those
     versions as ``name==version`` and ``wheels`` their files' SHA-256, ``resolved`` at that time
     for the release ``resolved_for``. ``requirements`` are installed beside the package.
+    ``isolated`` runs have only what their command names of the caller's folder.
     """
 
     interpreter: Interpreter
@@ -281,6 +295,8 @@ class Conditions:
     allow_build: bool = False
     timeout_s: float = 60.0
     memory_bytes: int | None = None
+    symptom: Symptom = Symptom()
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +306,8 @@ class Finding:
     ``affected`` are PEP 440 specifier sets, one per bad window; ``conflicting`` the releases
     whose runs disagree; ``longest_untested`` the number of candidates in the longest stretch
     without a decided one; ``stopped`` says why the search ended before its answer, if it did;
-    ``replay`` is the command that makes it again.
+    ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
+    the same one.
     """
 
     probe: Probe
@@ -306,3 +323,4 @@ class Finding:
     stopped: str = ""
     decided: bool = True
     replay: str = ""
+    any_failure: bool = False

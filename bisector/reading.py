@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bisector import process, records
 from bisector.environment import Environment
-from bisector.model import Json, Outcome, Probe, Reason, Signature
+from bisector.model import Json, Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 
 _DEEPEST_RESULT = 50
 _LARGEST_INTEGER = 2**63
 _FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
+_LONGEST_LINE_BYTES = 64 * 1024
 _MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS})
 
 
@@ -57,6 +59,53 @@ def result(file: bytes, output: bytes) -> tuple[dict[str, Any] | None, str]:
     return None, wrong or "without a report"
 
 
+class LineSearch:
+    """Looks for a line that a regular expression matches, in output that comes piece by piece."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = re.compile(pattern)
+        self._begun = b""
+        self.found = ""
+
+    def __call__(self, chunk: bytes) -> None:
+        """Look at the next piece."""
+        *lines, self._begun = (self._begun + chunk).split(b"\n")
+        self._begun = self._begun[-_LONGEST_LINE_BYTES:]
+        self._look(lines)
+
+    def end(self) -> str:
+        """Return the first line that matched, also one without an end; empty where none did."""
+        self._look([self._begun])
+        return self.found
+
+    def _look(self, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            text = line.decode("utf-8", "replace").rstrip("\r")
+            if not self.found and self._pattern.search(text):
+                self.found = text.strip() or repr(text)
+
+
+def symptom(
+    completed: process.Completed, wanted: Symptom, matched: str, peaks: Sequence[ProcessPeak]
+) -> Reading | None:
+    """Return bad where a run showed what alone is ``wanted`` to be bad; None where it didn't.
+
+    ``matched`` is the line of the output that showed it.
+    """
+    if wanted.timeout and completed.ended is process.Ended.TIMEOUT:
+        told = "it was still running at the time limit"
+        return Reading(Outcome.BAD, None, told, Signature(message=told))
+    if wanted.memory_bytes is not None:
+        told = f"it took more than {wanted.memory_bytes / (1 << 20):.1f} MiB"
+        highest = max((peak.peak_memory_bytes for peak in peaks), default=0)
+        if completed.ended is process.Ended.MEMORY or highest > wanted.memory_bytes:
+            return Reading(Outcome.BAD, None, told, Signature(message=told))
+    if matched:
+        looked_for = f"the output matches {wanted.output}"
+        return Reading(Outcome.BAD, None, matched, Signature(message=looked_for))
+    return None
+
+
 def read(
     completed: process.Completed,
     reported: tuple[dict[str, Any] | None, str],
@@ -65,7 +114,7 @@ def read(
     probe: Probe,
     made: Environment,
 ) -> Reading:
-    """Return what a run decided; whatever is not clearly good or bad decided nothing."""
+    """Return what a run decided by itself; what is not clearly good or bad decided nothing."""
     untestable = Outcome.UNTESTABLE
     if completed.ended is process.Ended.TIMEOUT:
         return Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
@@ -95,6 +144,10 @@ def read(
         return Reading(Outcome.GOOD, None, ended)
     if completed.exit_status == 125:
         return Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
+    if not said and signature and signature.exception:
+        said = f"{signature.exception}: {signature.message}"
+    elif not said and (last := _last_line(completed.output)):
+        ended = f"{ended}: {last}"
     return Reading(Outcome.BAD, None, said or ended, signature)
 
 
@@ -131,14 +184,52 @@ def _finite(value: object, deep: int = 0) -> Json:
 def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: str) -> bool:
     """Return whether an exception came out of importing the package, not out of using it.
 
-    It did where the outermost frame of installed code is that of a module being imported, or
-    where the module of the package isn't there at all.
+    It did where the module of the package isn't there at all, or where a module of it was being
+    imported, by nothing but other modules that were.
     """
-    if (uncaught.name or "").partition(".")[0] in made.modules(package):
+    modules = made.modules(package)
+    if uncaught.exception == "ModuleNotFoundError" and uncaught.name in modules:
         return True
     packages = str(made.site_packages)
-    installed = [frame for frame in uncaught.frames if frame.file.startswith(packages)]
-    return bool(installed) and installed[0].function == "<module>"
+    for frame in uncaught.frames:
+        if frame.file.startswith(packages):
+            if frame.function != "<module>":
+                return False
+            top = frame.file[len(packages) + 1 :].partition("/")[0]
+            if top.partition(".")[0] in modules:
+                return True
+    return False
+
+
+_END = re.compile(r"^(?P<exception>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+_TEST_END = re.compile(
+    r"^E +(?:(?P<exception>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Failed|Exit))"
+    r"(?:: (?P<message>.*))?|(?P<compared>assert .*))$"
+)
+
+
+def _printed(output: bytes) -> tuple[str, str]:
+    """Return the type and the message of the exception whose traceback was printed last.
+
+    A test runner catches what a test raises, and a command may start another process that raises:
+    the output is then all there is. Two empty strings where no exception is in it.
+    """
+    lines = output.decode("utf-8", "replace").splitlines()
+    for line in reversed(lines):
+        if found := _TEST_END.match(line):
+            raised = found["exception"] or "AssertionError"
+            return raised, found["message"] or found["compared"] or ""
+    starts = [n for n, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
+    for line in lines[starts[-1] + 1 :] if starts else []:
+        if not line.startswith(" "):
+            found = _END.match(line)
+            return (found["exception"], found["message"] or "") if found else ("", "")
+    return "", ""
+
+
+def _last_line(output: bytes) -> str:
+    lines = (line.strip() for line in reversed(output.decode("utf-8", "replace").splitlines()))
+    return next(filter(None, lines), "")[:500]
 
 
 def _signature(
@@ -152,9 +243,10 @@ def _signature(
     packages = str(made.site_packages)
     installed = [frame for frame in frames if frame.file.startswith(packages)]
     innermost = installed[-1] if installed else None
+    raised = (uncaught.exception, uncaught.message) if uncaught else _printed(completed.output)
     return Signature(
-        exception=uncaught.exception if uncaught else "",
-        message=neutral(uncaught.message, {packages: "{packages}"}) if uncaught else "",
+        exception=raised[0],
+        message=neutral(raised[1], {packages: "{packages}"}),
         frame=f"{innermost.file[len(packages) + 1 :]}:{innermost.function}" if innermost else "",
         status=completed.exit_status,
         signal=completed.signal or "",

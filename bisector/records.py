@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bisector.process import Completed
 
 RECORDS_VARIABLE = "BISECTOR_RECORDS"
+MODULES_VARIABLE = "BISECTOR_MODULES"
 HARNESS_MODULE = "_bisector_harness"
 
 _MAX_RECORDS = 10_000
@@ -95,6 +96,12 @@ def uncaught(records_dir: Path, pid: int) -> Uncaught | None:
     return next((_uncaught(exception) for exception in raised if exception is not None), None)
 
 
+def imported(records_dir: Path) -> Iterator[tuple[str, str]]:
+    """The modules asked for that the processes of a run imported, each with its file."""
+    for record in _records(records_dir):
+        yield from record.imported.items()
+
+
 def crash_frames(records_dir: Path, pid: int) -> tuple[Frame, ...]:
     """The Python frames of the thread in which that process died of a signal, innermost last."""
     text = read(records_dir / f"{pid}.fault").decode(errors="replace")
@@ -112,6 +119,7 @@ class _Record:
     exact: bool
     ended_by: str
     exception: dict[str, Any] | None
+    imported: dict[str, str]
 
 
 def _records(records_dir: Path) -> Iterator[_Record]:
@@ -138,6 +146,8 @@ def _is_record(record: _Record) -> bool:
         and isinstance(record.exact, bool)
         and isinstance(record.ended_by, str)
         and isinstance(record.exception, dict | None)
+        and isinstance(record.imported, dict)
+        and all(isinstance(text, str) for pair in record.imported.items() for text in pair)
     )
 
 

@@ -36,6 +36,12 @@ class Request:
     jobs: int | None = None
     timeout: float | None = None
     max_memory: int | None = None
+    bad_output: str = ""
+    bad_memory: int | None = None
+    bad_timeout: bool = False
+    any_failure: bool = False
+    isolated: bool = False
+    dry_run: bool = False
     keep_environments: bool = False
     results: Path = field(default_factory=lambda: Path("results"))
     index_url: str | None = None
@@ -68,6 +74,9 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         "--no-yanked": not request.yanked,
         "--allow-build": request.allow_build,
         "--exhaustive": request.exhaustive,
+        "--bad-timeout": request.bad_timeout,
+        "--any-failure": request.any_failure,
+        "--isolated": request.isolated,
     }
     words += [flag for flag, given in flags.items() if given]
     if request.dependencies != "newest":
@@ -78,6 +87,10 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         words += ["--timeout", f"{request.timeout:g}"]
     if request.max_memory is not None:
         words += ["--max-memory", str(request.max_memory)]
+    if request.bad_output:
+        words += ["--bad-output", request.bad_output]
+    if request.bad_memory is not None:
+        words += ["--bad-memory", str(request.bad_memory)]
     if request.installer != "uv":
         words += ["--installer", request.installer]
     if request.command:

@@ -121,6 +121,7 @@ class Store:
             tuple(measurements),
             transitions=(),
             replay=told["replay"],
+            any_failure=told.get("any_failure", False),
         )
 
     def load(

@@ -1,0 +1,78 @@
+"""Tells failures apart: which one a search is about, and which are others.
+
+What looks like one bad range is often two bugs, and the commonest false "bad" is an old release in
+which the feature isn't there yet. Only what fails in the way that is looked for is bad; the rest
+decided nothing (``different-failure``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from packaging.version import Version
+
+from bisector.model import Measurement, Outcome, Reason, Signature
+
+Runs = Mapping[Version, Sequence[Measurement]]
+
+_VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+def sought(runs: Runs, witnesses: Iterable[Version] = ()) -> Signature | None:
+    """Return the failure that a search over ``runs`` is about; None where none has a signature.
+
+    It is that of the newest bad witness, else that of the newest release that fails: what people
+    have in their hands.
+    """
+    failing = {
+        version: runs[version][-1].signature
+        for version in sorted(runs)
+        if runs[version] and runs[version][-1].outcome is Outcome.BAD
+    }
+    named = [version for version in failing if version in set(witnesses)]
+    newest = (named or list(failing))[-1:]
+    return failing[newest[0]] if newest else None
+
+
+def apart(runs: Runs, wanted: Signature | None) -> dict[Version, list[Measurement]]:
+    """Return ``runs`` with every failure but the one that is ``wanted`` deciding nothing."""
+    return {
+        version: [
+            replace(run, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+            if run.outcome is Outcome.BAD and not alike(run.signature, wanted)
+            else run
+            for run in measured
+        ]
+        for version, measured in runs.items()
+    }
+
+
+def alike(one: Signature | None, other: Signature | None) -> bool:
+    """Return whether two failures are the same one.
+
+    They are where the process ended alike and raised the same type, with the same message but for
+    numbers, or in the same function of the package. A probe that says itself that a release is bad
+    gives no signature: it is believed.
+    """
+    if one is None or other is None:
+        return True
+    ended = (one.exception, one.signal, one.status) == (other.exception, other.signal, other.status)
+    placed = bool(one.frame) and one.frame == other.frame
+    return ended and (placed or _plain(one.message) == _plain(other.message))
+
+
+def told(signature: Signature | None) -> str:
+    """Return a failure in a few words; nothing where it has no signature."""
+    if signature is None:
+        return ""
+    raised = ": ".join(filter(None, (signature.exception, signature.message)))
+    died = f"died of {signature.signal}" if signature.signal else ""
+    ended = raised or died or f"exit status {signature.status}"
+    return f"{ended} (in {signature.frame})" if signature.frame else ended
+
+
+def _plain(message: str) -> str:
+    """Return a message without the numbers and addresses that differ from run to run."""
+    return _VARIES.sub("0", message)
