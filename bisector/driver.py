@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +16,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from bisector import conditions, index, interpreter, probe, settings
-from bisector.bisection import Bisection, Options, Stop, Submit
+from bisector.bisection import Bisection, Options
 from bisector.errors import UndecidedError, UsageError
 from bisector.installer import Pip, Uv
-from bisector.measure import Prepare, Ready, Task, measure, prepare
+from bisector.measure import Task
 from bisector.model import Finding, Interpreter, Measurement, Plan, Probe, Reason, Release
 from bisector.plan import plan
 from bisector.reports.rows import count
 from bisector.request import Request, replay
 from bisector.store import Store
+from bisector.workers import Threads, Workers
 from bisector.workspace import workspace
 
 if TYPE_CHECKING:
@@ -39,27 +38,24 @@ if TYPE_CHECKING:
 class Driver:
     """Everything that the searches of one command share; use it as a context.
 
-    With ``sharing``, an environment serves every probe that needs the same release under the
-    same conditions; a probe's second run of a release has a fresh one all the same.
+    ``sharing``: see ``Threads``.
     """
+
+    workers: Workers
 
     def __init__(self, request: Request, store: Store, said: Lines, *, sharing: bool) -> None:
         self.request = request
         self.store = store
         self.said = said
-        self.jobs = request.jobs or os.cpu_count() or 1
         self._source = settings.index_url(request.index_url)
         self._sharing = sharing
-        self._shared: dict[object, Future[Ready]] = {}
-        self._used: set[object] = set()
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._stack = ExitStack()
         self._folder = Path()
 
     def __enter__(self) -> Self:
         self.store.prepare()
         self._folder = self._stack.enter_context(workspace(settings.cache_dir() / "work"))
+        self.workers = Threads(self.request.jobs, self.store, self._folder, sharing=self._sharing)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +113,7 @@ class Driver:
             keep=request.keep_environments,
         )
         task.folder.mkdir(parents=True, exist_ok=True)
-        with self._measuring(task) as (submit, stop):
+        with self.workers.measuring(task) as (submit, stop):
             bisection = Bisection(
                 wanted,
                 made,
@@ -130,7 +126,7 @@ class Driver:
                     exhaustive=request.exhaustive,
                     max_probes=request.max_probes,
                     confidence=request.confidence,
-                    jobs=self.jobs,
+                    jobs=self.workers.jobs,
                     any_failure=request.any_failure,
                 ),
                 clock=time.monotonic,
@@ -144,71 +140,6 @@ class Driver:
         finding = replace(finding, replay=replay(request, wanted, python))
         self.store.describe(finding)
         return finding
-
-    @contextmanager
-    def _measuring(self, template: Task) -> Iterator[tuple[Submit, Stop]]:
-        """Give what starts and what stops a measurement; each is stored as it completes."""
-        events: dict[Future[Measurement], threading.Event] = {}
-        preparing: Prepare = self._share if self._sharing else prepare
-
-        def work(release: Release, stopped: threading.Event) -> Measurement:
-            task = replace(template, release=release)
-            measurement = measure(task, stopped, preparing)
-            # What was stopped decided nothing; what had ended by then is complete.
-            if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
-                self.store.save(task.probe, task.conditions, measurement)
-            return measurement
-
-        def submit(release: Release) -> Future[Measurement]:
-            stopped = threading.Event()
-            future = pool.submit(work, release, stopped)
-            events[future] = stopped
-            return future
-
-        def stop(future: Future[Measurement]) -> None:
-            events[future].set()
-            future.cancel()
-
-        with ThreadPoolExecutor(self.jobs) as pool:
-            try:
-                yield submit, stop
-            finally:
-                self._closing.set()
-                for stopped in events.values():
-                    stopped.set()
-                pool.shutdown(cancel_futures=True)
-                self._closing.clear()
-
-    def _share(self, task: Task, prefix: Path, stopped: threading.Event | None = None) -> Ready:
-        """Return an environment that other probes have used or will, or a fresh one.
-
-        One that others will use is made to the end also where this run of it is stopped.
-        """
-        held = task.conditions
-        where = (
-            task.probe.package,
-            task.release.version,
-            held.interpreter.executable,
-            held.constraints,
-            (*task.probe.dependencies, *held.requirements),
-        )
-        use = (where, task.probe.name, task.probe.case)
-        with self._lock:
-            fresh = use in self._used
-            self._used.add(use)
-            made = None if fresh else self._shared.get(where)
-            mine = made is None and not fresh
-            number = len(self._shared)
-            if mine:
-                made = self._shared[where] = Future()
-        if made is None:
-            return prepare(task, prefix, stopped)
-        if mine:
-            try:
-                made.set_result(prepare(task, self._folder / f"shared-{number}", self._closing))
-            except BaseException as error:
-                made.set_exception(error)
-        return made.result()
 
 
 def asked_for(request: Request) -> list[Probe]:
