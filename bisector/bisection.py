@@ -20,6 +20,7 @@ from bisector.model import (
     Plan,
     Probe,
     Release,
+    Signature,
     Transition,
 )
 from bisector.search import Boundary, Question, Stage, Verdict
@@ -74,7 +75,7 @@ class Options:
     where nothing had to be measured. ``max_probes``
     bounds the measurements made now, not those already known. ``confidence`` asks for runs of
     both sides of each transition until its posterior is reached. With ``any_failure`` every
-    failure is bad, whichever it is.
+    failure is bad, whichever it is; else it is ``failure``, or what ``failures.sought`` chooses.
     """
 
     witnesses: tuple[Version, ...] = ()
@@ -85,6 +86,7 @@ class Options:
     confirmations: int = 2
     jobs: int = 1
     any_failure: bool = False
+    failure: Signature | None = None
 
 
 class Bisection:
@@ -246,7 +248,8 @@ class Bisection:
         """Return all runs, those that fail in another way than is looked for deciding nothing."""
         if self.probe.reports or self.options.any_failure:
             return self.runs
-        return failures.apart(self.runs, failures.sought(self.runs, self.options.witnesses))
+        sought = self.options.failure or failures.sought(self.runs, self.options.witnesses)
+        return failures.apart(self.runs, sought)
 
     def _observed(self, releases: Sequence[Release]) -> dict[int, list[Outcome]]:
         runs = self._told()

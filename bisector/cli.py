@@ -86,6 +86,9 @@ def _search(words: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"bisector {__version__}")
     _add_search_options(parser)
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be looked at, and stop there"
+    )
     from bisector import commands
 
     return commands.search(_request(parser, options, command))
@@ -99,6 +102,7 @@ def _table(words: list[str]) -> int:
         "measuring what is missing; by default of every probe in the catalogue.",
     )
     _add_search_options(parser, assure="0")
+    parser.set_defaults(attribute=False)
     _add_stored_option(parser)
     parser.add_argument(
         "--format", choices=("text", "markdown", "html", "json", "csv"), default="text"
@@ -199,6 +203,12 @@ def _add_search_options(
         metavar="S",
         help="go on looking for other transitions for S seconds once the answer is settled "
         f"(default: {assure}; 0 stops at once)",
+    )
+    how.add_argument(
+        "--no-attribution",
+        action="store_false",
+        dest="attribute",
+        help="don't measure whose fault each change is: the package's or a dependency's",
     )
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument("--max-probes", type=_positive, metavar="N", help="measure at most N times")

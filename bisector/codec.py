@@ -5,17 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
 from bisector.model import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
     Conditions,
+    Culprit,
     Distribution,
     Excluded,
     Finding,
     Interpreter,
     Json,
+    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -25,6 +32,7 @@ from bisector.model import (
     Release,
     Signature,
     Symptom,
+    Transition,
 )
 
 MEASUREMENT = "bisector/measurement/1"
@@ -135,14 +143,77 @@ def conditions_from_json(told: Mapping[str, Any]) -> tuple[Probe, Conditions]:
 def search_to_json(finding: Finding) -> dict[str, Json]:
     """Return what a search looked at: its plan, and the command that makes it again."""
     plan = finding.plan
+    causes: list[Json] = [
+        {
+            "kind": t.kind.value,
+            "before": str(t.before),
+            "after": str(t.after),
+            "cause": cause_to_json(t.cause),
+        }
+        for t in finding.transitions
+        if t.cause
+    ]
     return {
         "schema": SEARCH,
         "replay": finding.replay,
         **({"any_failure": True} if finding.any_failure else {}),
+        **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
         "excluded": [_plain(excluded) for excluded in plan.excluded],
     }
+
+
+def cause_to_json(cause: Cause) -> Json:
+    """Return whose fault a transition is, as JSON."""
+    return _plain(cause)
+
+
+def caused_from_json(told: Mapping[str, Any]) -> tuple[Transition, ...]:
+    """Return the transitions in a stored search whose cause is kept."""
+    return tuple(
+        Transition(
+            kind=Kind(one["kind"]),
+            before=Version(one["before"]),
+            after=Version(one["after"]),
+            cause=_cause(one["cause"]),
+        )
+        for one in told.get("causes", ())
+    )
+
+
+def _cause(told: Mapping[str, Any]) -> Cause:
+    return Cause(
+        blame=Blame(told["blame"]),
+        cells=tuple(
+            Cell(Version(c["version"]), c["dependencies"], Outcome(c["outcome"]), c["detail"])
+            for c in told["cells"]
+        ),
+        culprits=tuple(
+            Culprit(
+                change=Change(**c["change"]),
+                transitions=tuple(map(_transition, c["transitions"])),
+                why=c["why"],
+            )
+            for c in told["culprits"]
+        ),
+        why=told["why"],
+    )
+
+
+def _transition(told: Mapping[str, Any]) -> Transition:
+    not_yanked, zoom = told["after_not_yanked"], told["zoom"]
+    return Transition(
+        kind=Kind(told["kind"]),
+        before=Version(told["before"]),
+        after=Version(told["after"]),
+        untested=tuple(map(Version, told["untested"])),
+        zoom=(Version(zoom[0]), Version(zoom[1])) if zoom else None,
+        after_not_yanked=Version(not_yanked) if not_yanked else None,
+        confidence=told["confidence"],
+        confirmed=told["confirmed"],
+        parting=told["parting"],
+    )
 
 
 def _release_to_json(release: Release) -> Json:
@@ -205,7 +276,7 @@ def _plain(value: object) -> Json:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, (Outcome, Reason)):
+    if isinstance(value, Enum):
         return str(value.value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from packaging.specifiers import SpecifierSet
 
-from bisector import documents, driver, probe, process, progress
+from bisector import documents, driver, probe, process, progress, prospect
 from bisector.driver import Driver
 from bisector.errors import UndecidedError
 from bisector.model import Finding, Probe
@@ -39,9 +39,20 @@ _MOST_COLUMNS = 8
 
 def search(request: Request) -> int:
     """Search for every probe, case and interpreter asked for; print the findings."""
+    if request.dry_run:
+        return _foresee(request)
     findings = _found(request, sharing=False)
     sys.stdout.write(_rendered(findings, request.format))
     return _status(findings)
+
+
+def _foresee(request: Request) -> int:
+    """Print what each search would look at and where it would start; measure nothing."""
+    for python in prospect.interpreters(request):
+        for wanted in prospect.asked_for(request):
+            seen = prospect.prospect(request, wanted, python)
+            sys.stdout.write(as_text.foreseen(seen.plan, prospect.summary(seen), seen.witnesses))
+    return 0
 
 
 def table(request: Request) -> int:
@@ -80,9 +91,9 @@ def report(request: Request) -> int:
 
 def releases(request: Request) -> int:
     """Print the plan for a project on each interpreter, before anything is spent."""
-    listing = driver.listed(str(request.package), request)
-    for python in driver.interpreters(request):
-        plan = driver.planned(listing, python, request, request.within or SpecifierSet())
+    listing = prospect.listed(str(request.package), request)
+    for python in prospect.interpreters(request):
+        plan = prospect.planned(listing, python, request, request.within or SpecifierSet())
         about = f"{python.implementation} {python.version}, {python.platform}"
         sys.stdout.write(
             as_text.plan_table(
@@ -113,12 +124,12 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
                 "measure it first, without --stored",
             )
         return known
-    wanted = driver.asked_for(request)
+    wanted = prospect.asked_for(request)
     process.become_subreaper()
     findings: list[Finding] = []
     undecided: UndecidedError | None = None
     with Driver(request, store, said, sharing=sharing) as searches:
-        for python in driver.interpreters(request):
+        for python in prospect.interpreters(request):
             for one in wanted:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)

@@ -124,7 +124,7 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             python, requirements, (*held, *listed), before=before, cancelled=cancelled
         )
     except InstallFailedError:
-        if not held:
+        if not held or task.conditions.policy == "exact":
             raise
         known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
     return wheels | dict(known)

@@ -228,6 +228,63 @@ class Kind(str, Enum):
     FIXED = "fixed"
 
 
+class Blame(str, Enum):
+    """What makes the outcome change at a transition, as far as measuring tells."""
+
+    PACKAGE = "package"
+    DEPENDENCY = "dependency"
+    TOGETHER = "together"
+    EITHER = "either"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A distribution whose version differs between two sets; None where a set is without it."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A change without which the outcome isn't what it is, with the others as they are.
+
+    ``transitions`` are those among the releases between its two versions; empty where they were
+    not searched, ``why`` then says the reason.
+    """
+
+    change: Change
+    transitions: tuple[Transition, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One of the combinations measured: a release with the dependencies of ``dependencies``."""
+
+    version: Version
+    dependencies: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Whose fault a transition is.
+
+    ``cells`` are the combinations of the package's two releases with dependencies of several
+    times that were measured for it. ``culprits`` are the dependencies that it takes. ``why`` says
+    what could not be told apart, where that is so.
+    """
+
+    blame: Blame
+    cells: tuple[Cell, ...] = ()
+    culprits: tuple[Culprit, ...] = ()
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """Two neighbouring decided releases whose outcomes differ.
@@ -235,7 +292,9 @@ class Transition:
     ``untested`` are the releases between them that decided nothing or could not be tried.
     ``zoom`` is the same transition narrowed to pre-releases, ``after_not_yanked`` the first
     release from ``after`` on that isn't yanked where ``after`` is. ``confidence`` is the
-    posterior probability of the change lying between ``before`` and ``after``.
+    posterior probability of the change lying between ``before`` and ``after``. ``parting`` where
+    ``after`` was uploaded before ``before``: the two belong to release lines kept up side by side,
+    and nothing changed from one to the other. ``cause`` is whose fault it is, where that was asked.
     """
 
     kind: Kind
@@ -246,6 +305,8 @@ class Transition:
     after_not_yanked: Version | None = None
     confidence: float = 0.0
     confirmed: bool = True
+    parting: bool = False
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ _WHY = {
     Stage.BESIDE: "first not yanked",
     Stage.SEEK: "looking for a change",
     Stage.ASSURE: "assuring",
+    Stage.ATTRIBUTE: "telling whose fault it is",
 }
 
 
@@ -102,7 +103,7 @@ class Live(Lines):
         from rich.text import Text
 
         self._running.pop(measurement.version, None)
-        self._verdicts = verdicts
+        self._verdicts = verdicts or self._verdicts
         told = Text(line(measurement))
         self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
 

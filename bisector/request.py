@@ -41,6 +41,7 @@ class Request:
     bad_timeout: bool = False
     any_failure: bool = False
     isolated: bool = False
+    attribute: bool = True
     dry_run: bool = False
     keep_environments: bool = False
     results: Path = field(default_factory=lambda: Path("results"))

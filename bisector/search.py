@@ -8,6 +8,7 @@ several windows, untestable positions and several workers need no mode of their 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -33,7 +34,10 @@ class Verdict(Enum):
 
 
 class Stage(IntEnum):
-    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer."""
+    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer.
+
+    ``ATTRIBUTE`` comes after the answer: it is what is measured to tell whose fault it is.
+    """
 
     START = 0
     NARROW = 1
@@ -41,6 +45,7 @@ class Stage(IntEnum):
     BESIDE = 3
     SEEK = 4
     ASSURE = 5
+    ATTRIBUTE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,14 @@ def want(
             if position not in flying:
                 return Want(position, stage)
     return None
+
+
+def usual_cost(size: int, confirmations: int = 2) -> int:
+    """Return how many runs it takes where the outcome changes once among ``size`` positions.
+
+    Both ends, a halving to the change, and the runs that confirm its two sides.
+    """
+    return 2 + max(0, math.ceil(math.log2(max(1, size - 1)))) + 2 * (confirmations - 1)
 
 
 def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> tuple[int, ...]:

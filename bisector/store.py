@@ -22,6 +22,7 @@ from bisector.codec import (
     CONDITIONS,
     MEASUREMENT,
     SEARCH,
+    caused_from_json,
     conditions_from_json,
     conditions_to_json,
     measurement_from_json,
@@ -85,7 +86,7 @@ class Store:
             write(path, _dump(search_to_json(finding)))
 
     def searches(self) -> list[Finding]:
-        """Return every stored search with its measurements, without transitions or verdicts.
+        """Return every stored search with its measurements; of transitions, those with a cause.
 
         Of several on the same probe and interpreter, the one that was resolved last.
         """
@@ -119,7 +120,7 @@ class Store:
             plan_from_json(told),
             conditions,
             tuple(measurements),
-            transitions=(),
+            transitions=caused_from_json(told),
             replay=told["replay"],
             any_failure=told.get("any_failure", False),
         )

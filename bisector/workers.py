@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from bisector.bisection import Stop, Submit
+from bisector.bisection import Stop
 from bisector.measure import Prepare, Ready, Task, measure, prepare
-from bisector.model import Measurement, Reason, Release
+from bisector.model import Measurement, Reason
 from bisector.store import Store
+
+Start = Callable[[Task], "Future[Measurement]"]
+"""Starts one measurement."""
 
 
 class Workers(Protocol):
@@ -24,8 +26,8 @@ class Workers(Protocol):
     def jobs(self) -> int:
         """How many measurements are made at once; known while a search is measured for."""
 
-    def measuring(self, template: Task) -> AbstractContextManager[tuple[Submit, Stop]]:
-        """Give what starts and what stops a measurement of another release than the template's.
+    def measuring(self) -> AbstractContextManager[tuple[Start, Stop]]:
+        """Give what starts and what stops a measurement.
 
         Each is stored as it completes. When the context is left, what still ran is stopped.
         """
@@ -49,22 +51,21 @@ class Threads:
         self._closing = threading.Event()
 
     @contextmanager
-    def measuring(self, template: Task) -> Iterator[tuple[Submit, Stop]]:
+    def measuring(self) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         events: dict[Future[Measurement], threading.Event] = {}
         preparing: Prepare = self._share if self._sharing else prepare
 
-        def work(release: Release, stopped: threading.Event) -> Measurement:
-            task = replace(template, release=release)
+        def work(task: Task, stopped: threading.Event) -> Measurement:
             measurement = measure(task, stopped, preparing)
             # What was stopped decided nothing; what had ended by then is complete.
             if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
                 self._store.save(task.probe, task.conditions, measurement)
             return measurement
 
-        def submit(release: Release) -> Future[Measurement]:
+        def start(task: Task) -> Future[Measurement]:
             stopped = threading.Event()
-            future = pool.submit(work, release, stopped)
+            future = pool.submit(work, task, stopped)
             events[future] = stopped
             return future
 
@@ -74,7 +75,7 @@ class Threads:
 
         with ThreadPoolExecutor(self.jobs) as pool:
             try:
-                yield submit, stop
+                yield start, stop
             finally:
                 self._closing.set()
                 for stopped in events.values():
@@ -92,6 +93,7 @@ class Threads:
             task.probe.package,
             task.release.version,
             held.interpreter.executable,
+            held.policy,
             held.constraints,
             (*task.probe.dependencies, *held.requirements),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisector.model import Finding, Kind, Transition
+from bisector.reports import causes
 from bisector.reports.rows import (
     count,
     decided,
@@ -19,6 +20,9 @@ def answer(finding: Finding) -> str:
     package = safe(finding.probe.package)
     changed = [_sentence(number, finding) for number in range(len(finding.transitions))]
     sentences = [f"{'It' if place else package} {text}" for place, text in enumerate(changed)]
+    for place in reversed(range(len(sentences))):
+        if fault := causes.verdict(finding, finding.transitions[place]):
+            sentences.insert(place + 1, fault)
     if finding.conflicting:
         sentences.append(
             f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bisector.codec import measurement_to_json
+from bisector.codec import cause_to_json, measurement_to_json
 from bisector.model import Finding, Kind, Measurement, Transition
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
@@ -77,6 +77,10 @@ def _transition(transition: Transition) -> dict[str, Any]:
         told["zoom"] = {last: str(transition.zoom[0]), first: str(transition.zoom[1])}
     if transition.after_not_yanked:
         told[f"{first}_not_yanked"] = str(transition.after_not_yanked)
+    if transition.parting:
+        told["parting"] = True
+    if transition.cause:
+        told["cause"] = cause_to_json(transition.cause)
     return told
 
 

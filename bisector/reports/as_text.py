@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from bisector.model import Finding, Plan, Probe, Release
-from bisector.reports import rows
+from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
 from bisector.reports.replay import further, replay
@@ -57,6 +58,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "confidence", told
     if option := rows.surer(finding):
         yield "confidence", f"to be surer, {option} runs both sides again"
+    for told in causes.whose(finding):
+        yield "fault", told
     for version, detail in rows.evidence(finding):
         yield "said", rows.shortened(f"{version}: {detail}", _LONGEST)
     for claim in claims(finding):
@@ -94,6 +97,19 @@ def _bar(size_bytes: int, highest_bytes: int) -> str:
     eighths = round(size_bytes / max(highest_bytes, MIB) * _BAR * 8)
     full, part = divmod(eighths, 8)
     return "█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")
+
+
+def foreseen(plan: Plan, summary: str, witnesses: Sequence[Version]) -> str:
+    """Return what a search would look at: the summary, where it starts, and what is left out."""
+    lines = [summary]
+    candidates = {release.version for release in plan.candidates}
+    ends = [plan.candidates[-1].version, *(v for v in witnesses if v in candidates)]
+    ends += [plan.candidates[0].version]
+    lines.append(f"starts with {', '.join(map(str, dict.fromkeys(ends)))}")
+    if plan.excluded:
+        why = rows.why_not(e.detail or e.reason.value for e in plan.excluded)
+        lines.append(f"excluded: {len(plan.excluded)}{why}")
+    return "".join(f"{safe(line)}\n" for line in lines)
 
 
 def plan_table(project: str, plan: Plan, conditions: str, *, width: int, color: bool) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 from packaging.version import Version
 
 from bisector.model import Finding, Measurement, Outcome, Transition
-from bisector.reports import rows
+from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
 from bisector.reports.markdown import block, code, escape, folded, link, table
@@ -176,6 +176,7 @@ def _how(finding: Finding) -> str:
     told = [f"- {escape(shortened(rows.conditions(finding), _LONGEST))}"]
     told += [f"- looked at: {escape(rows.looked_at(finding))}"]
     told += [f"- how sure: {escape(text)}" for text in rows.sureness(finding)[:9]]
+    told += [f"- whose fault: {escape(text)}" for text in causes.whose(finding)[:9]]
     if option := rows.surer(finding):
         told += [f"- to be surer: {code(option)} runs both sides of each change again"]
     told += [f"- again: {code(replay(finding))}"] if finding.replay else []

@@ -1,0 +1,171 @@
+"""Whose fault a transition is: the package's own, or that of what is installed beside it.
+
+A regression that isn't one is the worst answer. So each transition is measured again with the
+dependencies of its releases' own time, and where more than the package differs between its sides,
+the two releases are crossed with the two sets of dependencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from packaging.version import Version
+
+from bisector.model import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
+    Finding,
+    Kind,
+    Measurement,
+    Outcome,
+    Release,
+    Transition,
+)
+from bisector.narrowing import Laboratory, Trial, Versions, changes, exact, narrow
+
+OWN_TIME = "of its own time"
+HELD = "of the search"
+
+
+def attribute(finding: Finding, laboratory: Laboratory) -> Finding:
+    """Return the finding with the cause of each of its transitions."""
+    transitions = tuple(
+        transition
+        if transition.parting
+        else replace(transition, cause=_Attribution(finding, transition, laboratory).cause())
+        for transition in finding.transitions
+    )
+    return replace(finding, transitions=transitions)
+
+
+class _Attribution:
+    """The measurements that tell whose fault one transition is."""
+
+    def __init__(self, finding: Finding, transition: Transition, laboratory: Laboratory) -> None:
+        self.probe = finding.probe
+        self.conditions = finding.conditions
+        self.laboratory = laboratory
+        listed = {release.version: release for release in finding.plan.candidates}
+        self.before, self.after = listed[transition.before], listed[transition.after]
+        outcomes = [Outcome.GOOD, Outcome.BAD]
+        self.outcomes = outcomes if transition.kind is Kind.INTRODUCED else outcomes[::-1]
+        self.beside = [
+            _beside(finding, version, outcome)
+            for version, outcome in zip((transition.before, transition.after), self.outcomes)
+        ]
+        self.cells: list[Cell] = []
+
+    def cause(self) -> Cause:
+        """Return whose fault the transition is."""
+        if not any(self.beside):
+            return Cause(Blame.PACKAGE)
+        why = "" if self.conditions.policy == "released" else self._in_their_own_time()
+        if isinstance(why, Cause):
+            return why
+        if self.beside[0] != self.beside[1]:
+            return self._crossed()
+        if why:
+            return self._told(Blame.UNDECIDED, why=why)
+        return self._told(Blame.PACKAGE)
+
+    def _in_their_own_time(self) -> str | Cause:
+        """Return the cause where the transition doesn't stand then; else why that isn't known."""
+        releases = (self.before, self.after)
+        if undated := [r.version for r in releases if r.upload_time is None]:
+            return f"the index doesn't say when {undated[0]} was uploaded"
+        own = replace(
+            self.conditions,
+            policy="released",
+            constraints=(),
+            wheels={},
+            resolved="",
+            resolved_for="",
+        )
+        measured = self.laboratory.measure(
+            [Trial(self.probe, r, own) for r in releases],
+            f"{self.before.version} and {self.after.version} with dependencies of their own time",
+        )
+        for release, run in zip(releases, measured):
+            self._note(release, OWN_TIME, run)
+        for run in measured:
+            if run.outcome is Outcome.UNTESTABLE:
+                return f"with dependencies of its own time, {run.version} can't be tested"
+        for side, (release, run) in enumerate(zip(releases, measured)):
+            if run.outcome is not self.outcomes[side]:
+                old = _versions(run, self.probe.package)
+                return self._narrowed(
+                    Blame.DEPENDENCY, release, old, self.beside[side], self.outcomes[side]
+                )
+        return ""
+
+    def _crossed(self) -> Cause:
+        """Return the cause, from each release with the other one's dependencies."""
+        old, new = self.beside
+        was, now = self.outcomes
+        trials = [self._trial(self.before, new), self._trial(self.after, old)]
+        about = (
+            f"{self.before.version} and {self.after.version}, each with the other's dependencies"
+        )
+        measured = self.laboratory.measure(trials, about)
+        self._note(self.before, f"of {self.after.version}", measured[0])
+        self._note(self.after, f"of {self.before.version}", measured[1])
+        by_dependencies, by_package = (run.outcome for run in measured)
+        if (by_dependencies, by_package) == (now, now):
+            return self._told(Blame.EITHER)
+        if by_package is now:
+            return self._told(Blame.PACKAGE)
+        if by_dependencies is now:
+            return self._narrowed(Blame.DEPENDENCY, self.before, old, new, now)
+        if (by_dependencies, by_package) == (was, was):
+            return self._narrowed(Blame.TOGETHER, self.after, old, new, now)
+        untestable = next(c for c in self.cells if c.outcome is Outcome.UNTESTABLE)
+        why = (
+            f"{untestable.version} can't be tested with the dependencies {untestable.dependencies}"
+        )
+        return self._told(Blame.UNDECIDED, why=why)
+
+    def _narrowed(
+        self, blame: Blame, release: Release, old: Versions, new: Versions, target: Outcome
+    ) -> Cause:
+        """Return the cause with the dependencies that make ``release`` come out at ``target``."""
+        differing = changes(old, new)
+        ends = [self._trial(release, old), self._trial(release, new)]
+        about = f"{release.version} with the versions between which the cause must lie"
+        without, with_them = self.laboratory.measure(ends, about)
+        if with_them.outcome is not target or without.outcome in (target, Outcome.UNTESTABLE):
+            return self._told(blame, why="it didn't come out again with the very same versions")
+
+        def trial(versions: Versions, spare: Versions) -> Trial:
+            return self._trial(release, {**spare, **versions})
+
+        def history(change: Change, versions: Versions) -> tuple[Transition, ...]:
+            others = exact(self.conditions, versions)
+            pinned = f"{self.probe.package}=={release.version}"
+            others = replace(others, requirements=(*others.requirements, pinned))
+            subject = replace(self.probe, package=change.name)
+            return self.laboratory.history(subject, others, change)
+
+        found = narrow(self.laboratory, old, differing, target, trial, history)
+        return replace(self._told(blame), culprits=found)
+
+    def _trial(self, release: Release, versions: Versions) -> Trial:
+        return Trial(self.probe, release, exact(self.conditions, versions))
+
+    def _note(self, release: Release, dependencies: str, run: Measurement) -> None:
+        self.cells.append(Cell(release.version, dependencies, run.outcome, run.detail))
+
+    def _told(self, blame: Blame, *, why: str = "") -> Cause:
+        return Cause(blame, tuple(self.cells), why=why)
+
+
+def _beside(finding: Finding, version: Version, outcome: Outcome) -> Mapping[str, str]:
+    """Return what was installed beside a release in the newest run with that outcome."""
+    runs = [m for m in finding.measurements if m.version == version and m.outcome is outcome]
+    return _versions(runs[-1], finding.probe.package)
+
+
+def _versions(run: Measurement, package: str) -> Mapping[str, str]:
+    return {d.name: d.version for d in run.installed if d.name != package}

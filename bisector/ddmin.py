@@ -1,0 +1,99 @@
+"""Which of many changes break something together, from tests of some of them at once.
+
+Everything here is in changes, of any kind, and in whether a subset of them is bad; how a subset
+is tested is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def ddmin(
+    changes: Sequence[T],
+    first_bad: Callable[[Sequence[tuple[T, ...]]], int | None],
+    *,
+    at_once: int = 1,
+) -> tuple[T, ...]:
+    """Return a subset of ``changes`` that is bad, and isn't without any single one of them.
+
+    All of them together must be bad, none of them must not. ``first_bad`` is handed subsets,
+    each in the order of ``changes``, and returns the position of the first that is bad, or None:
+    it may test them side by side and stop those behind a bad one. Good and untestable are both
+    not bad. No subset is handed out twice, and what is found depends on no timing.
+
+    First, the change that makes a growing number of them bad is halved for, then the next that
+    it needs, until those alone are bad: ⌈log2 c⌉ + 1 tests for each; ``at_once`` subsets are
+    handed out at a time. Subsets that can't be tested may let through more than is needed, so
+    what remains is ddmin's: parts of it, then all but one part, the parts ever smaller. That
+    alone takes up to c² + 3c tests where no change can be left out but the one tried last
+    (Zeller & Hildebrandt 2002, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2)).
+    """
+    tests = _Tests(changes, first_bad)
+    return tests.named(_minimal(_narrowed(len(changes), tests, at_once), tests))
+
+
+class _Tests(Generic[T]):
+    """What is known of subsets, given as positions among the changes."""
+
+    def __init__(
+        self,
+        changes: Sequence[T],
+        first_bad: Callable[[Sequence[tuple[T, ...]]], int | None],
+    ) -> None:
+        self._changes = changes
+        self._first_bad = first_bad
+        self._not_bad: set[frozenset[int]] = {frozenset()}
+
+    def named(self, subset: Sequence[int]) -> tuple[T, ...]:
+        return tuple(self._changes[position] for position in sorted(subset))
+
+    def first_bad(self, subsets: Sequence[Sequence[int]]) -> int | None:
+        """Return the place of the first bad one, asking only for those that aren't known."""
+        places = [p for p, subset in enumerate(subsets) if frozenset(subset) not in self._not_bad]
+        if not places:
+            return None
+        found = self._first_bad([self.named(subsets[place]) for place in places])
+        self._not_bad.update(frozenset(subsets[place]) for place in places[:found])
+        return None if found is None else places[found]
+
+
+def _narrowed(size: int, tests: _Tests[T], at_once: int) -> Sequence[int]:
+    """Return positions that are bad together, each of which once made the ones before it bad."""
+    kept: list[int] = []
+    rest = list(range(size))
+    while rest and tests.first_bad([kept]) is None:
+        low, high = 0, len(rest)  # kept + rest[:low] isn't bad, kept + rest[:high] is
+        while high - low > 1:
+            parts = min(at_once + 1, high - low)
+            cuts = [low + (high - low) * part // parts for part in range(1, parts)]
+            found = tests.first_bad([kept + rest[:cut] for cut in cuts])
+            if found is None:
+                low = cuts[-1]
+            else:
+                low, high = [low, *cuts][found], cuts[found]
+        kept.append(rest[high - 1])
+        rest = rest[: high - 1]
+    return sorted(kept)
+
+
+def _minimal(current: Sequence[int], tests: _Tests[T]) -> Sequence[int]:
+    """Return what ddmin leaves of positions that are bad together."""
+    number = 2
+    while len(current) > 1:
+        size = len(current)
+        edges = [size * part // number for part in range(number + 1)]
+        parts = [current[start:end] for start, end in zip(edges, edges[1:])]
+        others = [[*current[:start], *current[end:]] for start, end in zip(edges, edges[1:])]
+        if (found := tests.first_bad(parts)) is not None:
+            current, number = parts[found], 2
+        elif (found := tests.first_bad(others)) is not None:
+            current, number = others[found], max(number - 1, 2)
+        elif number < size:
+            number = min(2 * number, size)
+        else:
+            break
+    return current

@@ -1,0 +1,94 @@
+"""Whose fault a transition is, in words."""
+
+from __future__ import annotations
+
+from bisector.model import Blame, Cause, Culprit, Finding, Kind, Transition
+from bisector.reports.rows import safe
+
+
+def verdict(finding: Finding, transition: Transition) -> str:
+    """Return the sentence that must stand beside a transition that isn't the package's own.
+
+    Empty where it is, or where nobody asked.
+    """
+    cause, package = transition.cause, safe(finding.probe.package)
+    if cause is None:
+        return ""
+    if cause.blame is Blame.DEPENDENCY:
+        return f"That is not {package}'s own: {_took(cause)}."
+    if cause.blame is Blame.TOGETHER:
+        return f"It takes {package} {transition.after} together with {_named(cause)}."
+    if cause.blame is Blame.EITHER:
+        return f"{package} {transition.after} or what came in with it: either alone does it."
+    return ""
+
+
+def whose(finding: Finding) -> tuple[str, ...]:
+    """Return whose fault each transition is, and what that was told from."""
+    return tuple(
+        safe(f"{t.kind.value} {t.before} → {t.after}: {_whose(finding.probe.package, t.cause)}")
+        for t in finding.transitions
+        if t.cause is not None
+    )
+
+
+def _whose(package: str, cause: Cause) -> str:
+    if cause.blame is Blame.UNDECIDED:
+        return f"undecided, {cause.why}"
+    if not cause.cells:
+        return f"{package}'s own, for nothing is installed beside it"
+    names = {
+        Blame.PACKAGE: f"{package}'s own",
+        Blame.DEPENDENCY: f"not {package}'s own",
+        Blame.TOGETHER: "both together",
+        Blame.EITHER: "either of both",
+    }
+    told = [names[cause.blame]]
+    for dependencies in dict.fromkeys(cell.dependencies for cell in cause.cells):
+        cells = [cell for cell in cause.cells if cell.dependencies == dependencies]
+        sides = " and ".join(f"{cell.version} is {cell.outcome.value}" for cell in cells)
+        told.append(f"with dependencies {dependencies}, {sides}")
+    if cause.culprits:
+        told.append(_took(cause))
+    if cause.why:
+        told.append(cause.why)
+    return "; ".join(told)
+
+
+def _took(cause: Cause) -> str:
+    did_it = "did it" if len(cause.culprits) < 2 else "did it together"
+    return f"{_named(cause)} {did_it}"
+
+
+def _named(cause: Cause) -> str:
+    return " and ".join(map(culprit, cause.culprits)) or "what is installed beside it"
+
+
+def culprit(told: Culprit) -> str:
+    """Return a change with the releases it lies between, as narrow as is known."""
+    change = told.change
+    if change.before is None:
+        return safe(f"{change.name} {change.after}, which came in,")
+    if change.after is None:
+        return safe(f"{change.name} {change.before}, which went,")
+    steps = [_step(transition) for transition in told.transitions]
+    return safe(f"{change.name} {', '.join(steps) or f'{change.before} → {change.after}'}")
+
+
+def _step(transition: Transition) -> str:
+    first = transition.zoom[1] if transition.zoom else transition.after
+    already = f" (already in {first})" if first != transition.after else ""
+    return f"{transition.before} → {transition.after}{already}"
+
+
+def step_of(told: Culprit) -> tuple[str, ...]:
+    """Return what each of a culprit's transitions did, in a sentence without its name."""
+    verbs = {Kind.INTRODUCED: ("went bad", "good"), Kind.FIXED: ("was fixed", "bad")}
+    sentences = []
+    for transition in told.transitions:
+        verb, was = verbs[transition.kind]
+        untested = f", {len(transition.untested)} between untested" if transition.untested else ""
+        sentences.append(
+            f"{verb} in {transition.after}; {transition.before} is the last {was} one{untested}"
+        )
+    return tuple(sentences)
