@@ -9,7 +9,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from bisector import failures, search
+from bisector import failures, lines, search
 from bisector.confidence import boundary_confidence
 from bisector.model import (
     Conditions,
@@ -194,6 +194,7 @@ class Bisection:
                 for position, release in enumerate(releases)
                 if release.yanked
             },
+            late=lines.late(releases),
             confirmations=self.confirmations,
             exhaustive=self.options.exhaustive,
         )
@@ -290,6 +291,11 @@ class Bisection:
         observed = self._observed(releases)
         seen = search.verdicts(len(releases), observed)
         found = search.boundaries(len(releases), observed)
+        inferred = search.inferred(seen)
+
+        def alike(one: int, other: int) -> bool:
+            return inferred[one].decided and inferred[one] is inferred[other]
+
         counts = [
             (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
             for runs in (list(observed.get(p, ())) for p in range(len(releases)))
@@ -314,6 +320,12 @@ class Bisection:
                     after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
                     confidence=boundary_confidence(
                         counts[first : last + 1], boundary.before - first, boundary.after - first
+                    ),
+                    parting=lines.parting(
+                        releases,
+                        boundary.before,
+                        boundary.after,
+                        lambda one, other: inferred[one] is inferred[other] is not Verdict.UNTESTED,
                     ),
                     confirmed=all(
                         sum(counts[side]) >= self.options.confirmations

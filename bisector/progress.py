@@ -31,6 +31,7 @@ _WHY = {
     Stage.NARROW: "narrowing",
     Stage.CONFIRM: "confirming",
     Stage.BESIDE: "first not yanked",
+    Stage.LATE: "end of a release line",
     Stage.SEEK: "looking for a change",
     Stage.ASSURE: "assuring",
     Stage.ATTRIBUTE: "telling whose fault it is",

@@ -43,9 +43,10 @@ class Stage(IntEnum):
     NARROW = 1
     CONFIRM = 2
     BESIDE = 3
-    SEEK = 4
-    ASSURE = 5
-    ATTRIBUTE = 6
+    LATE = 4
+    SEEK = 5
+    ASSURE = 6
+    ATTRIBUTE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,16 @@ class Question:
     """What a search is asked.
 
     ``witnesses`` are measured first, beside the two ends. ``beside[p]`` lists positions of which
-    one must be decided as well where a transition ends at ``p``. Each side of a transition is
+    one must be decided as well where a transition ends at ``p``. Those that are ``late`` are
+    measured as well once something is bad: their outcome needn't be that of both neighbours, as
+    with fixes that are backported. Each side of a transition is
     run ``confirmations`` times. ``exhaustive`` leaves nothing untested.
     """
 
     size: int
     witnesses: tuple[int, ...] = ()
     beside: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    late: tuple[int, ...] = ()
     confirmations: int = 2
     exhaustive: bool = False
 
@@ -103,6 +107,15 @@ def boundaries(size: int, observations: Observations) -> tuple[Boundary, ...]:
     return tuple(_boundaries(verdicts(size, observations)))
 
 
+def inferred(seen: Sequence[Verdict]) -> list[Verdict]:
+    """Return the verdicts with those between decided neighbours that agree filled in."""
+    told = list(seen)
+    for before, after in _gaps(seen):
+        if before >= 0 and after < len(seen) and seen[before] is seen[after]:
+            told[before + 1 : after] = [seen[before]] * (after - before - 1)
+    return told
+
+
 def longest_untested(size: int, observations: Observations) -> int:
     """Return U: no run of equal outcomes longer than U positions can have been missed."""
     gaps = _gaps(verdicts(size, observations))
@@ -128,6 +141,7 @@ def want(
         (Stage.NARROW, _narrow(seen, flying, idle)),
         (Stage.CONFIRM, _confirm(question, seen, observations)),
         (Stage.BESIDE, _beside(question, seen)),
+        (Stage.LATE, _late(question, seen)),
         (Stage.SEEK, _seek(question, seen, flying)),
         (Stage.ASSURE, _halve_longest(seen, flying)),
     )
@@ -264,6 +278,11 @@ def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
             if seen[position] is Verdict.UNTESTED:
                 yield position
                 break
+
+
+def _late(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
+    if Verdict.BAD in seen:
+        yield from (position for position in question.late if seen[position] is Verdict.UNTESTED)
 
 
 def _seek(question: Question, seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from bisector.model import Finding, Kind, Transition
+from collections.abc import Iterator, Sequence
+
+from packaging.version import Version
+
+from bisector import failures
+from bisector.model import Finding, Kind, Reason, Symptom, Transition
 from bisector.reports import causes
 from bisector.reports.rows import (
     count,
@@ -11,18 +16,22 @@ from bisector.reports.rows import (
     listed,
     longest_undecided,
     safe,
+    shortened,
     why_not,
 )
+
+_LONGEST = 160
 
 
 def answer(finding: Finding) -> str:
     """Return the finding in a sentence or two."""
     package = safe(finding.probe.package)
-    changed = [_sentence(number, finding) for number in range(len(finding.transitions))]
-    sentences = [f"{'It' if place else package} {text}" for place, text in enumerate(changed)]
-    for place in reversed(range(len(sentences))):
-        if fault := causes.verdict(finding, finding.transitions[place]):
-            sentences.insert(place + 1, fault)
+    sentences = [
+        f"{'It' if place else package} {text}" for place, text in enumerate(_changes(finding))
+    ]
+    faults = (causes.verdict(finding, transition) for transition in finding.transitions)
+    sentences += dict.fromkeys(filter(None, faults))
+    sentences += _others(finding)
     if finding.conflicting:
         sentences.append(
             f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
@@ -43,14 +52,36 @@ def answer(finding: Finding) -> str:
     return " ".join(sentences)
 
 
-def _sentence(number: int, finding: Finding) -> str:
+def _changes(finding: Finding) -> Iterator[str]:
+    """Yield what the transitions say of their package, without naming it.
+
+    What is backported is one change that came to several lines: it is said once.
+    """
+    groups: list[list[Transition]] = []
+    parted: list[Transition] = []
+    for transition in finding.transitions:
+        if transition.parting:
+            parted.append(transition)
+        elif groups and groups[-1][0].kind is transition.kind:
+            groups[-1].append(transition)
+            parted.clear()
+        else:
+            groups.append([transition])
+    for place, group in enumerate(groups):
+        again = any(g[0].kind is group[0].kind for g in groups[:place])
+        one = len(group) == 1
+        yield _sentence(group[0], finding, again=again) if one else _backported(group, again=again)
+    for transition in parted:
+        now = "bad" if transition.kind is Kind.INTRODUCED else "good"
+        yield f"is {now} in {transition.after}, of another release line."
+
+
+def _sentence(transition: Transition, finding: Finding, *, again: bool) -> str:
     """Return what a transition says of its package, without naming it."""
-    transition = finding.transitions[number]
     before, after = transition.before, transition.after
     introduced = transition.kind is Kind.INTRODUCED
-    verb, was, now = ("went bad", "good", "bad") if introduced else ("was fixed", "bad", "good")
-    if number >= (1 if introduced else 2):
-        verb += " again"
+    verb, was, now = _WORDS[transition.kind]
+    verb += " again" if again else ""
     untested = [v for v in transition.untested if v not in finding.conflicting]
     beside = [f"{listed(untested)} untested"] if untested else []
     beside += _zoom(transition, "" if introduced else "fixed ", was)
@@ -65,6 +96,36 @@ def _sentence(number: int, finding: Finding) -> str:
     elif any(r.yanked for r in finding.plan.candidates if r.version == after):
         text += f" {after} is yanked."
     return text
+
+
+_WORDS = {
+    Kind.INTRODUCED: ("went bad", "good", "bad"),
+    Kind.FIXED: ("was fixed", "bad", "good"),
+}
+
+
+def _backported(group: Sequence[Transition], *, again: bool) -> str:
+    """Return what one change did that came to several release lines."""
+    verb, was, _ = _WORDS[group[0].kind]
+    verb += " again" if again else ""
+    places = [f"between {t.before} and {t.after}" if t.untested else f"in {t.after}" for t in group]
+    last = " and ".join(str(t.before) for t in group)
+    text = f"{verb} {' and '.join(places)}, each of another release line;"
+    return f"{text} {last} are the last {was} releases before."
+
+
+def _others(finding: Finding) -> Iterator[str]:
+    """Yield which releases fail in another way than is looked for, and what would count them."""
+    groups: dict[str, list[Version]] = {}
+    for run in finding.measurements:
+        if run.reason is Reason.DIFFERENT_FAILURE:
+            fails = groups.setdefault(failures.told(run.signature) or run.detail, [])
+            fails += [run.version] if run.version not in fails else []
+    symptom = finding.conditions.symptom != Symptom()
+    for said, versions in groups.items():
+        verb = "fails" if len(versions) == 1 else "fail"
+        told = f"{listed(versions)} {verb} in another way ({safe(shortened(said, _LONGEST))})"
+        yield f"{told}." if symptom else f"{told}; --any-failure would count that as bad."
 
 
 def _zoom(transition: Transition, already: str, was: str) -> list[str]:

@@ -119,7 +119,8 @@ def sureness(finding: Finding) -> tuple[str, ...]:
     """Return how sure each transition is."""
     told = []
     for transition in finding.transitions:
-        sides = f"{transition.kind.value} {transition.before} → {transition.after}"
+        kind = "lines part" if transition.parting else transition.kind.value
+        sides = f"{kind} {transition.before} → {transition.after}"
         unconfirmed = "" if transition.confirmed else ", not confirmed by a second run"
         told.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
     return tuple(told)
