@@ -7,7 +7,7 @@ the two releases are crossed with the two sets of dependencies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 from packaging.version import Version
@@ -24,7 +24,8 @@ from bisector.model import (
     Release,
     Transition,
 )
-from bisector.narrowing import Laboratory, Trial, Versions, changes, exact, narrow
+from bisector.narrowing import Laboratory, Trial, exact, narrow
+from bisector.pins import Mix, changes
 
 OWN_TIME = "of its own time"
 HELD = "of the search"
@@ -95,7 +96,7 @@ class _Attribution:
                 return f"with dependencies of its own time, {run.version} can't be tested"
         for side, (release, run) in enumerate(zip(releases, measured)):
             if run.outcome is not self.outcomes[side]:
-                old = _versions(run, self.probe.package)
+                old = _pins(run, self.probe.package)
                 return self._narrowed(
                     Blame.DEPENDENCY, release, old, self.beside[side], self.outcomes[side]
                 )
@@ -128,7 +129,12 @@ class _Attribution:
         return self._told(Blame.UNDECIDED, why=why)
 
     def _narrowed(
-        self, blame: Blame, release: Release, old: Versions, new: Versions, target: Outcome
+        self,
+        blame: Blame,
+        release: Release,
+        old: Sequence[str],
+        new: Sequence[str],
+        target: Outcome,
     ) -> Cause:
         """Return the cause with the dependencies that make ``release`` come out at ``target``."""
         differing = changes(old, new)
@@ -138,11 +144,11 @@ class _Attribution:
         if with_them.outcome is not target or without.outcome in (target, Outcome.UNTESTABLE):
             return self._told(blame, why="it didn't come out again with the very same versions")
 
-        def trial(versions: Versions, spare: Versions) -> Trial:
-            return self._trial(release, {**spare, **versions})
+        def trial(mix: Mix) -> Trial:
+            return self._trial(release, (*mix.requirements, *mix.constraints))
 
-        def history(change: Change, versions: Versions) -> tuple[Transition, ...]:
-            others = exact(self.conditions, versions)
+        def history(change: Change, mix: Mix) -> tuple[Transition, ...]:
+            others = exact(self.conditions, (*mix.requirements, *mix.constraints))
             pinned = f"{self.probe.package}=={release.version}"
             others = replace(others, requirements=(*others.requirements, pinned))
             subject = replace(self.probe, package=change.name)
@@ -151,8 +157,8 @@ class _Attribution:
         found = narrow(self.laboratory, old, differing, target, trial, history)
         return replace(self._told(blame), culprits=found)
 
-    def _trial(self, release: Release, versions: Versions) -> Trial:
-        return Trial(self.probe, release, exact(self.conditions, versions))
+    def _trial(self, release: Release, pins: Sequence[str]) -> Trial:
+        return Trial(self.probe, release, exact(self.conditions, pins))
 
     def _note(self, release: Release, dependencies: str, run: Measurement) -> None:
         self.cells.append(Cell(release.version, dependencies, run.outcome, run.detail))
@@ -161,11 +167,11 @@ class _Attribution:
         return Cause(blame, tuple(self.cells), why=why)
 
 
-def _beside(finding: Finding, version: Version, outcome: Outcome) -> Mapping[str, str]:
+def _beside(finding: Finding, version: Version, outcome: Outcome) -> tuple[str, ...]:
     """Return what was installed beside a release in the newest run with that outcome."""
     runs = [m for m in finding.measurements if m.version == version and m.outcome is outcome]
-    return _versions(runs[-1], finding.probe.package)
+    return _pins(runs[-1], finding.probe.package)
 
 
-def _versions(run: Measurement, package: str) -> Mapping[str, str]:
-    return {d.name: d.version for d in run.installed if d.name != package}
+def _pins(run: Measurement, package: str) -> tuple[str, ...]:
+    return tuple(f"{d.name}=={d.version}" for d in run.installed if d.name != package)

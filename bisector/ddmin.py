@@ -6,6 +6,7 @@ is tested is the caller's business.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -25,12 +26,13 @@ def ddmin(
     it may test them side by side and stop those behind a bad one. Good and untestable are both
     not bad. No subset is handed out twice, and what is found depends on no timing.
 
-    First, the change that makes a growing number of them bad is halved for, then the next that
-    it needs, until those alone are bad: ⌈log2 c⌉ + 1 tests for each; ``at_once`` subsets are
-    handed out at a time. Subsets that can't be tested may let through more than is needed, so
-    what remains is ddmin's: parts of it, then all but one part, the parts ever smaller. That
-    alone takes up to c² + 3c tests where no change can be left out but the one tried last
-    (Zeller & Hildebrandt 2002, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 28(2)).
+    Of c changes, k of them to blame, it takes about k (⌈log2 c⌉ + 1) tests: halving finds the
+    change with which those in front of it become bad, then the next one that it needs, until
+    they are bad alone; ``at_once`` of these subsets are handed out at a time. Where subsets can't
+    be tested, that lets through more than is needed, so ddmin has the last word: it tests ever
+    smaller parts of what is left, and all but each of them. It takes c² + 3c tests at worst,
+    and no more were seen of both together (Zeller & Hildebrandt 2002, "Simplifying and Isolating
+    Failure-Inducing Input", IEEE Transactions on Software Engineering 28(2)).
     """
     tests = _Tests(changes, first_bad)
     return tests.named(_minimal(_narrowed(len(changes), tests, at_once), tests))
@@ -86,8 +88,9 @@ def _minimal(current: Sequence[int], tests: _Tests[T]) -> Sequence[int]:
     while len(current) > 1:
         size = len(current)
         edges = [size * part // number for part in range(number + 1)]
-        parts = [current[start:end] for start, end in zip(edges, edges[1:])]
-        others = [[*current[:start], *current[end:]] for start, end in zip(edges, edges[1:])]
+        spans = list(itertools.pairwise(edges))
+        parts = [current[start:end] for start, end in spans]
+        others = [[*current[:start], *current[end:]] for start, end in spans]
         if (found := tests.first_bad(parts)) is not None:
             current, number = parts[found], 2
         elif (found := tests.first_bad(others)) is not None:

@@ -54,7 +54,7 @@ class Bench:
         self._history = history
         self._store = store
         self._said = said
-        self._jobs = jobs
+        self.jobs = jobs
         self._failure = failure
         self._refresh = refresh
         self._known: dict[str, Measurement] = {}
@@ -95,7 +95,7 @@ class Bench:
         flying: dict[Future[Measurement], int] = {}
         with self._measuring() as (start, stop), self._said.running():
             while waiting or flying:
-                while waiting and len(flying) < self._jobs:
+                while waiting and len(flying) < self.jobs:
                     place = waiting.pop(0)
                     self._said.started(trials[place].release, Stage.ATTRIBUTE)
                     flying[start(self._task(trials[place]))] = place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,9 +18,7 @@ from bisector.model import (
     Release,
     Transition,
 )
-
-Versions = Mapping[str, str]
-"""Versions of distributions, by name."""
+from bisector.pins import Mix, mixed, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,9 @@ class Trial:
 
 
 class Laboratory(Protocol):
-    """Measures what it takes to tell which of several versions matter."""
+    """Measures what it takes to tell which of several versions matter, ``jobs`` at once."""
+
+    jobs: int
 
     def measure(self, trials: Sequence[Trial], about: str) -> list[Measurement]:
         """Return a measurement of each trial, in their order; ``about`` says what they are."""
@@ -52,66 +52,36 @@ class Laboratory(Protocol):
 
 def narrow(
     laboratory: Laboratory,
-    old: Versions,
+    old: Sequence[str],
     differing: Sequence[Change],
     target: Outcome,
-    trial: Callable[[Versions, Versions], Trial],
-    history: Callable[[Change, Versions], tuple[Transition, ...]],
+    trial: Callable[[Mix], Trial],
+    history: Callable[[Change, Mix], tuple[Transition, ...]],
 ) -> tuple[Culprit, ...]:
     """Return the fewest of the ``differing`` changes that together lead to ``target``.
 
-    All of them applied to ``old`` lead to it, and none of them doesn't. ``trial`` makes a trial of
-    versions that are installed, and of those that others may come in; ``history`` searches the
-    releases of one change, given the versions of all other distributions.
+    All of them applied to the pins ``old`` lead to it, and none of them doesn't. ``trial`` makes a
+    trial of a mix; ``history`` searches the releases of one change, given a mix of all others.
     """
 
     def first(subsets: Sequence[Sequence[Change]]) -> int | None:
-        trials = [trial(mixed(old, some), _spare(differing, some)) for some in subsets]
-        return laboratory.first(trials, target)
+        return laboratory.first([trial(mixed(old, differing, some)) for some in subsets], target)
 
     found = []
-    needed = ddmin(differing, first)
+    needed = ddmin(differing, first, at_once=laboratory.jobs)
     for change in needed:
-        versions = mixed(old, needed)
-        versions.pop(change.name, None)
         if change.before is None or change.after is None:
             found.append(Culprit(change))
             continue
+        others = without(mixed(old, differing, needed), change.name)
         try:
-            found.append(Culprit(change, history(change, versions)))
+            found.append(Culprit(change, history(change, others)))
         except BisectorError as error:
             found.append(Culprit(change, why=error.message))
     return tuple(found)
 
 
-def exact(conditions: Conditions, versions: Versions) -> Conditions:
+def exact(conditions: Conditions, constraints: Iterable[str]) -> Conditions:
     """Return conditions that hold to just these versions: what can't live with them fails."""
-    held = tuple(f"{name}=={version}" for name, version in sorted(versions.items()))
+    held = tuple(constraints)
     return replace(conditions, policy="exact", constraints=held, resolved="", resolved_for="")
-
-
-def changes(old: Versions, new: Versions) -> tuple[Change, ...]:
-    """Return what differs between two sets of versions, sorted by name."""
-    names = sorted({*old, *new})
-    return tuple(Change(n, old.get(n), new.get(n)) for n in names if old.get(n) != new.get(n))
-
-
-def mixed(old: Versions, applied: Iterable[Change]) -> dict[str, str]:
-    """Return the versions of ``old`` with some changes applied to them."""
-    made = dict(old)
-    for change in applied:
-        made.pop(change.name, None)
-        if change.after is not None:
-            made[change.name] = change.after
-    return made
-
-
-def _spare(differing: Iterable[Change], applied: Iterable[Change]) -> dict[str, str]:
-    """Return in which version what a mix is without comes in, should something depend on it."""
-    applied = set(applied)
-    absent = {c: c.before if c in applied else c.after for c in differing}
-    return {
-        change.name: version
-        for change, version in absent.items()
-        if version is not None and (change.after if change in applied else change.before) is None
-    }
