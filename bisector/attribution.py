@@ -42,6 +42,15 @@ def attribute(finding: Finding, laboratory: Laboratory) -> Finding:
     return replace(finding, transitions=transitions)
 
 
+def attribute_days(finding: Finding, release: Release, laboratory: Laboratory) -> Finding:
+    """Return a finding over the dependencies of one ``release`` with what each transition takes."""
+    transitions = tuple(
+        replace(transition, cause=_Attribution(finding, transition, laboratory).of_days(release))
+        for transition in finding.transitions
+    )
+    return replace(finding, transitions=transitions)
+
+
 class _Attribution:
     """The measurements that tell whose fault one transition is."""
 
@@ -71,6 +80,11 @@ class _Attribution:
         if why:
             return self._told(Blame.UNDECIDED, why=why)
         return self._told(Blame.PACKAGE)
+
+    def of_days(self, release: Release) -> Cause:
+        """Return which of what differs between two days it takes."""
+        old, new = self.beside
+        return self._narrowed(Blame.DEPENDENCY, release, old, new, self.outcomes[1])
 
     def _in_their_own_time(self) -> str | Cause:
         """Return the cause where the transition doesn't stand then; else why that isn't known."""

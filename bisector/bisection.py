@@ -76,6 +76,7 @@ class Options:
     bounds the measurements made now, not those already known. ``confidence`` asks for runs of
     both sides of each transition until its posterior is reached. With ``any_failure`` every
     failure is bad, whichever it is; else it is ``failure``, or what ``failures.sought`` chooses.
+    ``over`` as ``Finding`` has it.
     """
 
     witnesses: tuple[Version, ...] = ()
@@ -87,6 +88,7 @@ class Options:
     jobs: int = 1
     any_failure: bool = False
     failure: Signature | None = None
+    over: str = ""
 
 
 class Bisection:
@@ -164,7 +166,7 @@ class Bisection:
             conditions=self.conditions,
             measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
             transitions=transitions,
-            affected=affected(transitions, decided),
+            affected=() if self.options.over else affected(transitions, decided),
             bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
             bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
             longest_untested=search.longest_untested(len(releases), self._observed(releases)),
@@ -172,6 +174,7 @@ class Bisection:
             stopped=self.stopped,
             decided=bool(decided) and not conflicting and sure,
             any_failure=self.options.any_failure,
+            over=self.options.over,
         )
 
     def _settle(self, allowed: Callable[[Stage], bool]) -> None:

@@ -78,7 +78,8 @@ def _search(words: list[str]) -> int:
     parser = _Parser(
         prog="bisect",
         usage="%(prog)s --probe NAME_OR_PATH [options]\n"
-        "       %(prog)s --package PROJECT [options] -- COMMAND...",
+        "       %(prog)s --package PROJECT [options] -- COMMAND...\n"
+        "       %(prog)s --from OLD --to NEW [options] -- COMMAND...",
         description="Find the release of a Python package in which a behaviour broke, "
         "and the one that fixed it.",
         epilog=_COMMANDS,
@@ -89,6 +90,23 @@ def _search(words: list[str]) -> int:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
     )
+    parser.add_argument(
+        "--over",
+        choices=("releases", "dependencies"),
+        default="releases",
+        help="with dependencies, the newest release in the range is held, and searched is on "
+        "which day what it depends on changed the outcome",
+    )
+    sets = parser.add_argument_group("two sets instead of a package's releases")
+    sets.add_argument(
+        "--from",
+        type=Path,
+        dest="old",
+        metavar="FILE",
+        help="pins of which one is good and the other bad: requirements, `pip freeze`, "
+        "pylock.toml, uv.lock or poetry.lock",
+    )
+    sets.add_argument("--to", type=Path, dest="new", metavar="FILE", help="the other pins")
     from bisector import commands
 
     return commands.search(_request(parser, options, command))

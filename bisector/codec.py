@@ -45,7 +45,7 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
     data: dict[str, Json] = {}
     for field in dataclasses.fields(measurement):
         if field.name != "cached":
-            data[field.name] = _plain(getattr(measurement, field.name))
+            data[field.name] = plain(getattr(measurement, field.name))
     return data
 
 
@@ -81,7 +81,7 @@ def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
 def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
     """Return what is held for a search, with the probe's whole text."""
     interpreter = conditions.interpreter
-    symptom = {"symptom": _plain(conditions.symptom)} if conditions.symptom != Symptom() else {}
+    symptom = {"symptom": plain(conditions.symptom)} if conditions.symptom != Symptom() else {}
     isolated: dict[str, Json] = {"isolated": True} if conditions.isolated else {}
     return {
         "schema": CONDITIONS,
@@ -160,13 +160,13 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
         **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
-        "excluded": [_plain(excluded) for excluded in plan.excluded],
+        "excluded": [plain(excluded) for excluded in plan.excluded],
     }
 
 
 def cause_to_json(cause: Cause) -> Json:
     """Return whose fault a transition is, as JSON."""
-    return _plain(cause)
+    return plain(cause)
 
 
 def caused_from_json(told: Mapping[str, Any]) -> tuple[Transition, ...]:
@@ -265,17 +265,17 @@ def _distribution(line: str) -> Distribution:
     return Distribution(name, version, sha256 or None)
 
 
-def _plain(value: object) -> Json:
-    """Return ``value`` as what JSON has."""
+def plain(value: object) -> Json:
+    """Return ``value``, of the model's, as what JSON has."""
     if isinstance(value, Distribution):
         hashed = f" --hash=sha256:{value.sha256}" if value.sha256 else ""
         return f"{value.name}=={value.version}{hashed}"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Enum):
         return str(value.value)
     if value is None or isinstance(value, (bool, int, float, str)):

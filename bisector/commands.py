@@ -14,12 +14,13 @@ from packaging.specifiers import SpecifierSet
 
 from bisector import documents, driver, probe, process, progress, prospect
 from bisector.driver import Driver
-from bisector.errors import UndecidedError
-from bisector.model import Finding, Probe
+from bisector.errors import UndecidedError, UsageError
+from bisector.model import Finding, Outcome, Probe
 from bisector.reports import (
     as_json,
     as_text,
     chart,
+    comparisons,
     osv,
     report_markdown,
     reproducer,
@@ -29,7 +30,9 @@ from bisector.reports import (
     table_text,
 )
 from bisector.reports.claims import claims
+from bisector.reports.differences import differences
 from bisector.reports.grid import Column, Grid, fold, grids, narrow
+from bisector.reports.markdown import escape
 from bisector.request import Request
 from bisector.store import Store, write
 
@@ -39,11 +42,42 @@ _MOST_COLUMNS = 8
 
 def search(request: Request) -> int:
     """Search for every probe, case and interpreter asked for; print the findings."""
+    if request.old or request.new:
+        return _compare(request)
     if request.dry_run:
         return _foresee(request)
     findings = _found(request, sharing=False)
     sys.stdout.write(_rendered(findings, request.format))
     return _status(findings)
+
+
+def _compare(request: Request) -> int:
+    """Print which of the changes between two sets of pins make the difference."""
+    if not (request.old and request.new):
+        raise UsageError("--from and --to go together", "give the good set and the bad one")
+    if request.package or request.within:
+        raise UsageError(
+            "--from and --to compare two sets, --package and --range search one project's releases",
+            "leave out the one or the other",
+        )
+    process.become_subreaper()
+    said = progress.listener(sys.stderr, color=_color(sys.stderr))
+    found = []
+    with Driver(request, Store(request.results), said, sharing=False) as driving:
+        for python in prospect.interpreters(request):
+            for one in prospect.asked_for(request):
+                found.append(driving.compare(one, python, (request.old, request.new)))
+    sys.stdout.write(
+        comparisons.render_json(found)
+        if request.format == "json"
+        else comparisons.render_markdown(found)
+        if request.format == "markdown"
+        else comparisons.render(found, width=_width(), color=_color(sys.stdout))
+    )
+    if any(comparison.culprits for comparison in found):
+        return 0
+    ends = [end for comparison in found for end in comparison.ends]
+    return 3 if any(end.outcome is Outcome.UNTESTABLE for end in ends) else 1
 
 
 def _foresee(request: Request) -> int:
@@ -134,7 +168,8 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
-                    findings.append(searches.find(one, python))
+                    over = request.over == "dependencies"
+                    findings.append((searches.find_over if over else searches.find)(one, python))
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error
@@ -151,7 +186,9 @@ def _rendered(findings: Sequence[Finding], wanted: str) -> str:
     if wanted == "json":
         return as_json.render(findings)
     if wanted == "markdown":
-        return "\n".join(map(report_markdown.render, findings))
+        told = [*map(report_markdown.render, findings)]
+        told += [f"{escape(sentence)}\n" for sentence in differences(findings)]
+        return "\n".join(told)
     if wanted == "osv":
         return osv.render(findings)
     return as_text.render(findings, width=_width(), color=_color(sys.stdout))

@@ -19,16 +19,9 @@ from bisector.store import Store
 _TRIES = 5
 
 
-def settle(
-    request: Request,
-    wanted: Probe,
-    python: Interpreter,
-    made: Plan,
-    store: Store,
-    installer: Installer,
-) -> Conditions:
-    """Return what is held for the whole search, the dependencies resolved once."""
-    blank = Conditions(
+def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
+    """Return what is held whatever the dependencies' versions are."""
+    return Conditions(
         interpreter=python,
         policy=request.dependencies,
         requirements=tuple(_requirement(text) for text in request.requirements),
@@ -39,6 +32,19 @@ def settle(
         symptom=_symptom(request, wanted),
         isolated=request.isolated and not wanted.reports,
     )
+
+
+def settle(
+    request: Request,
+    wanted: Probe,
+    python: Interpreter,
+    made: Plan,
+    store: Store,
+    installer: Installer,
+) -> Conditions:
+    """Return what is held for the whole search, the dependencies resolved once."""
+    blank = plain(request, wanted, python)
+
     if request.dependencies == "released":
         undated = [str(r.version) for r in made.candidates if r.upload_time is None]
         if undated:

@@ -14,15 +14,19 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector import conditions, probe, settings
-from bisector.attribution import attribute
+from bisector import conditions, locks, probe, settings
+from bisector.attribution import attribute, attribute_days
 from bisector.bisection import Bisection, Options
-from bisector.errors import UndecidedError
+from bisector.comparison import NOTHING, Comparing, complete
+from bisector.days import held, measuring, positions
+from bisector.errors import UndecidedError, UsageError
 from bisector.installer import Installer, Pip, Uv
 from bisector.laboratory import Bench
-from bisector.measure import Task
+from bisector.measure import Task, requirements_of
 from bisector.model import (
+    Comparison,
     Conditions,
+    Documented,
     Finding,
     Interpreter,
     Measurement,
@@ -31,7 +35,9 @@ from bisector.model import (
     Probe,
     Reason,
     Release,
+    Signature,
 )
+from bisector.pins import name_of
 from bisector.prospect import listed, planned, prospect, summary
 from bisector.reports.rows import count
 from bisector.request import Request, replay
@@ -86,8 +92,105 @@ class Driver:
         installer = self._installer()
         held = conditions.settle(request, wanted, python, seen.plan, self.store, installer)
         task = self._task(wanted, seen.plan.candidates[-1], held, installer)
-        options = Options(
-            witnesses=seen.witnesses,
+        finding = self._search(task, seen.plan, self._options(seen.witnesses))
+        if request.attribute and not finding.stopped:
+            finding = attribute(finding, self._bench(task, _failure(finding)))
+        if request.keep_environments:
+            self.said.say(f"the environments are kept in {task.folder}")
+        finding = replace(finding, replay=replay(request, wanted, python))
+        self.store.describe(finding)
+        return finding
+
+    def find_over(self, wanted: Probe, python: Interpreter) -> Finding:
+        """Return what the newest release in the range did with the dependencies of each day.
+
+        Raises UsageError where the index doesn't say when releases were uploaded.
+        """
+        request, installer = self.request, self._installer()
+        wanted = replace(wanted, claims=(), documented=Documented())
+        seen = prospect(replace(request, good=(), bad=()), wanted, python)
+        release = seen.plan.candidates[-1]
+        if release.upload_time is None:
+            raise UsageError(
+                f"the index doesn't say when {release.version} was uploaded",
+                "--over dependencies needs that; --from and --to compare two sets",
+            )
+        base = replace(conditions.plain(request, wanted, python), policy="of each day")
+        needed = requirements_of(wanted, base, release)
+        subject = f"{seen.project} {release.version}"
+        now = complete(subject, needed, python.executable, installer)
+        uploads = [
+            other.upload_time
+            for name in map(name_of, now.pins)
+            if name != wanted.package
+            for other in listed(name, request).releases
+            if other.upload_time and not other.version.is_prerelease
+        ]
+        made = Plan(positions(release.upload_time, uploads))
+        self.said.say(
+            f"{subject}: {count(len(made.candidates), 'day')} since its upload after which its "
+            "dependencies differ"
+        )
+        task = self._task(wanted, release, base, installer)
+        known = {}
+        for position in () if request.refresh else made.candidates:
+            day = held(base, position)
+            for runs in self.store.load(wanted, day, {release.version: release}).values():
+                known[position.version] = [replace(r, version=position.version) for r in runs]
+        with self.workers.measuring() as (start, stop), self.said.running():
+            submit, stop_day = measuring(task, start, stop)
+            finding = Bisection(
+                wanted,
+                made,
+                base,
+                known,
+                submit,
+                options=replace(self._options(()), over=subject),
+                clock=time.monotonic,
+                listener=self.said,
+                stop=stop_day,
+            ).run()
+        if request.attribute and not finding.stopped:
+            bench = self._bench(task, _failure(finding))
+            finding = attribute_days(finding, release, bench)
+        told = replay(request, wanted, python)
+        return replace(finding, replay=told)
+
+    def compare(self, wanted: Probe, python: Interpreter, files: tuple[Path, Path]) -> Comparison:
+        """Return which of the changes between the sets in two files make the difference.
+
+        Raises UsageError where a set can't be read or installed, or where nothing changed.
+        """
+        request, installer = self.request, self._installer()
+        beside = (*wanted.dependencies, *request.requirements)
+        old, new = (
+            complete(
+                str(path),
+                (*locks.read(path, python).requirements, *beside),
+                python.executable,
+                installer,
+            )
+            for path in files
+        )
+        comparing = Comparing(wanted, conditions.plain(request, wanted, python), old, new)
+        if not comparing.changes:
+            raise UsageError(
+                f"{old.name} and {new.name} lead to the same versions", "compare others"
+            )
+        names = set(map(name_of, (*old.pins, *new.pins)))
+        changed = count(len(comparing.changes), "distribution")
+        self.said.say(f"{changed} of {len(names)} changed from {old.name} to {new.name}")
+        task = self._task(comparing.probe, NOTHING, comparing.conditions, installer)
+        found = comparing.ends(self._bench(task, None))
+        if found.differs:
+            failure = next((e.signature for e in found.ends if e.outcome is Outcome.BAD), None)
+            found = comparing.narrowed(found, self._bench(task, failure))
+        return replace(found, replay=replay(request, wanted, python))
+
+    def _options(self, witnesses: tuple[Version, ...]) -> Options:
+        request = self.request
+        return Options(
+            witnesses=witnesses,
             assure_s=request.assure,
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
@@ -95,14 +198,6 @@ class Driver:
             jobs=self.workers.jobs,
             any_failure=request.any_failure,
         )
-        finding = self._search(task, seen.plan, options)
-        if request.attribute and not finding.stopped:
-            finding = attribute(finding, self._bench(task, finding))
-        if request.keep_environments:
-            self.said.say(f"the environments are kept in {task.folder}")
-        finding = replace(finding, replay=replay(request, wanted, python))
-        self.store.describe(finding)
-        return finding
 
     def _installer(self) -> Installer:
         kind = Pip if self.request.installer == "pip" else Uv
@@ -141,10 +236,8 @@ class Driver:
                 stop=stop,
             ).run()
 
-    def _bench(self, task: Task, finding: Finding) -> Bench:
-        """Return where it is measured whose fault the transitions of a finding are."""
-        bad = (m.signature for m in finding.measurements if m.outcome is Outcome.BAD)
-        failure = next(bad, None)
+    def _bench(self, task: Task, failure: Signature | None) -> Bench:
+        """Return where it is measured what makes that ``failure`` come and go."""
 
         def history(subject: Probe, held: Conditions, ends: Sequence[Version]) -> Finding:
             listing = listed(subject.package, self.request)
@@ -173,6 +266,12 @@ class Driver:
             failure=None if self.request.any_failure else failure,
             refresh=self.request.refresh,
         )
+
+
+def _failure(finding: Finding) -> Signature | None:
+    """Return the failure that a finding is about."""
+    bad = (run.signature for run in finding.measurements if run.outcome is Outcome.BAD)
+    return next(bad, None)
 
 
 def stored(store: Store, names: Sequence[str] = (), package: str | None = None) -> list[Finding]:

@@ -120,6 +120,8 @@ class Uv:
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; what uv installs from is known from resolving."""
+        if not requirements:
+            return {}
         constraints = list(constraints)
         with _scratch(self.folder) as folder:
             held = _written(folder / "constraints.txt", constraints)
@@ -186,6 +188,8 @@ class Pip:
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""
+        if not requirements:
+            return {}
         with _listed(requirements[0]):
             report = self._run(python, requirements, constraints, before, [], cancelled)
         return _report_hashes(report)

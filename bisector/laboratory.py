@@ -23,7 +23,6 @@ from bisector.model import (
 )
 from bisector.narrowing import Trial
 from bisector.progress import Lines
-from bisector.search import Stage
 from bisector.store import Store, key
 
 Start = Callable[[Task], "Future[Measurement]"]
@@ -65,6 +64,10 @@ class Bench:
         self._pursue(trials, until=None)
         return [self._known[_name(trial)] for trial in trials]
 
+    def known(self, trial: Trial) -> Measurement | None:
+        """Return what is known of a trial by now."""
+        return self._known.get(_name(trial))
+
     def first(self, trials: Sequence[Trial], outcome: Outcome) -> int | None:
         """Return the place of the first trial with that outcome; None where none has it."""
         self._pursue(trials, until=outcome)
@@ -97,18 +100,19 @@ class Bench:
             while waiting or flying:
                 while waiting and len(flying) < self.jobs:
                     place = waiting.pop(0)
-                    self._said.started(trials[place].release, Stage.ATTRIBUTE)
+                    self._said.trying(trials[place].label or str(trials[place].release.version))
                     flying[start(self._task(trials[place]))] = place
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     place = flying.pop(future)
                     run = self._told([future.result()])
                     self._known[_name(trials[place])] = run
-                    self._said.finished(run, {})
+                    self._said.tried(trials[place].label or str(run.version), run)
                     if run.outcome is until:
                         waiting = [before for before in waiting if before < place]
                         for late in [f for f, behind in flying.items() if behind > place]:
-                            self._said.stopped(trials[flying.pop(late)].release)
+                            del flying[late]
                             stop(late)
+                        self._said.trying("")
 
     def _task(self, trial: Trial) -> Task:
         return replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import tempfile
 import threading
@@ -32,6 +33,7 @@ from bisector.plan import compatible
 from bisector.workspace import remove
 
 KEPT_OUTPUT_BYTES = 4096
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LEAST_FREE_BYTES = 1 << 20
 
 
@@ -116,7 +118,7 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
     requirements = requirements_of(task.probe, task.conditions, task.release)
-    before = _just_after_upload(task) if task.conditions.policy == "released" else ""
+    before = _before(task)
     python, installer = str(made.python), task.installer
     listed, held = _listed(task), task.conditions.constraints
     try:
@@ -133,10 +135,17 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
 def _listed(task: Task) -> tuple[str, ...]:
     """Return the constraint that only the listed files of the release satisfy; none if unknown."""
     hashes = [file.sha256 for file in task.release.files]
-    if None in hashes:
+    if not hashes or None in hashes:
         return ()
     named = " ".join(f"--hash=sha256:{sha256}" for sha256 in hashes)
     return (f"{task.probe.package}=={task.release.version} {named}",)
+
+
+def _before(task: Task) -> str:
+    """Return the time up to which installers may see what was uploaded; empty where it is now."""
+    if task.conditions.policy == "released":
+        return _just_after_upload(task)
+    return f"{policy}T00:00:00Z" if _DAY.fullmatch(policy := task.conditions.policy) else ""
 
 
 def _just_after_upload(task: Task) -> str:
@@ -153,7 +162,10 @@ def _just_after_upload(task: Task) -> str:
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:
-    """Return what is installed for ``release``: the package at its version, and what is beside."""
+    """Return what is installed for ``release``: the package at its version, and what is beside.
+
+    Where no package is under test, it is what is beside alone.
+    """
     others = [
         requirement
         for requirement in (*probe.dependencies, *conditions.requirements)
@@ -165,6 +177,8 @@ def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> l
         if canonicalize_name(requirement.name) == probe.package
         for extra in requirement.extras
     }
+    if not probe.package:
+        return others
     named = f"{probe.package}[{','.join(sorted(extras))}]" if extras else probe.package
     return [f"{named}=={release.version}", *others]
 

@@ -368,7 +368,8 @@ class Finding:
     whose runs disagree; ``longest_untested`` the number of candidates in the longest stretch
     without a decided one; ``stopped`` says why the search ended before its answer, if it did;
     ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
-    the same one.
+    the same one. ``over`` is the release, as ``spam 1.5``, whose dependencies varied instead: a
+    version then is a date, and stands for what was newest on that day.
     """
 
     probe: Probe
@@ -385,3 +386,30 @@ class Finding:
     decided: bool = True
     replay: str = ""
     any_failure: bool = False
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What it takes, of all that changed between two sets of pins, for the outcome to change.
+
+    ``names`` are those of the two sets, ``ends`` a measurement of each. ``culprits`` are the
+    fewest changes that together make the difference; empty where there is none. ``combinations``
+    is how many mixes of the two sets were looked at, ``untestable`` how many of them decided
+    nothing.
+    """
+
+    probe: Probe
+    conditions: Conditions
+    names: tuple[str, str]
+    changes: tuple[Change, ...]
+    ends: tuple[Measurement, Measurement]
+    culprits: tuple[Culprit, ...] = ()
+    combinations: int = 0
+    untestable: int = 0
+    replay: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether one set is good and the other bad."""
+        return {end.outcome for end in self.ends} == {Outcome.GOOD, Outcome.BAD}

@@ -23,11 +23,12 @@ from bisector.pins import Mix, mixed, without
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A release of a probe's package under conditions of its own."""
+    """A release of a probe's package under conditions of its own; ``label`` is for people."""
 
     probe: Probe
     release: Release
     conditions: Conditions
+    label: str = ""
 
 
 class Laboratory(Protocol):
@@ -37,6 +38,9 @@ class Laboratory(Protocol):
 
     def measure(self, trials: Sequence[Trial], about: str) -> list[Measurement]:
         """Return a measurement of each trial, in their order; ``about`` says what they are."""
+
+    def known(self, trial: Trial) -> Measurement | None:
+        """Return what is known of a trial by now."""
 
     def first(self, trials: Sequence[Trial], outcome: Outcome) -> int | None:
         """Return the place of the first trial with that outcome; None where none has it."""
@@ -65,7 +69,13 @@ def narrow(
     """
 
     def first(subsets: Sequence[Sequence[Change]]) -> int | None:
-        return laboratory.first([trial(mixed(old, differing, some)) for some in subsets], target)
+        trials = [
+            replace(
+                trial(mixed(old, differing, some)), label=f"{len(some)} of {len(differing)} changes"
+            )
+            for some in subsets
+        ]
+        return laboratory.first(trials, target)
 
     found = []
     needed = ddmin(differing, first, at_once=laboratory.jobs)

@@ -42,7 +42,7 @@ def mixed(old: Sequence[str], among: Iterable[Change], applied: Iterable[Change]
     isn't added yet to the version that it would be added in, what is removed to the one it had.
     """
     chosen = {change.name: change for change in applied}
-    requirements = {_name(text): text for text in old}
+    requirements = {name_of(text): text for text in old}
     constraints = {}
     for change in among:
         name = change.name
@@ -61,8 +61,8 @@ def mixed(old: Sequence[str], among: Iterable[Change], applied: Iterable[Change]
 def without(mix: Mix, name: str) -> Mix:
     """Return the mix with nothing said of one name."""
     return Mix(
-        tuple(pin for pin in mix.requirements if _name(pin) != name),
-        tuple(pin for pin in mix.constraints if _name(pin) != name),
+        tuple(pin for pin in mix.requirements if name_of(pin) != name),
+        tuple(pin for pin in mix.constraints if name_of(pin) != name),
     )
 
 
@@ -70,7 +70,7 @@ def _versions(pins: Iterable[str]) -> dict[str, str]:
     """Return the version of each name."""
     versions: dict[str, str] = {}
     for pin in sorted(pins):
-        name = _name(pin)
+        name = name_of(pin)
         specifiers = list(Requirement(pin).specifier)
         exact = [s for s in specifiers if s.operator == "==" and not s.version.endswith("*")]
         if len(exact) != 1 or len(specifiers) != 1:
@@ -84,7 +84,8 @@ def _versions(pins: Iterable[str]) -> dict[str, str]:
     return versions
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """Return the normalised name of the project that a requirement names."""
     try:
         return canonicalize_name(Requirement(text).name)
     except InvalidRequirement as error:

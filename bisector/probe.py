@@ -74,12 +74,16 @@ def read(path: Path) -> Probe:
         raise UsageError(
             f"{path} is not a Python script", f"run it as a command: --package PROJECT -- {path}"
         )
+    text = _text_of(path)
+    return parse(text, path, _companion(path, text))
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"{path} can't be read: {why}", "give a Python script") from error
-    return parse(text, path, _companion(path, text))
 
 
 def parse(text: str, path: Path, companion: str = "") -> Probe:
@@ -177,27 +181,41 @@ def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]
         )
 
 
-def from_command(command: Sequence[str], package: str) -> Probe:
+def from_command(command: Sequence[str], package: str = "") -> Probe:
     """Return the probe that ``command`` is; files that it names count in its digest.
 
-    Raises UsageError where python is given a script that isn't there: no release is to blame.
+    A script that it gives to python may carry metadata: what it depends on is installed, and where
+    that is one project, it is the one under test unless another is named. Raises UsageError where
+    python is given a script that isn't there: no release is to blame.
     """
-    if re.fullmatch(r"python[\d.]*", command[0]) and len(command) > 1:
-        script = command[1]
-        if script.endswith(".py") and not Path(script).is_file():
-            raise UsageError(f"there is no file {script}", "the command runs in this folder")
+    script = _script(command)
+    told = parse(_text_of(script), script) if script else None
     files = [Path(word) for word in command if Path(word).is_file()]
     contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
     name = files[0].stem if files else Path(command[0]).stem
+    about = canonicalize_name(package) if package else told.package if told else ""
     return Probe(
         name=name,
-        package=canonicalize_name(package),
+        package=about,
         title=" ".join(command),
         command=tuple(command),
         text=contents[0] if contents else "",
         digest=digest(*command, *contents),
         reports=False,
+        dependencies=told.dependencies if told else (),
+        requires_python=told.requires_python if told else SpecifierSet(),
     )
+
+
+def _script(command: Sequence[str]) -> Path | None:
+    """Return the script that a command gives to python, if it does."""
+    if len(command) < 2 or not re.fullmatch(r"python[\d.]*", command[0]):
+        return None
+    if not command[1].endswith(".py"):
+        return None
+    if not Path(command[1]).is_file():
+        raise UsageError(f"there is no file {command[1]}", "the command runs in this folder")
+    return Path(command[1])
 
 
 def digest(*texts: str) -> str:

@@ -119,7 +119,7 @@ class StartError(BisectorError):
             f"{command[0]} could not be started ({file}{error.strerror})",
             "free memory, disk or open files (ulimit -n), or run fewer at once with --jobs"
             if self.of_machine
-            else "check that the command exists and may be executed",
+            else "check its name; --with PROJECT installs what brings it into the environment",
         )
 
 

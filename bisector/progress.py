@@ -34,7 +34,6 @@ _WHY = {
     Stage.LATE: "end of a release line",
     Stage.SEEK: "looking for a change",
     Stage.ASSURE: "assuring",
-    Stage.ATTRIBUTE: "telling whose fault it is",
 }
 
 
@@ -62,6 +61,13 @@ class Lines:
     def stopped(self, release: Release) -> None:
         """Say nothing: what was stopped has no outcome."""
 
+    def trying(self, label: str) -> None:
+        """Say nothing: a line per completed trial is enough."""
+
+    def tried(self, label: str, measurement: Measurement) -> None:
+        """Say what one combination of versions came out at."""
+        self.say(line(measurement, label))
+
     def settled(self, finding: Finding, assure_s: float) -> None:
         """Say the answer as soon as there is one."""
         if finding.transitions:
@@ -78,6 +84,7 @@ class Live(Lines):
         self._console = console
         self._running: dict[Version, tuple[Stage, float]] = {}
         self._verdicts: Mapping[Version, Verdict] = {}
+        self._trying = ""
 
     def say(self, text: str) -> None:
         """Print ``text`` above the live lines."""
@@ -104,9 +111,14 @@ class Live(Lines):
         from rich.text import Text
 
         self._running.pop(measurement.version, None)
-        self._verdicts = verdicts or self._verdicts
+        self._verdicts = verdicts
         told = Text(line(measurement))
         self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
+
+    def trying(self, label: str) -> None:
+        """Show which combination is measured."""
+        self._verdicts = {}
+        self._trying = label
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines as they are now; rich calls this several times a second."""
@@ -126,6 +138,8 @@ class Live(Lines):
                 ends = ends[: len(signs) - len(newest)] + newest
             yield Text(ends, style="dim")
             yield Text(_KEY, style="dim")
+        if self._trying:
+            yield Text(f"{self._trying} …", style="cyan")
         for version, (stage, began) in list(self._running.items()):
             elapsed = time.monotonic() - began
             yield Text(f"{version!s:<12} {_WHY[stage]} … {elapsed:.0f} s", style="cyan")
@@ -140,12 +154,13 @@ def listener(stream: TextIO, *, color: bool) -> Lines:
     return Live(stream, Console(file=stream, no_color=not color))
 
 
-def line(measurement: Measurement) -> str:
-    """Return a measurement in one line."""
+def line(measurement: Measurement, label: str = "") -> str:
+    """Return a measurement in one line, named by its release unless there is a ``label``."""
     outcome = measurement.outcome.value
     if measurement.outcome is Outcome.UNTESTABLE and measurement.reason:
         outcome = measurement.reason.value
-    text = f"{measurement.version!s:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
+    named = label or str(measurement.version)
+    text = f"{named:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
     detail = measurement.detail.strip().splitlines()
     return f"{text}  {safe(detail[-1].strip()[:160])}" if detail else text
 

@@ -76,12 +76,9 @@ def asked_for(request: Request) -> list[Probe]:
     """Return what is to be run, with the package it is about; raises UsageError."""
     if request.command and request.probes:
         raise UsageError("--probe and a command are both given", "give one of them")
+    sets = request.old is not None
     if request.command:
-        if not request.package:
-            raise UsageError(
-                "a command needs --package", f"bisect --package PROJECT -- {request.command[0]} …"
-            )
-        found = [probe.from_command(request.command, request.package)]
+        found = [probe.from_command(request.command, request.package or "")]
     else:
         found = [one for name in request.probes for one in probe.load(name)]
     if not found:
@@ -92,8 +89,13 @@ def asked_for(request: Request) -> list[Probe]:
     if request.package:
         found = [replace(one, package=canonicalize_name(request.package)) for one in found]
     for one in found:
-        if not one.package:
+        if not (one.package or sets):
             named = ", ".join(one.dependencies)
+            if request.command and not named:
+                raise UsageError(
+                    "a command needs --package",
+                    f"bisect --package PROJECT -- {request.command[0]} …",
+                )
             raise UsageError(
                 f"{one.name} doesn't say which package it is about"
                 + (f"; it depends on {named}" if named else ""),

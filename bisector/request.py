@@ -42,6 +42,9 @@ class Request:
     any_failure: bool = False
     isolated: bool = False
     attribute: bool = True
+    over: str = "releases"
+    old: Path | None = None
+    new: Path | None = None
     dry_run: bool = False
     keep_environments: bool = False
     results: Path = field(default_factory=lambda: Path("results"))
@@ -64,8 +67,11 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     words = ["bisect"] if request.command else ["bisect", "--probe", name]
     if request.package:
         words += ["--package", request.package]
-    within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
-    words += ["--range", within] if within else []
+    if request.old and request.new:
+        words += ["--from", str(request.old), "--to", str(request.new)]
+    else:
+        within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
+        words += ["--range", within] if within else []
     words += ["--python", python.series]
     words += [word for v in request.good for word in ("--good", v)]
     words += [word for v in request.bad for word in ("--bad", v)]
@@ -80,6 +86,8 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         "--isolated": request.isolated,
     }
     words += [flag for flag, given in flags.items() if given]
+    if request.over != "releases":
+        words += ["--over", request.over]
     if request.dependencies != "newest":
         words += ["--dependencies", request.dependencies]
     if request.confidence is not None:

@@ -34,10 +34,7 @@ class Verdict(Enum):
 
 
 class Stage(IntEnum):
-    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer.
-
-    ``ATTRIBUTE`` comes after the answer: it is what is measured to tell whose fault it is.
-    """
+    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer."""
 
     START = 0
     NARROW = 1
@@ -46,7 +43,6 @@ class Stage(IntEnum):
     LATE = 4
     SEEK = 5
     ASSURE = 6
-    ATTRIBUTE = 7
 
 
 @dataclass(frozen=True, slots=True)

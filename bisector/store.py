@@ -181,7 +181,7 @@ class Store:
         plain = re.sub(r"[^\w.-]", "_", name)
         # Two names that differ only in what a file name can't have must not share a folder.
         told_apart = "" if plain == name else f"-{_digest(name)[:6]}"
-        return self.root / probe.package / f"{plain}{told_apart}"
+        return self.root / (probe.package or "sets") / f"{plain}{told_apart}"
 
     def _read(self, path: Path) -> Measurement | None:
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
 
 from bisector import failures
-from bisector.model import Finding, Kind, Reason, Symptom, Transition
+from bisector.model import Finding, Kind, Measurement, Outcome, Reason, Symptom, Transition
 from bisector.reports import causes
 from bisector.reports.rows import (
     count,
@@ -26,9 +26,9 @@ _LONGEST = 160
 def answer(finding: Finding) -> str:
     """Return the finding in a sentence or two."""
     package = safe(finding.probe.package)
-    sentences = [
-        f"{'It' if place else package} {text}" for place, text in enumerate(_changes(finding))
-    ]
+    told = _days(finding) if finding.over else _changes(finding)
+    subject = safe(finding.over) or package
+    sentences = [f"{'It' if place else subject} {text}" for place, text in enumerate(told)]
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     sentences += dict.fromkeys(filter(None, faults))
     sentences += _others(finding)
@@ -50,6 +50,17 @@ def answer(finding: Finding) -> str:
         other = f"The search stopped before it was settled: {safe(finding.stopped)}."
         sentences.append(stops.get(finding.stopped, other))
     return " ".join(sentences)
+
+
+def _days(finding: Finding) -> Iterator[str]:
+    """Yield what the transitions say of one release with the dependencies of several days."""
+    for transition in finding.transitions:
+        verb, was, _ = _WORDS[transition.kind]
+        before, after = (
+            "-".join(f"{part:02d}" for part in version.release)
+            for version in (transition.before, transition.after)
+        )
+        yield f"{verb} with the dependencies of {after}; those of {before} are the last {was} ones."
 
 
 def _changes(finding: Finding) -> Iterator[str]:
@@ -115,17 +126,37 @@ def _backported(group: Sequence[Transition], *, again: bool) -> str:
 
 
 def _others(finding: Finding) -> Iterator[str]:
-    """Yield which releases fail in another way than is looked for, and what would count them."""
-    groups: dict[str, list[Version]] = {}
-    for run in finding.measurements:
-        if run.reason is Reason.DIFFERENT_FAILURE:
-            fails = groups.setdefault(failures.told(run.signature) or run.detail, [])
-            fails += [run.version] if run.version not in fails else []
+    """Yield which releases fail in another way than is looked for, and what would count them.
+
+    Where every failure counts, it is which ways there are.
+    """
+    if finding.any_failure:
+        ways = _ways(run for run in finding.measurements if run.outcome is Outcome.BAD)
+        told = "; ".join(f"{listed(versions)}: {said}" for said, versions in ways)
+        if len(ways) > 1:
+            yield f"The failures counted are not one ({told})."
+        return
     symptom = finding.conditions.symptom != Symptom()
-    for said, versions in groups.items():
+    others = (m for m in finding.measurements if m.reason is Reason.DIFFERENT_FAILURE)
+    for said, versions in _ways(others):
         verb = "fails" if len(versions) == 1 else "fail"
-        told = f"{listed(versions)} {verb} in another way ({safe(shortened(said, _LONGEST))})"
+        told = f"{listed(versions)} {verb} in another way ({said})"
         yield f"{told}." if symptom else f"{told}; --any-failure would count that as bad."
+
+
+def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:
+    """Return each way in which runs fail, with the releases that fail so."""
+    ways: list[tuple[Measurement, list[Version]]] = []
+    for run in runs:
+        alike = (versions for one, versions in ways if failures.alike(one.signature, run.signature))
+        versions = next(alike, None)
+        if versions is None:
+            ways.append((run, versions := []))
+        versions += [run.version] if run.version not in versions else []
+    return [
+        (safe(shortened(failures.told(run.signature) or run.detail, _LONGEST)), versions)
+        for run, versions in ways
+    ]
 
 
 def _zoom(transition: Transition, already: str, was: str) -> list[str]:
@@ -142,6 +173,11 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     conflicting = set(finding.conflicting)
     tried = {m.version for m in finding.measurements} - conflicting
     tried &= {release.version for release in finding.plan.candidates}
+    if finding.over and known:
+        spans = f"of {len(known)} days from {known[0][0]} to {known[-1][0]}"
+        return [
+            f"No change found: {safe(finding.over)} is {known[0][1]} with dependencies {spans}."
+        ]
     if not known:
         if len(tried) == 1:
             only = f"{tried.pop()}, the only release of {package} tried"

@@ -39,6 +39,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "platform": finding.conditions.interpreter.platform,
         "dependencies": finding.conditions.policy,
         "constraints": list(finding.conditions.constraints),
+        "over": finding.over or None,
         "answer": answer(finding),
         "decided": finding.decided,
         "stopped": finding.stopped or None,

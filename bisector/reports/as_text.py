@@ -12,6 +12,7 @@ from bisector.model import Finding, Plan, Probe, Release
 from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
+from bisector.reports.differences import differences
 from bisector.reports.replay import further, replay
 from bisector.reports.rows import MIB, Row, safe
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
@@ -26,9 +27,12 @@ _STYLES = {"good": "green", "bad": "bold red", "untestable": "yellow"}
 
 def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False) -> str:
     """Return what was found, for people."""
-    return "\n".join(
-        printed(_finding(finding, width), width=width, color=color) for finding in findings
-    )
+    told = [printed(_finding(finding, width), width=width, color=color) for finding in findings]
+    told += [
+        printed([plain(sentence, "bold")], width=width, color=color)
+        for sentence in differences(findings)
+    ]
+    return "\n".join(told)
 
 
 def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:

@@ -14,6 +14,8 @@ def verdict(finding: Finding, transition: Transition) -> str:
     cause, package = transition.cause, safe(finding.probe.package)
     if cause is None:
         return ""
+    if cause.blame is Blame.DEPENDENCY and finding.over:
+        return f"{_took(cause)}." if cause.culprits else ""
     if cause.blame is Blame.DEPENDENCY:
         return f"That is not {package}'s own: {_took(cause)}."
     if cause.blame is Blame.TOGETHER:
@@ -35,7 +37,7 @@ def whose(finding: Finding) -> tuple[str, ...]:
 def _whose(package: str, cause: Cause) -> str:
     if cause.blame is Blame.UNDECIDED:
         return f"undecided, {cause.why}"
-    if not cause.cells:
+    if cause.blame is Blame.PACKAGE and not cause.cells:
         return f"{package}'s own, for nothing is installed beside it"
     names = {
         Blame.PACKAGE: f"{package}'s own",
@@ -81,11 +83,12 @@ def _step(transition: Transition) -> str:
     return f"{transition.before} → {transition.after}{already}"
 
 
-def step_of(told: Culprit) -> tuple[str, ...]:
-    """Return what each of a culprit's transitions did, in a sentence without its name."""
+def steps(told: Culprit) -> tuple[str, ...]:
+    """Return what a culprit's transitions did, without its name, where one step doesn't say it."""
     verbs = {Kind.INTRODUCED: ("went bad", "good"), Kind.FIXED: ("was fixed", "bad")}
+    plain = len(told.transitions) == 1 and not told.transitions[0].untested
     sentences = []
-    for transition in told.transitions:
+    for transition in () if plain else told.transitions:
         verb, was = verbs[transition.kind]
         untested = f", {len(transition.untested)} between untested" if transition.untested else ""
         sentences.append(

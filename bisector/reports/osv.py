@@ -51,7 +51,7 @@ def record(finding: Finding) -> dict[str, Any]:
             **{name: True for name, is_open in _ends(finding) if is_open},
         },
     }
-    if windows := _windows(finding):
+    if windows := [] if finding.over else _windows(finding):
         told["affected"] = [
             {
                 "package": {

@@ -10,7 +10,7 @@ from statistics import median
 
 from packaging.version import Version
 
-from bisector.model import Excluded, Finding, Json, Measurement, Outcome, Release
+from bisector.model import Conditions, Excluded, Finding, Json, Measurement, Outcome, Release
 from bisector.search import Verdict, verdict
 
 MIB = 1024 * 1024
@@ -170,14 +170,19 @@ def looked_at(finding: Finding) -> str:
 def conditions(finding: Finding) -> str:
     """Return what was held fixed."""
     held = finding.conditions
-    names = {"cpython": "CPython", "pypy": "PyPy"}
-    name = names.get(held.interpreter.implementation, held.interpreter.implementation)
     policy = f"dependencies {held.policy}"
     if held.resolved:
         policy += f" as of {held.resolved[:10]}"
     if held.requirements:
         policy += f", with {', '.join(held.requirements)}"
-    return safe(f"{name} {held.interpreter.version}, {held.interpreter.platform}, {policy}")
+    return f"{interpreter(held)}, {safe(policy)}"
+
+
+def interpreter(held: Conditions) -> str:
+    """Return the interpreter and the platform, as people write them."""
+    names = {"cpython": "CPython", "pypy": "PyPy"}
+    name = names.get(held.interpreter.implementation, held.interpreter.implementation)
+    return safe(f"{name} {held.interpreter.version}, {held.interpreter.platform}")
 
 
 def title(finding: Finding) -> str:

@@ -63,7 +63,7 @@ BAD = [
         "--package spam -- no-such-command",
         2,
         "no-such-command could not be started (no-such-command: No such file or directory)",
-        "check that the command exists and may be executed",
+        "check its name; --with PROJECT installs what brings it into the environment",
     ),
     # Which releases.
     (

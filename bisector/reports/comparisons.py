@@ -1,0 +1,152 @@
+"""What made the difference between two sets of pins, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bisector.codec import measurement_to_json
+from bisector.codec import plain as plainly
+from bisector.model import Comparison, Culprit, Outcome
+from bisector.reports import causes, rows
+from bisector.reports.as_json import strict
+from bisector.reports.markdown import block, code, escape, folded
+from bisector.reports.markdown import table as markdown_table
+from bisector.reports.rows import count, safe, shortened
+from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+SCHEMA = "bisector/comparison/1"
+_LONGEST = 300
+
+
+def answer(comparison: Comparison) -> str:
+    """Return what made the difference, in a sentence or two."""
+    old, new = comparison.names
+    was, now = (end.outcome for end in comparison.ends)
+    changed = count(len(comparison.changes), "changed distribution")
+    if not comparison.differs:
+        untestable = [
+            f"{name} could not be tested ({(end.reason or end.outcome).value}: {end.detail})"
+            for name, end in zip(comparison.names, comparison.ends)
+            if end.outcome is Outcome.UNTESTABLE
+        ]
+        if untestable:
+            return safe(shortened(f"Undecided: {'; '.join(untestable)}.", 1000))
+        return safe(f"No difference: with {old} and with {new} it is {was.value}.")
+    made = "went bad" if now is Outcome.BAD else "was fixed"
+    needed = comparison.culprits
+    take = "it takes" if len(needed) > 1 else "it is"
+    named = " and ".join(f"{c.change.name} {_step(c)}" for c in needed)
+    together = " together" if len(needed) > 1 else ""
+    told = [f"It {made} from {old} to {new}: of {changed}, {take} {named}{together}."]
+    told += [f"{c.change.name} {said}." for c in needed for said in causes.steps(c)]
+    told += [f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why]
+    return safe(" ".join(told))
+
+
+def render(comparisons: Sequence[Comparison], *, width: int = 100, color: bool = False) -> str:
+    """Return what was found, for a terminal or a pipe."""
+    return "\n".join(printed(_parts(c, width), width=width, color=color) for c in comparisons)
+
+
+def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:
+    yield plain(f"{_title(comparison)}\n", "bold")
+    yield plain(answer(comparison))
+    yield ""
+    lines = _changes(comparison)
+    styles = ["bold red" if line[-1] else "" for line in lines]
+    columns = [
+        Column(title, [line[place] for line in lines], styles if title == "" else ())
+        for place, title in enumerate(("changed", *map(safe, comparison.names), ""))
+    ]
+    yield table(columns, width)
+    yield ""
+    yield labelled(_facts(comparison))
+    yield verbatim(f"{'replay':<11}{safe(comparison.replay)}")
+
+
+def render_markdown(comparisons: Sequence[Comparison]) -> str:
+    """Return what was found as a report to paste."""
+    return "\n".join("\n\n".join(_sections(c)) + "\n" for c in comparisons)
+
+
+def _sections(comparison: Comparison) -> Iterator[str]:
+    yield f"# {escape(_title(comparison))}"
+    yield escape(answer(comparison))
+    titles = ("changed", *map(escape, comparison.names), "")
+    lines = [[escape(cell) for cell in line] for line in _changes(comparison)]
+    told = markdown_table(titles, lines)
+    yield told if len(lines) <= 10 else folded(count(len(lines), "changed distribution"), told)
+    facts = [f"- {escape(name)}: {escape(text)}" for name, text in _facts(comparison)]
+    yield "\n".join([*facts, f"- again: {code(comparison.replay)}"])
+    for name, end in zip(comparison.names, comparison.ends):
+        if end.output_tail:
+            yield folded(f"{escape(name)} is {end.outcome.value}", block(end.output_tail))
+
+
+def render_json(comparisons: Sequence[Comparison]) -> str:
+    """Return the comparisons: one object, or a list where there are several."""
+    objects = [_object(comparison) for comparison in comparisons]
+    return strict(objects[0] if len(objects) == 1 else objects)
+
+
+def _object(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "probe": comparison.probe.name,
+        "python": comparison.conditions.interpreter.version,
+        "platform": comparison.conditions.interpreter.platform,
+        "from": comparison.names[0],
+        "to": comparison.names[1],
+        "answer": answer(comparison),
+        "differs": comparison.differs,
+        "changes": [plainly(change) for change in comparison.changes],
+        "culprits": [plainly(culprit) for culprit in comparison.culprits],
+        "combinations": comparison.combinations,
+        "untestable": comparison.untestable,
+        "ends": [measurement_to_json(end) for end in comparison.ends],
+        "replay": comparison.replay,
+    }
+
+
+def _title(comparison: Comparison) -> str:
+    probe = comparison.probe
+    return safe(f"{probe.name}: {probe.title}" if probe.title else probe.name)
+
+
+def _changes(comparison: Comparison) -> list[list[str]]:
+    """Return a line per change, those that matter first."""
+    found = {culprit.change.name: culprit for culprit in comparison.culprits}
+    ordered = sorted(comparison.changes, key=lambda change: change.name not in found)
+    return [
+        [
+            safe(change.name),
+            safe(change.before or "-"),
+            safe(change.after or "-"),
+            f"needed: {_step(found[change.name])}" if change.name in found else "",
+        ]
+        for change in ordered
+    ]
+
+
+def _step(culprit: Culprit) -> str:
+    return causes.culprit(culprit).removeprefix(f"{culprit.change.name} ")
+
+
+def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    for name, end in zip(comparison.names, comparison.ends):
+        reason = f" ({end.reason.value})" if end.reason else ""
+        told = f"{name} is {end.outcome.value}{reason}: {end.detail}"
+        yield "said", safe(shortened(told, _LONGEST))
+    if comparison.culprits:
+        told = count(comparison.combinations, "combination")
+        told += f" of {count(len(comparison.changes), 'change')}"
+        if comparison.untestable:
+            told += f"; {comparison.untestable} of them could not be tested"
+        yield "looked at", told
+    held = comparison.conditions
+    interpreter = rows.interpreter(held)
+    yield "conditions", interpreter

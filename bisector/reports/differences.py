@@ -1,0 +1,39 @@
+"""Where the findings of one probe differ between interpreters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bisector.model import Finding
+from bisector.reports import rows
+from bisector.reports.rows import safe
+
+
+def differences(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return a sentence for each probe whose bad releases aren't the same on all interpreters."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.probe.package, rows.name(finding)), []).append(finding)
+    return tuple(sentence for alike in groups.values() for sentence in _differing(alike))
+
+
+def _differing(findings: Sequence[Finding]) -> Iterator[str]:
+    found: dict[tuple[str, ...], list[str]] = {}
+    for finding in findings:
+        found.setdefault(finding.affected, []).append(finding.conditions.interpreter.series)
+    if len(found) < 2:
+        return
+    only = "only " if len(found) == 2 and () in found else ""
+    told = [
+        f"{only}on {_listed(on)}: {rows.joined(affected)}"
+        for affected, on in found.items()
+        if affected
+    ]
+    if () in found:
+        told.append(f"nothing bad was found on {_listed(found[()])}")
+    package, name = findings[0].probe.package, rows.name(findings[0])
+    yield safe(f"{package} differs between interpreters by {name}: {'; '.join(told)}.")
+
+
+def _listed(series: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(series[:-1]), series[-1])))
