@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Protocol
 
 from packaging.version import Version
@@ -13,6 +15,7 @@ from bisector import failures, lines, search
 from bisector.confidence import boundary_confidence
 from bisector.model import (
     Conditions,
+    Excluded,
     Finding,
     Kind,
     Measurement,
@@ -30,6 +33,8 @@ Submit = Callable[[Release], "Future[Measurement]"]
 
 Stop = Callable[["Future[Measurement]"], None]
 """Stops a measurement that has been started and is no longer wanted."""
+
+_NO_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 MOST_RUNS = 12
 """Runs of each side of a transition beyond which more would not make an answer surer."""
@@ -166,7 +171,7 @@ class Bisection:
             conditions=self.conditions,
             measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
             transitions=transitions,
-            affected=() if self.options.over else affected(transitions, decided),
+            affected=self._affected(transitions, decided),
             bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
             bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
             longest_untested=search.longest_untested(len(releases), self._observed(releases)),
@@ -175,6 +180,25 @@ class Bisection:
             decided=bool(decided) and not conflicting and sure,
             any_failure=self.options.any_failure,
             over=self.options.over,
+        )
+
+    def _affected(
+        self, transitions: Sequence[Transition], decided: Sequence[tuple[Version, Verdict]]
+    ) -> tuple[str, ...]:
+        if self.options.over:
+            return ()
+        if not self.plan.by_upload:
+            return affected(transitions, decided)
+        releases = self.plan.candidates
+        inferred = search.inferred(search.verdicts(len(releases), self._observed(releases)))
+        known = sorted((r.version, said) for r, said in zip(releases, inferred) if said.decided)
+        return affected(
+            [
+                Transition(Kind.INTRODUCED if now is Verdict.BAD else Kind.FIXED, before, after)
+                for (before, was), (after, now) in pairwise(known)
+                if was is not now
+            ],
+            known,
         )
 
     def _settle(self, allowed: Callable[[Stage], bool]) -> None:
@@ -197,7 +221,7 @@ class Bisection:
                 for position, release in enumerate(releases)
                 if release.yanked
             },
-            late=lines.late(releases),
+            late=() if self.plan.by_upload else lines.late(releases),
             confirmations=self.confirmations,
             exhaustive=self.options.exhaustive,
         )
@@ -269,8 +293,14 @@ class Bisection:
 
     def _between(self, before: Release, after: Release) -> list[Release]:
         """Return the two sides of a transition with the pre-releases between them."""
-        inside = [r for r in self.plan.prereleases if before.version < r.version < after.version]
-        return [before, *inside, after]
+        place = self._place
+        inside = [r for r in self.plan.prereleases if place(before) < place(r) < place(after)]
+        return [before, *sorted(inside, key=place), after]
+
+    def _place(self, release: Release | Excluded) -> tuple[datetime, Version]:
+        """Return what releases are ordered by: the version, after the upload where that counts."""
+        by_upload = self.plan.by_upload and release.upload_time
+        return by_upload or _NO_TIME, release.version
 
     def _zoom(self, before: Release, after: Release) -> None:
         """Narrow one transition to the pre-releases that lie in it."""
@@ -305,31 +335,30 @@ class Bisection:
         ]
         # Pre-releases count where they are searched; elsewhere they are what is zoomed into.
         pre = any(release.version.is_prerelease for release in releases)
-        untestable = [e.version for e in self.plan.excluded if pre or not e.version.is_prerelease]
+        untestable = [e for e in self.plan.excluded if pre or not e.version.is_prerelease]
         transitions = []
         for number, boundary in enumerate(found):
             first = found[number - 1].after if number else 0
             last = found[number + 1].before if number + 1 < len(found) else len(releases) - 1
-            before, after = releases[boundary.before].version, releases[boundary.after].version
-            untested = [r.version for r in releases[boundary.before + 1 : boundary.after]]
-            untested += [v for v in untestable if before < v < after]
+            before, after = releases[boundary.before], releases[boundary.after]
+            low, high = self._place(before), self._place(after)
+            between: list[Release | Excluded] = [
+                *releases[boundary.before + 1 : boundary.after],
+                *(e for e in untestable if low < self._place(e) < high),
+            ]
             transitions.append(
                 Transition(
                     kind=boundary.kind,
-                    before=before,
-                    after=after,
-                    untested=tuple(sorted(untested)),
-                    zoom=self._zoomed(releases[boundary.before], releases[boundary.after]),
+                    before=before.version,
+                    after=after.version,
+                    untested=tuple(r.version for r in sorted(between, key=self._place)),
+                    zoom=self._zoomed(before, after),
                     after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
                     confidence=boundary_confidence(
                         counts[first : last + 1], boundary.before - first, boundary.after - first
                     ),
-                    parting=lines.parting(
-                        releases,
-                        boundary.before,
-                        boundary.after,
-                        lambda one, other: inferred[one] is inferred[other] is not Verdict.UNTESTED,
-                    ),
+                    parting=not self.plan.by_upload
+                    and lines.parting(releases, boundary.before, boundary.after, alike),
                     confirmed=all(
                         sum(counts[side]) >= self.options.confirmations
                         for side in (boundary.before, boundary.after)

@@ -91,6 +91,12 @@ def _search(words: list[str]) -> int:
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
     )
     parser.add_argument(
+        "--order",
+        choices=("version", "upload"),
+        default="version",
+        help="of the releases that are searched (default: version)",
+    )
+    parser.add_argument(
         "--over",
         choices=("releases", "dependencies"),
         default="releases",

@@ -98,7 +98,8 @@ class Driver:
         if request.keep_environments:
             self.said.say(f"the environments are kept in {task.folder}")
         finding = replace(finding, replay=replay(request, wanted, python))
-        self.store.describe(finding)
+        if not seen.plan.by_upload:
+            self.store.describe(finding)
         return finding
 
     def find_over(self, wanted: Probe, python: Interpreter) -> Finding:
@@ -243,7 +244,8 @@ class Driver:
             listing = listed(subject.package, self.request)
             within = SpecifierSet(f">={min(ends)},<={max(ends)}")
             pre = any(end.is_prerelease for end in ends)
-            made = planned(listing, held.interpreter, replace(self.request, pre=pre), within)
+            asked = replace(self.request, pre=pre, yanked=True, order="version")
+            made = planned(listing, held.interpreter, asked, within)
             release = next((r for r in made.candidates if r.version == max(ends)), None)
             if release is None:
                 raise UndecidedError(f"{max(ends)} of {subject.package} can't be searched")

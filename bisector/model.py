@@ -311,7 +311,7 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a search may look at, in version order, and what it can't.
+    """What a search may look at, in version order or that of their upload, and what it can't.
 
     ``candidates`` are searched, ``prereleases`` are kept for the zoom, ``excluded`` can't be
     tested on the interpreter.
@@ -320,6 +320,7 @@ class Plan:
     candidates: tuple[Release, ...]
     prereleases: tuple[Release, ...] = ()
     excluded: tuple[Excluded, ...] = ()
+    by_upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

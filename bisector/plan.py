@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.version import Version
 
 from bisector.errors import UsageError
 from bisector.model import Excluded, File, Interpreter, Plan, Reason, Release
@@ -20,12 +22,15 @@ def plan(
     pre: bool = False,
     yanked: bool = True,
     allow_build: bool = False,
+    by_upload: bool = False,
 ) -> Plan:
     """Return the candidates of ``releases`` that lie ``within`` a range, in version order.
 
+    With ``by_upload`` they are in the order of their upload, which must be known of each.
+
     Pre-releases are kept apart for the zoom unless ``pre``; yanked releases are left out unless
     ``yanked``; releases without a wheel for ``interpreter`` are excluded unless ``allow_build``.
-    Raises UsageError where no release lies within the range.
+    Raises UsageError where no release lies within the range, or one has no upload time.
     """
     ordered = sorted(releases, key=lambda release: release.version)
     inside = [r for r in ordered if within.contains(r.version, prereleases=True)]
@@ -51,7 +56,18 @@ def plan(
             prereleases.append(release)
         else:
             candidates.append(release)
-    return Plan(tuple(candidates), tuple(prereleases), tuple(excluded))
+    if by_upload:
+        candidates = sorted(candidates, key=_uploaded)
+    return Plan(tuple(candidates), tuple(prereleases), tuple(excluded), by_upload)
+
+
+def _uploaded(release: Release) -> tuple[datetime, Version]:
+    if release.upload_time is None:
+        raise UsageError(
+            f"the index doesn't say when {release.version} was uploaded",
+            "--order upload needs that; leave it out to search in version order",
+        )
+    return release.upload_time, release.version
 
 
 def exclusion(

@@ -139,6 +139,7 @@ def planned(listing: Listing, python: Interpreter, request: Request, within: Spe
         pre=request.pre,
         yanked=request.yanked,
         allow_build=request.allow_build,
+        by_upload=request.order == "upload",
     )
 
 

@@ -43,6 +43,7 @@ class Request:
     isolated: bool = False
     attribute: bool = True
     over: str = "releases"
+    order: str = "version"
     old: Path | None = None
     new: Path | None = None
     dry_run: bool = False
@@ -86,6 +87,8 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         "--isolated": request.isolated,
     }
     words += [flag for flag, given in flags.items() if given]
+    if request.order != "version":
+        words += ["--order", request.order]
     if request.over != "releases":
         words += ["--over", request.over]
     if request.dependencies != "newest":

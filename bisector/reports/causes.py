@@ -26,19 +26,20 @@ def verdict(finding: Finding, transition: Transition) -> str:
 
 
 def whose(finding: Finding) -> tuple[str, ...]:
-    """Return whose fault each transition is, and what that was told from."""
+    """Return whose fault each transition is, and what that was told from.
+
+    Nothing is said where nothing is installed beside the package.
+    """
     return tuple(
         safe(f"{t.kind.value} {t.before} → {t.after}: {_whose(finding.probe.package, t.cause)}")
         for t in finding.transitions
-        if t.cause is not None
+        if t.cause is not None and t.cause != Cause(Blame.PACKAGE)
     )
 
 
 def _whose(package: str, cause: Cause) -> str:
     if cause.blame is Blame.UNDECIDED:
         return f"undecided, {cause.why}"
-    if cause.blame is Blame.PACKAGE and not cause.cells:
-        return f"{package}'s own, for nothing is installed beside it"
     names = {
         Blame.PACKAGE: f"{package}'s own",
         Blame.DEPENDENCY: f"not {package}'s own",

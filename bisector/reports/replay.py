@@ -25,7 +25,7 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
     The command is empty where there is nothing further to look at.
     """
     known = decided(finding)
-    if not known or finding.over:
+    if not known or finding.over or finding.plan.by_upload:
         return ()
     oldest, newest = known[0][0], known[-1][0]
     hints = []

@@ -67,10 +67,11 @@ class Row:
 
 
 def rows(finding: Finding) -> tuple[Row, ...]:
-    """Return one row per measured release, in version order."""
+    """Return one row per measured release, in the order of the search."""
     releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
     runs = _runs(finding)
-    return tuple(_row(releases.get(v), runs[v]) for v in sorted(runs))
+    told = [_row(releases.get(version), runs[version]) for version in sorted(runs)]
+    return tuple(sorted(told, key=lambda row: row.date) if finding.plan.by_upload else told)
 
 
 def decided(finding: Finding) -> list[tuple[Version, str]]:
@@ -175,7 +176,8 @@ def conditions(finding: Finding) -> str:
         policy += f" as of {held.resolved[:10]}"
     if held.requirements:
         policy += f", with {', '.join(held.requirements)}"
-    return f"{interpreter(held)}, {safe(policy)}"
+    order = ", in the order of upload" if finding.plan.by_upload else ""
+    return f"{interpreter(held)}, {safe(policy)}{order}"
 
 
 def interpreter(held: Conditions) -> str:
