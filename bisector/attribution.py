@@ -32,10 +32,10 @@ HELD = "of the search"
 
 
 def attribute(finding: Finding, laboratory: Laboratory) -> Finding:
-    """Return the finding with the cause of each of its transitions."""
+    """Return the finding with the cause of each of its transitions, told already or measured."""
     transitions = tuple(
         transition
-        if transition.parting
+        if transition.parting or transition.cause
         else replace(transition, cause=_Attribution(finding, transition, laboratory).cause())
         for transition in finding.transitions
     )

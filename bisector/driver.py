@@ -36,6 +36,7 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
+    Transition,
 )
 from bisector.pins import name_of
 from bisector.prospect import listed, planned, prospect, summary
@@ -93,6 +94,8 @@ class Driver:
         held = conditions.settle(request, wanted, python, seen.plan, self.store, installer)
         task = self._task(wanted, seen.plan.candidates[-1], held, installer)
         finding = self._search(task, seen.plan, self._options(seen.witnesses))
+        if not request.refresh:
+            finding = _with_causes(finding, self.store.caused(wanted, held))
         if request.attribute and not finding.stopped:
             finding = attribute(finding, self._bench(task, _failure(finding)))
         if request.keep_environments:
@@ -270,6 +273,15 @@ class Driver:
         )
 
 
+def _with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
+    """Return the finding with the causes that were ``told`` of the same transitions before."""
+    causes = {(t.kind, t.before, t.after): t.cause for t in told}
+    transitions = (
+        replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in finding.transitions
+    )
+    return replace(finding, transitions=tuple(transitions))
+
+
 def _failure(finding: Finding) -> Signature | None:
     """Return the failure that a finding is about."""
     bad = (run.signature for run in finding.measurements if run.outcome is Outcome.BAD)
@@ -302,12 +314,8 @@ def stored(store: Store, names: Sequence[str] = (), package: str | None = None) 
             options=Options(any_failure=kept.any_failure),
             clock=time.monotonic,
         )
-        found = bisection.finding()
-        causes = {(t.kind, t.before, t.after): t.cause for t in kept.transitions}
-        transitions = tuple(
-            replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in found.transitions
-        )
-        findings.append(replace(found, transitions=transitions, replay=kept.replay))
+        found = _with_causes(bisection.finding(), kept.transitions)
+        findings.append(replace(found, replay=kept.replay))
     return findings
 
 

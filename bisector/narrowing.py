@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from packaging.version import Version
+
 from bisector.ddmin import ddmin
 from bisector.errors import BisectorError
 from bisector.model import (
     Change,
     Conditions,
     Culprit,
+    Kind,
     Measurement,
     Outcome,
     Probe,
     Release,
     Transition,
 )
-from bisector.pins import Mix, mixed, without
+from bisector.pins import Mix, loosened, mixed, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,13 @@ def narrow(
         ]
         return laboratory.first(trials, target)
 
-    found = []
     needed = ddmin(differing, first, at_once=laboratory.jobs)
+    alone = (_smaller(change, needed, old, differing, target, history) for change in needed)
+    for step in alone if len(needed) > 1 else ():
+        if step and first([[step]]) == 0:
+            needed = (step,)
+            break
+    found = []
     for change in needed:
         if change.before is None or change.after is None:
             found.append(Culprit(change))
@@ -89,6 +97,35 @@ def narrow(
         except BisectorError as error:
             found.append(Culprit(change, why=error.message))
     return tuple(found)
+
+
+def _smaller(
+    change: Change,
+    needed: Sequence[Change],
+    old: Sequence[str],
+    differing: Sequence[Change],
+    target: Outcome,
+    history: Callable[[Change, Mix], tuple[Transition, ...]],
+) -> Change | None:
+    """Return a smaller step of a change at which the outcome becomes ``target``, if there is one.
+
+    A release may have to be installed with changes that have nothing to do with the outcome; one
+    between the two ends may do without them. Meanwhile the other ``needed`` changes may be at any
+    version between their own ends.
+    """
+    if change.before is None or change.after is None:
+        return None
+    others = [other for other in needed if other != change]
+    mix = loosened(without(mixed(old, differing, needed), change.name), others)
+    try:
+        transitions = history(change, mix)
+    except BisectorError:
+        return None
+    kind = Kind.INTRODUCED if target is Outcome.BAD else Kind.FIXED
+    if Version(change.before) > Version(change.after):
+        return None
+    reached = next((str(t.after) for t in transitions if t.kind is kind), change.after)
+    return Change(change.name, change.before, reached) if reached != change.after else None
 
 
 def exact(conditions: Conditions, constraints: Iterable[str]) -> Conditions:

@@ -38,8 +38,9 @@ def changes(old: Sequence[str], new: Sequence[str]) -> tuple[Change, ...]:
 def mixed(old: Sequence[str], among: Iterable[Change], applied: Iterable[Change]) -> Mix:
     """Return ``old`` with those changes ``applied``, of all ``among`` which they are.
 
-    A name that is in neither is held nevertheless, since another's dependency may bring it: what
-    isn't added yet to the version that it would be added in, what is removed to the one it had.
+    An applied change may be a smaller step than the one of that name ``among`` them. A name that
+    is in neither is held nevertheless, since another's dependency may bring it: what isn't added
+    yet to the version that it would be added in, what is removed to the one it had.
     """
     chosen = {change.name: change for change in applied}
     requirements = {name_of(text): text for text in old}
@@ -48,8 +49,8 @@ def mixed(old: Sequence[str], among: Iterable[Change], applied: Iterable[Change]
         name = change.name
         if name in chosen:
             requirements.pop(name, None)
-            if change.after is not None:
-                requirements[name] = f"{name}=={change.after}"
+            if (after := chosen[name].after) is not None:
+                requirements[name] = f"{name}=={after}"
         if name not in requirements:
             constraints[name] = f"{name}=={change.after or change.before}"
     return Mix(
@@ -63,6 +64,19 @@ def without(mix: Mix, name: str) -> Mix:
     return Mix(
         tuple(pin for pin in mix.requirements if name_of(pin) != name),
         tuple(pin for pin in mix.constraints if name_of(pin) != name),
+    )
+
+
+def loosened(mix: Mix, among: Iterable[Change]) -> Mix:
+    """Return the mix with each change at any version between its two, where it has two."""
+    between = {}
+    for change in among:
+        if change.before is not None and change.after is not None:
+            low, high = sorted((change.before, change.after), key=Version)
+            between[change.name] = f"{change.name}>={low},<={high}"
+    return Mix(
+        tuple(between.get(name_of(pin), pin) for pin in mix.requirements),
+        tuple(between.get(name_of(pin), pin) for pin in mix.constraints),
     )
 
 

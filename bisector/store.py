@@ -31,7 +31,16 @@ from bisector.codec import (
     search_to_json,
 )
 from bisector.errors import UsageError
-from bisector.model import Conditions, Finding, Json, Measurement, Probe, Reason, Release
+from bisector.model import (
+    Conditions,
+    Finding,
+    Json,
+    Measurement,
+    Probe,
+    Reason,
+    Release,
+    Transition,
+)
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -77,13 +86,26 @@ class Store:
     def describe(self, finding: Finding) -> None:
         """Keep what a search looked at beside its measurements, so that they can be read alone.
 
-        A search that measured nothing leaves what an earlier one kept as it is.
+        A search that learned nothing new leaves what an earlier one kept as it is.
         """
         folder = self.folder(finding.probe, finding.conditions)
         path = folder / "search.json"
         measured = any(not measurement.cached for measurement in finding.measurements)
-        if folder.is_dir() and (measured or not _is_json(path)):
+        known = [t.cause for t in self.caused(finding.probe, finding.conditions)]
+        told = any(t.cause and t.cause not in known for t in finding.transitions)
+        if folder.is_dir() and (measured or told or not _is_json(path)):
             write(path, _dump(search_to_json(finding)))
+
+    def caused(self, probe: Probe, conditions: Conditions) -> tuple[Transition, ...]:
+        """Return the transitions whose cause an earlier search under these conditions told."""
+        path = self.folder(probe, conditions) / "search.json"
+        try:
+            return caused_from_json(_schema(json.loads(path.read_text(encoding="utf-8")), SEARCH))
+        except FileNotFoundError:
+            return ()
+        except _UNREADABLE as error:
+            self.warnings.append(f"{path} is ignored: {error}")
+            return ()
 
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements; of transitions, those with a cause.
