@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from bisector import records
 from bisector.errors import InstallerError
@@ -96,15 +98,22 @@ def differing(
     installed: Iterable[Distribution], constraints: Iterable[str], package: str
 ) -> tuple[str, ...]:
     """Return the dependencies whose version isn't the one held, as ``name 1.0 (held: 2.0)``."""
-    held: dict[str, str] = {}
+    held: dict[str, SpecifierSet] = {}
     for constraint in constraints:
         try:
             requirement = Requirement(constraint)
         except InvalidRequirement:
             continue
-        held[canonicalize_name(requirement.name)] = str(requirement.specifier).removeprefix("==")
+        held[canonicalize_name(requirement.name)] = requirement.specifier
     return tuple(
-        f"{d.name} {d.version} (held: {held[d.name]})"
+        f"{d.name} {d.version} (held: {str(held[d.name]).removeprefix('==')})"
         for d in installed
-        if d.name != package and d.name in held and d.version != held[d.name]
+        if d.name != package and d.name in held and not _is_among(d.version, held[d.name])
     )
+
+
+def _is_among(version: str, specifiers: SpecifierSet) -> bool:
+    try:
+        return specifiers.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False

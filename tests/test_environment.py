@@ -75,6 +75,12 @@ def test_dependencies_that_are_not_as_held_are_told() -> None:
     assert differing(installed, held, "spam") == ("ham 1.0 (held: 2.0)",)
 
 
+def test_what_is_held_by_a_range_or_an_address_is_as_held() -> None:
+    installed = (Distribution("eggs", "1.0b1"), Distribution("ham", "1.0"), Distribution("x", "2"))
+    held = ("eggs<2", "ham @ https://index.example/ham-1.0-py3-none-any.whl", "x<2")
+    assert differing(installed, held, "spam") == ("x 2 (held: <2)",)
+
+
 @pytest.mark.parametrize("name", ["a file", "with:colon"])
 def test_a_place_that_is_refused_is_one_clear_error(tmp_path: Path, name: str) -> None:
     """virtualenv exits, instead of raising, where it doesn't like a path."""
