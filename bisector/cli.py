@@ -269,7 +269,7 @@ def _add_search_options(
         default="newest",
         metavar="newest|released|FILE",
         help="their versions: resolved once for the newest candidate and held (default), "
-        "as of each release's upload, or pinned in a requirements file",
+        "as of each release's upload, or pinned in a requirements or lock file",
     )
     run.add_argument(
         "--with",

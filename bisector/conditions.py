@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
+from bisector.locks import read
 from bisector.measure import now, requirements_of
-from bisector.model import Conditions, Interpreter, Plan, Probe, Symptom
+from bisector.model import Conditions, Interpreter, Plan, Probe
 from bisector.request import Request
+from bisector.requirements_txt import requirement
 from bisector.store import Store
 
 _TRIES = 5
-
-
-def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
-    """Return what is held whatever the dependencies' versions are."""
-    return Conditions(
-        interpreter=python,
-        policy=request.dependencies,
-        requirements=tuple(_requirement(text) for text in request.requirements),
-        installer=request.installer,
-        allow_build=request.allow_build,
-        timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
-        memory_bytes=request.max_memory,
-        symptom=_symptom(request, wanted),
-        isolated=request.isolated and not wanted.reports,
-    )
 
 
 def settle(
@@ -43,8 +29,15 @@ def settle(
     installer: Installer,
 ) -> Conditions:
     """Return what is held for the whole search, the dependencies resolved once."""
-    blank = plain(request, wanted, python)
-
+    blank = Conditions(
+        interpreter=python,
+        policy=request.dependencies,
+        requirements=tuple(str(requirement(text)) for text in request.requirements),
+        installer=request.installer,
+        allow_build=request.allow_build,
+        timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
+        memory_bytes=request.max_memory,
+    )
     if request.dependencies == "released":
         undated = [str(r.version) for r in made.candidates if r.upload_time is None]
         if undated:
@@ -55,7 +48,10 @@ def settle(
             )
         return blank
     if request.dependencies != "newest":
-        return replace(blank, policy="file", constraints=_pinned(Path(request.dependencies)))
+        pinned = read(Path(request.dependencies), python).requirements
+        # Its own pin would let no other release in, and then nothing would be held.
+        held = [p for p in pinned if Requirement(p).name != wanted.package]
+        return replace(blank, policy="file", constraints=tuple(held))
     for release in made.candidates[: -_TRIES - 1 : -1]:
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
@@ -83,22 +79,6 @@ def settle(
     return blank
 
 
-def _symptom(request: Request, wanted: Probe) -> Symptom:
-    """Return what alone is bad, where the caller says so; raises UsageError where that can't be."""
-    symptom = Symptom(request.bad_output, request.bad_memory, request.bad_timeout)
-    if symptom != Symptom() and wanted.reports:
-        raise UsageError(
-            f"{wanted.name} says itself what is bad",
-            "leave --bad-output, --bad-memory and --bad-timeout to commands and plain scripts",
-        )
-    if request.bad_memory and request.max_memory and request.max_memory < request.bad_memory:
-        raise UsageError(
-            "--max-memory is less than --bad-memory: no run could be bad",
-            "--bad-memory stops a run as well; leave --max-memory out",
-        )
-    return symptom
-
-
 def _resolve_others(
     wanted: Probe, blank: Conditions, python: Interpreter, installer: Installer
 ) -> None:
@@ -118,35 +98,3 @@ def _resolve_others(
         ) from error
     except NotCachedError:
         return
-
-
-def _pinned(path: Path) -> tuple[str, ...]:
-    """Return the requirements of a pinned requirements file, without options and comments."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"dependencies can't be read from {path}: {getattr(error, 'strerror', error)}",
-            "--dependencies takes newest, released, or a requirements file",
-        ) from error
-    pinned = []
-    for number, line in enumerate(lines, 1):
-        word = re.split(r"(?:^|\s)#|\s--hash\b", line)[0].strip(" \\\t")
-        if re.match(r"-[rce]\b|--(requirement|constraint|editable)\b", word):
-            raise UsageError(
-                f"{path}, line {number}: {word!r} names another file, which is not read",
-                "write every pin into the one file, as `uv pip compile` does",
-            )
-        if word and not word.startswith("-"):
-            pinned.append(_requirement(word, f"{path}, line {number}: "))
-    return tuple(pinned)
-
-
-def _requirement(text: str, where: str = "") -> str:
-    try:
-        return str(Requirement(text))
-    except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(
-            f"{where}{text!r} is not a requirement: {reason}", "write it like 'eggs>=2'"
-        ) from error

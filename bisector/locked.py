@@ -8,8 +8,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from packaging.markers import Marker, default_environment
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from bisector.model import Interpreter
 from bisector.toml_table import Table
@@ -37,7 +37,7 @@ def pinned(package: Table) -> Entry:
     version = package.text("version")
     try:
         Version(version)
-    except InvalidVersion as error:
+    except ValueError as error:
         raise package.wrong(f"has a version that is none: {version!r}") from error
     return Entry(package.where, package.text("name"), f"=={version}")
 
@@ -92,7 +92,7 @@ class Target:
         """Return whether the version is among those of ``requires_python``; an empty one is."""
         try:
             return SpecifierSet(requires_python).contains(self.version, prereleases=True)
-        except InvalidSpecifier as error:
+        except ValueError as error:
             said = f"has a Python requirement that is none: {requires_python!r}"
             raise table.wrong(said) from error
 

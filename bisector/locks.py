@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from bisector import poetry_lock, pylock, requirements_txt, uv_lock
@@ -39,9 +39,7 @@ class Kind(Enum):
     REQUIREMENTS = "keep one of them"
     PYLOCK = "lock again, with a marker for each"
     UV = "lock again; groups and members that conflict can be exported apart with `uv export`"
-    POETRY = (
-        "lock again with poetry 2, or export it: poetry 1 doesn't say which is for which Python"
-    )
+    POETRY = "lock again with poetry 2, or export it: poetry 1 doesn't say which is for what"
 
 
 def read(path: Path, interpreter: Interpreter) -> Locked:
@@ -116,6 +114,8 @@ def _reachable(entry: Entry, folder: Path) -> Entry:
     try:
         address = urlsplit(entry.at.removeprefix(" @ "))
         user, password = address.username, address.password
+        if not entry.path and not address.scheme:
+            raise ValueError(entry.at)
     except ValueError as error:
         raise UsageError(f"{entry.where} has an address that is none", REWRITE) from error
     if password or (user and address.scheme.endswith(("http", "https"))):
@@ -145,7 +145,7 @@ def _agreeing(entries: Iterable[Entry], kind: Kind) -> list[str]:
         written = f"{name}{at}"
         try:
             Requirement(written)
-        except InvalidRequirement as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(
                 f"{entry.where}: {written!r} is not a requirement: {str(error).splitlines()[0]}",
                 REWRITE,
@@ -163,4 +163,7 @@ def _agreeing(entries: Iterable[Entry], kind: Kind) -> list[str]:
 
 def _same(at: str) -> str:
     """Return what is the same for each way to write one version."""
-    return canonicalize_version(at.removeprefix("==")) if at.startswith("==") else at
+    try:
+        return canonicalize_version(at.removeprefix("==")) if at.startswith("==") else at
+    except ValueError:  # more digits than Python converts
+        return at

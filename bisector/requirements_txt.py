@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 
 from bisector.errors import UsageError
 from bisector.locked import Entry, Target
@@ -41,7 +41,7 @@ def requirement(text: str, where: str = "") -> Requirement:
     """Return the requirement that ``text`` is; raise UsageError where it is none."""
     try:
         return Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]
         nameless = re.match(r"[./]|\S+://", text)
         raise UsageError(

@@ -26,35 +26,35 @@ class Table:
         if value is None:
             raise self.wrong(f"has no {key}")
         if not isinstance(value, str):
-            raise self.wrong(f"has a {key} that is no text")
+            raise self.wrong(f"has no text as {key}")
         return value
 
     def flag(self, key: str) -> bool:
         """Return whether ``key`` is set to true."""
         value = self.data.get(key, False)
         if not isinstance(value, bool):
-            raise self.wrong(f"has a {key} that is neither true nor false")
+            raise self.wrong(f"has neither true nor false as {key}")
         return value
 
     def texts(self, key: str) -> list[str]:
         """Return the strings listed at ``key``; none where there is no such key."""
         value = self.data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.wrong(f"has a {key} that is no list of texts")
+            raise self.wrong(f"has no list of texts as {key}")
         return value
 
     def table(self, key: str) -> Table:
         """Return the table at ``key``; an empty one where there is no such key."""
         value = self.data.get(key, {})
         if not isinstance(value, dict):
-            raise self.wrong(f"has a {key} that is no table")
+            raise self.wrong(f"has no table as {key}")
         return Table(self.where, value)
 
     def tables(self, key: str) -> list[Table]:
         """Return the tables listed at ``key``, each told by its name where it has one."""
         value = self.data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.wrong(f"has a {key} that is no list of tables")
+            raise self.wrong(f"has no list of tables as {key}")
         told = [item.get("name") for item in value]
         return [
             Table(f"{self.where}, {name if isinstance(name, str) else f'{key} {number}'}", item)

@@ -24,10 +24,10 @@ def entries(lock: Table, target: Target) -> Iterator[Entry]:
         raise lock.wrong(f"has version {version}; 1 is known", "lock with another uv")
     target.require(lock.text("requires-python", ""), lock)
     packages = lock.tables("package")
-    roots = _roots(lock, packages)
     named: dict[str, list[int]] = {}
     for number, package in enumerate(packages):
         named.setdefault(package.text("name"), []).append(number)
+    roots = _roots(lock, packages)
     reached: set[int] = set()
     for root in roots:
         # Where groups conflict, uv writes into markers which of them are chosen.
@@ -118,7 +118,10 @@ def _entry(package: Table) -> Entry:
         if kind in source.data:
             return Entry(where, name, local=f"it is the folder {source.text(kind)}")
     if "git" in source.data:
-        address = urlsplit(source.text("git"))
+        try:
+            address = urlsplit(source.text("git"))
+        except ValueError as error:
+            raise package.wrong("has an address that is none") from error
         inside = parse_qs(address.query).get("subdirectory", [""])[0]
         url = address._replace(query="", fragment="").geturl()
         return Entry(where, name, at_commit(url, address.fragment, inside))

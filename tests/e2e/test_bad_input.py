@@ -186,7 +186,7 @@ BAD = [
         "--probe broken.py --dependencies no.txt",
         2,
         "dependencies can't be read from no.txt: No such file or directory",
-        "--dependencies takes newest, released, or a requirements file",
+        "--dependencies takes newest, released, or a requirements or lock file",
     ),
     (
         "--probe broken.py --dependencies bad.txt",

@@ -62,6 +62,37 @@ def test_dependencies_pinned_in_a_file(eaten: Command) -> None:
     assert set(outcomes(finding).values()) == {"bad"}
 
 
+LOCK = """\
+version = 1
+requires-python = ">=3.8"
+
+[[package]]
+name = "app"
+source = { virtual = "." }
+dependencies = [{ name = "spam" }]
+
+[[package]]
+name = "ham"
+version = "2.0"
+source = { registry = "https://index.example/simple" }
+
+[[package]]
+name = "spam"
+version = "1.2"
+source = { registry = "https://index.example/simple" }
+dependencies = [{ name = "ham" }]
+"""
+
+
+def test_dependencies_pinned_in_a_lock_file(eaten: Command) -> None:
+    """What is searched is pinned as well, which must not keep its other releases out."""
+    eaten.write("uv.lock", LOCK)
+    finding = eaten.json(*PROBE, "--exhaustive", "--dependencies", "uv.lock")
+    assert finding["dependencies"] == "file"
+    assert finding["constraints"] == ["ham==2.0"]
+    assert outcomes(finding) == dict.fromkeys((f"1.{n}" for n in range(6)), "bad")
+
+
 def test_each_policy_is_measured_apart(eaten: Command) -> None:
     """A measurement under other conditions is another measurement."""
     eaten.json(*PROBE, "--exhaustive")
