@@ -10,14 +10,29 @@ from packaging.utils import canonicalize_name
 
 from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
-from bisector.locks import read
+from bisector.locks.files import read
+from bisector.locks.requirements_txt import requirement
 from bisector.measure import now, requirements_of
-from bisector.model import Conditions, Interpreter, Plan, Probe
+from bisector.model import Conditions, Interpreter, Plan, Probe, Symptom
 from bisector.request import Request
-from bisector.requirements_txt import requirement
 from bisector.store import Store
 
 _TRIES = 5
+
+
+def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
+    """Return what is held whatever the dependencies' versions are."""
+    return Conditions(
+        interpreter=python,
+        policy=request.dependencies,
+        requirements=tuple(str(requirement(text)) for text in request.requirements),
+        installer=request.installer,
+        allow_build=request.allow_build,
+        timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
+        memory_bytes=request.max_memory,
+        symptom=_symptom(request, wanted),
+        isolated=request.isolated and not wanted.reports,
+    )
 
 
 def settle(
@@ -29,15 +44,8 @@ def settle(
     installer: Installer,
 ) -> Conditions:
     """Return what is held for the whole search, the dependencies resolved once."""
-    blank = Conditions(
-        interpreter=python,
-        policy=request.dependencies,
-        requirements=tuple(str(requirement(text)) for text in request.requirements),
-        installer=request.installer,
-        allow_build=request.allow_build,
-        timeout_s=wanted.timeout_s if request.timeout is None else request.timeout,
-        memory_bytes=request.max_memory,
-    )
+    blank = plain(request, wanted, python)
+
     if request.dependencies == "released":
         undated = [str(r.version) for r in made.candidates if r.upload_time is None]
         if undated:
@@ -50,8 +58,8 @@ def settle(
     if request.dependencies != "newest":
         pinned = read(Path(request.dependencies), python).requirements
         # Its own pin would let no other release in, and then nothing would be held.
-        held = [p for p in pinned if Requirement(p).name != wanted.package]
-        return replace(blank, policy="file", constraints=tuple(held))
+        others = tuple(p for p in pinned if Requirement(p).name != wanted.package)
+        return replace(blank, policy="file", constraints=others)
     for release in made.candidates[: -_TRIES - 1 : -1]:
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
@@ -77,6 +85,22 @@ def settle(
         )
     _resolve_others(wanted, blank, python, installer)
     return blank
+
+
+def _symptom(request: Request, wanted: Probe) -> Symptom:
+    """Return what alone is bad, where the caller says so; raises UsageError where that can't be."""
+    symptom = Symptom(request.bad_output, request.bad_memory, request.bad_timeout)
+    if symptom != Symptom() and wanted.reports:
+        raise UsageError(
+            f"{wanted.name} says itself what is bad",
+            "leave --bad-output, --bad-memory and --bad-timeout to commands and plain scripts",
+        )
+    if request.bad_memory and request.max_memory and request.max_memory < request.bad_memory:
+        raise UsageError(
+            "--max-memory is less than --bad-memory: no run could be bad",
+            "--bad-memory stops a run as well; leave --max-memory out",
+        )
+    return symptom
 
 
 def _resolve_others(

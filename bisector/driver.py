@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector import conditions, locks, probe, settings
+from bisector import conditions, probe, settings
 from bisector.attribution import attribute, attribute_days
 from bisector.bisection import Bisection, Options
 from bisector.comparison import NOTHING, Comparing, complete
@@ -22,6 +22,7 @@ from bisector.days import held, measuring, positions
 from bisector.errors import UndecidedError, UsageError
 from bisector.installer import Installer, Pip, Uv
 from bisector.laboratory import Bench
+from bisector.locks.files import read
 from bisector.measure import Task, requirements_of
 from bisector.model import (
     Comparison,
@@ -167,15 +168,14 @@ class Driver:
         """
         request, installer = self.request, self._installer()
         beside = (*wanted.dependencies, *request.requirements)
-        old, new = (
-            complete(
-                str(path),
-                (*locks.read(path, python).requirements, *beside),
-                python.executable,
-                installer,
-            )
-            for path in files
-        )
+        sets = []
+        for path in files:
+            locked = read(path, python)
+            for why in locked.left_out:
+                self.said.say(f"warning: {path} has what can't be installed: {why}")
+            needed = (*locked.requirements, *beside)
+            sets.append(complete(str(path), needed, python.executable, installer))
+        old, new = sets
         comparing = Comparing(wanted, conditions.plain(request, wanted, python), old, new)
         if not comparing.changes:
             raise UsageError(

@@ -337,18 +337,6 @@ class Symptom:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What became of one package between two sets of pins: other, added or removed.
-
-    ``before`` is None where it was added, ``after`` where it was removed.
-    """
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Conditions:
     """What is held fixed for a whole search.
 

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 from bisector import interpreter
 from bisector.errors import UsageError
-from bisector.locks import Locked, read
+from bisector.locks.files import Locked, read
 from bisector.model import Interpreter
 
 REWRITE = "write it anew with the tool that wrote it"

@@ -14,11 +14,11 @@ from urllib.request import url2pathname
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
-from bisector import poetry_lock, pylock, requirements_txt, uv_lock
 from bisector.errors import UsageError
-from bisector.locked import Entry, Target
+from bisector.locks import poetry_lock, pylock, requirements_txt, uv_lock
+from bisector.locks.entry import Entry, Target
+from bisector.locks.table import REWRITE, parsed
 from bisector.model import Interpreter
-from bisector.toml_table import REWRITE, parsed
 
 
 @dataclass(frozen=True, slots=True)

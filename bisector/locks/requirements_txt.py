@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 
 from bisector.errors import UsageError
-from bisector.locked import Entry, Target
-from bisector.toml_table import Table
+from bisector.locks.entry import Entry, Target
+from bisector.locks.table import Table
 
 
 def entries(text: str, where: str, target: Target) -> Iterator[Entry]:

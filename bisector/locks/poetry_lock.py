@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bisector.locked import Entry, Target, at_commit, pinned
-from bisector.toml_table import Table
+from bisector.locks.entry import Entry, Target, at_commit, pinned
+from bisector.locks.table import Table
 
 
 def entries(lock: Table, target: Target) -> Iterator[Entry]:

@@ -11,8 +11,8 @@ from packaging.markers import Marker, default_environment
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from bisector.locks.table import Table
 from bisector.model import Interpreter
-from bisector.toml_table import Table
 
 _IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
-from bisector.locked import Entry, Target, at_commit, pinned
-from bisector.toml_table import Table
+from bisector.locks.entry import Entry, Target, at_commit, pinned
+from bisector.locks.table import Table
 
 _GROUP = "dev"
 _FOLDERS = ("editable", "virtual", "directory")

@@ -1,0 +1,1 @@
+"""Reads what a file pins, one module per kind of file."""
