@@ -113,9 +113,10 @@ def _search(words: list[str]) -> int:
         "pylock.toml, uv.lock or poetry.lock",
     )
     sets.add_argument("--to", type=Path, dest="new", metavar="FILE", help="the other pins")
+    request = _request(parser, options, command)
     from bisector import commands
 
-    return commands.search(_request(parser, options, command))
+    return commands.search(request)
 
 
 def _table(words: list[str]) -> int:
@@ -138,9 +139,10 @@ def _table(words: list[str]) -> int:
         action="store_true",
         help="with markdown: claims beside measurements, and links to the stored reports",
     )
+    request = _request(parser, options, command)
     from bisector import commands
 
-    return commands.table(_request(parser, options, command))
+    return commands.table(request)
 
 
 def _report(words: list[str]) -> int:
@@ -161,9 +163,10 @@ def _report(words: list[str]) -> int:
         metavar="DIR",
         help="where to write the files (default: the probe's folder in the results)",
     )
+    request = _request(parser, options, command)
     from bisector import commands
 
-    return commands.report(_request(parser, options, command))
+    return commands.report(request)
 
 
 def _releases(words: list[str]) -> int:
@@ -171,9 +174,10 @@ def _releases(words: list[str]) -> int:
     parser.add_argument("package", metavar="PROJECT")
     _add_plan_options(parser)
     _add_index_options(parser)
+    request = _request(parser, words)
     from bisector import commands
 
-    return commands.releases(_request(parser, words))
+    return commands.releases(request)
 
 
 def _probes(words: list[str]) -> int:
@@ -187,9 +191,10 @@ def _probes(words: list[str]) -> int:
 def _request(
     parser: argparse.ArgumentParser, options: Sequence[str], command: Sequence[str] = ()
 ) -> Request:
+    values = vars(parser.parse_args(options))
     from bisector.request import Request
 
-    return Request(command=tuple(command), **vars(parser.parse_args(options)))
+    return Request(command=tuple(command), **values)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

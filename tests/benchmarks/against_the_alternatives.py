@@ -1,0 +1,507 @@
+"""Prints what searching costs beside what one would do instead, as medians and paired ratios.
+
+``python tests/benchmarks/against_the_alternatives.py [--quick] [--only SECTION] [--write]``
+
+The variants of a section are taken in turns, A B A B. All make the same decisions: the releases
+that our search with one job measured, in its order, the confirmations and pre-releases included.
+It needs the real index. ``--write`` puts the tables into the README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from local_index import LocalIndex
+from uv import find_uv_bin
+from wheels import history
+
+from bisector import environment, interpreter, settings
+from bisector.codec import conditions_from_json, measurement_from_json
+from bisector.model import Measurement, Probe
+from bisector.store import Store
+
+README = Path(__file__).with_name("README.md")
+REGRESSIONS = (
+    "iobase_payload",
+    "textio_payload",
+    "request_cycle[idle]",
+    "empty_payload_reuse[bytesio-length]",
+)
+TABLE = (
+    *REGRESSIONS,
+    "empty_payload_reuse[file-length]",
+    "payload_read_size[binary]",
+    "payload_read_size[text]",
+    "payload_truncation[bytes]",
+    "payload_truncation[file]",
+    "payload_truncation[text]",
+    "request_cycle[close]",
+    "request_cycle[raise]",
+    "request_cycle[reuse]",
+    "aiohttp_chunk_size[large]",
+    "aiohttp_download_whole[read]",
+    "aiohttp_unread_body[after_exit]",
+)
+# Runs the command in this very process, then notes its own high-water mark (see DESIGN, rule 6).
+WATCHED = """
+import pathlib, re, runpy, sys
+try:
+    runpy.run_module("bisector", run_name="__main__", alter_sys=True)
+finally:
+    told = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path(PEAK).write_text(re.search(r"VmHWM:\\s+(\\d+) kB", told)[1])
+"""
+
+SLEEPING = """# /// script
+# dependencies = ["spam"]
+# [tool.bisector]
+# package = "spam"
+# ///
+'Takes its time.'
+import json, time
+import spam
+time.sleep(SECONDS)
+print(json.dumps({"bisector": 1, "outcome": "good" if spam.GOOD else "bad", "reason": ""}))
+"""
+
+Variant = Callable[[], float]
+"""Takes one turn and returns its seconds, without what had to be laid out for it."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One run that a search made: the release, and all that was installed for it."""
+
+    version: str
+    installed: tuple[str, ...]
+
+
+@dataclass
+class Bench:
+    """What all sections share: a folder, caches filled once, how often to go round."""
+
+    folder: Path
+    rounds: int
+    quick: bool
+    index_url: str = ""
+    peak_bytes: int = 0
+    ready: dict[Decision, environment.Environment] = field(default_factory=dict)
+
+    def environ(self, cache: str) -> dict[str, str]:
+        """The caller's variables, with every cache in one folder of ours."""
+        root = self.folder / cache
+        named = {"XDG_CACHE_HOME": root, "UV_CACHE_DIR": root / "uv", "PIP_CACHE_DIR": root / "pip"}
+        index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
+        return {
+            **os.environ,
+            **{name: str(path) for name, path in named.items()},
+            **(index if self.index_url else {}),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+        }
+
+    def bisect(self, *words: str, results: Path, cache: str = "warm") -> float:
+        """The seconds of one command of ours."""
+        peak = self.folder / "peak"
+        index = ["--index-url", self.index_url] if self.index_url else []
+        code = WATCHED.replace("PEAK", repr(str(peak)))
+        command = [sys.executable, "-c", code, *words, *index, "--results", str(results)]
+        began = time.perf_counter()
+        done = subprocess.run(command, env=self.environ(cache), capture_output=True, text=True)
+        seconds = time.perf_counter() - began
+        if done.returncode not in (0, 1, 3):
+            raise SystemExit(done.stderr)
+        self.peak_bytes = 1024 * int(peak.read_text())
+        return seconds
+
+    def search(self, wanted: str, jobs: int | None, cache: str = "warm") -> tuple[float, Path]:
+        """The seconds of one search from nothing measured, and where its results are."""
+        results = self.folder / "results"
+        shutil.rmtree(results, ignore_errors=True)
+        at_once = [] if jobs is None else ["--jobs", str(jobs)]
+        words = ["--probe", wanted, "--assure", "0", *at_once]
+        return self.bisect(*words, results=results, cache=cache), results
+
+    def cold(self) -> str:
+        """The name of a cache that has nothing in it."""
+        shutil.rmtree(self.folder / "cold", ignore_errors=True)
+        return "cold"
+
+
+class Loops:
+    """The same decisions, made by what one would do instead."""
+
+    def __init__(self, bench: Bench, wanted: Probe, decisions: Sequence[Decision]) -> None:
+        self.bench = bench
+        self.package = wanted.package
+        self.decisions = decisions
+        self.folder = Path(tempfile.mkdtemp(dir=bench.folder))
+        self.script = self.folder / f"{wanted.name}.py"
+        self.script.write_text(wanted.text)
+        if wanted.companion:
+            (self.folder / "probekit.py").write_text(wanted.companion)
+        self.words = [str(self.script), *([wanted.case] if wanted.case else [])]
+
+    def uv_run(self, cache: str = "warm") -> float:
+        """`uv run --with`: wheels are cached, but no environment is yet."""
+        for made in (self.bench.folder / cache / "uv").glob("environments-*"):
+            shutil.rmtree(made)
+        command = [find_uv_bin(), "run", "--no-project", "--quiet", "--python", sys.executable]
+        return self._timed(
+            [*command, "--with", f"{self.package}=={decision.version}", *self.words]
+            for decision in self.decisions
+        )
+
+    def venv_and_pip(self) -> float:
+        """`python -m venv` and its pip, with pip's cache filled."""
+        place = self.folder / "venv"
+        python = place / "bin" / "python"
+        seconds = 0.0
+        for decision in self.decisions:
+            wanted = f"{self.package}=={decision.version}"
+            install = [str(python), "-m", "pip", "install", "--quiet", wanted]
+            seconds += self._timed(
+                [[sys.executable, "-m", "venv", str(place)], install, [str(python), *self.words]]
+            )
+            shutil.rmtree(place)
+        return seconds
+
+    def bare(self, *, compiled: bool) -> float:
+        """The probe alone in environments that are ready; without bytecode, as a new one is."""
+        seconds = 0.0
+        for made in map(self._ready, self.decisions):
+            if not compiled:
+                for folder in [*made.site_packages.rglob("__pycache__")]:
+                    shutil.rmtree(folder)
+            seconds += self._timed([[str(made.python), *self.words]])
+        return seconds
+
+    def compile(self) -> None:
+        """Run in each environment once, so that its bytecode is there."""
+        new = [one for one in dict.fromkeys(self.decisions) if one not in self.bench.ready]
+        self._timed([str(self._ready(one).python), *self.words] for one in new)
+
+    def _ready(self, decision: Decision) -> environment.Environment:
+        ready = self.bench.ready
+        if decision not in ready:
+            place = self.bench.folder / "ready" / f"{decision.version}-{len(ready)}"
+            made = environment.make(place, interpreter.find(None))
+            command = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(made.python)]
+            command += ["--no-deps", *decision.installed]
+            subprocess.run(command, env=self.bench.environ("warm"), check=True)
+            ready[decision] = made
+        return ready[decision]
+
+    def _timed(self, commands: Iterable[Sequence[str]]) -> float:
+        environ = self.bench.environ("warm") | {"PYTHONPATH": ""}
+        began = time.perf_counter()
+        for command in commands:
+            subprocess.run(command, env=environ, cwd=self.folder, capture_output=True)
+        return time.perf_counter() - began
+
+
+def searches(results: Path) -> list[tuple[Probe, list[Decision]]]:
+    """The probes below a results folder, and the runs of each in the order of their start."""
+    found = []
+    for described in sorted(results.glob("*/*/*/conditions.json")):
+        wanted, _ = conditions_from_json(json.loads(described.read_text()))
+        runs = sorted(measurements(described.parent), key=lambda run: run.started)
+        found.append((wanted, [decision(run) for run in runs]))
+    return found
+
+
+def measurements(folder: Path) -> list[Measurement]:
+    """The runs that one search kept."""
+    return [measurement_from_json(json.loads(path.read_text())) for path in folder.glob("*-*.json")]
+
+
+def decision(run: Measurement) -> Decision:
+    """The release that a run was made of, and all that was installed for it."""
+    return Decision(str(run.version), tuple(f"{one.name}=={one.version}" for one in run.installed))
+
+
+def take_turns(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each variant, A B A B."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(rounds):
+        for name, take in variants.items():
+            seconds[name].append(take())
+            print(f"  {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
+    return seconds
+
+
+def ratio(one: Sequence[float], other: Sequence[float]) -> float:
+    """The median of the ratios of turns taken in the same round."""
+    return statistics.median(a / b for a, b in zip(one, other, strict=True))
+
+
+def rows(seconds: Mapping[str, Sequence[float]], base: str) -> Iterator[list[str]]:
+    """A row for each variant: its median, and how many times the base's seconds it took."""
+    for name, taken in seconds.items():
+        times = f"{ratio(taken, seconds[base]):.2f}"
+        yield [name, f"{statistics.median(taken):.2f}", times]
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first hold figures."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def compared(bench: Bench, wanted: str, *, pip: bool = False, cold: bool = False) -> str:
+    """One search beside the alternatives."""
+    bench.search(wanted, 1)
+    _, results = bench.search(wanted, 1)
+    [(found, decisions)] = searches(results)
+    stored = bench.folder / "stored"
+    shutil.rmtree(stored, ignore_errors=True)
+    results.rename(stored)
+    loops = Loops(bench, found, decisions)
+    loops.bare(compiled=False)
+
+    def seconds_of(jobs: int | None) -> float:
+        return bench.search(wanted, jobs)[0]
+
+    bare, run = "bare probes, bytecode to compile", "warm, default jobs"
+    variants: dict[str, Variant] = {
+        bare: lambda: loops.bare(compiled=False),
+        "bare probes, bytecode there": lambda: loops.bare(compiled=True),
+        **{f"warm, --jobs {jobs}": partial(seconds_of, jobs) for jobs in (1, 2, 4)},
+        run: partial(seconds_of, None),
+        "`uv run --with` loop": loops.uv_run,
+        "stored": lambda: bench.bisect("--probe", wanted, "--assure", "0", results=stored),
+    }
+    if cold:
+        variants["cold, default jobs"] = lambda: bench.search(wanted, None, bench.cold())[0]
+        variants["`uv run --with` loop, cold"] = lambda: loops.uv_run(bench.cold())
+    if pip:
+        loops.venv_and_pip()
+        variants["venv and pip loop"] = loops.venv_and_pip
+    seconds = take_turns(variants, bench.rounds)
+    one = seconds["warm, --jobs 1"]
+    beyond = [a - 1.15 * b for a, b in zip(one, seconds[bare], strict=True)]
+    said = (
+        f"One job takes {ratio(one, seconds[bare]):.2f} times the bare probes "
+        f"({statistics.median(beyond):+.2f} s from 1.15 times them), "
+        f"two jobs {ratio(seconds['warm, --jobs 2'], one):.2f} times one job.\n"
+    )
+    lines = [
+        f"`{wanted}`: {len(decisions)} runs of {len({d.version for d in decisions})} releases.\n",
+        table(["variant", "median s", "times default jobs"], rows(seconds, run)),
+        said,
+    ]
+    return "\n".join(lines)
+
+
+def regressions(bench: Bench) -> str:
+    """The regressions of aiohttp, over the real index."""
+    names = REGRESSIONS[:1] if bench.quick else REGRESSIONS
+    return "\n".join(
+        compared(bench, name, pip=name == names[0] and not bench.quick, cold=not bench.quick)
+        for name in names
+    )
+
+
+@contextmanager
+def scripted(bench: Bench, seconds: float) -> Iterator[tuple[Bench, str]]:
+    """A probe that takes that long, and 64 releases of a package on an index on loopback."""
+    source = SLEEPING.replace("SECONDS", str(seconds))
+    releases = {f"1.{n}": f"GOOD = {not 40 <= n < 55}" for n in range(64)}
+    with LocalIndex() as index:
+        index.add(history("spam", releases))
+        script = bench.folder / "sleeping.py"
+        script.write_text(source)
+        yield dataclasses.replace(bench, index_url=index.url), str(script)
+
+
+def fixed(bench: Bench) -> str:
+    """A probe that sleeps, on an index on loopback: what is left is overhead."""
+    parts = []
+    for seconds in (0.05,) if bench.quick else (0.05, 5.0):
+        with scripted(bench, seconds) as (local, script):
+            local.rounds = bench.rounds if seconds < 1 else 1
+            parts.append(compared(local, script, pip=seconds < 1 and not bench.quick))
+            parts[-1] = parts[-1].replace(script, f"a probe of {seconds} s")
+    return "\n".join(parts)
+
+
+def tables(bench: Bench) -> str:
+    """Tables of 1, 4 and 16 probes over aiohttp, beside their bare probes."""
+    bench.search(TABLE[0], 1)  # fills the caches
+    body: list[list[str]] = []
+    for number in (1, 4) if bench.quick else (1, 4, 16):
+        rounds = 1 if number > 4 else bench.rounds
+        body += _table(dataclasses.replace(bench, rounds=rounds), TABLE[:number], str(number))
+    return table(_TABLE_HEAD, body)
+
+
+def catalogue(bench: Bench) -> str:
+    """The whole catalogue of aiohttp, once: it takes a while."""
+    bench.search(TABLE[0], 1)  # fills the caches
+    return table(_TABLE_HEAD, _table(dataclasses.replace(bench, rounds=1), (), "all"))
+
+
+_TABLE_HEAD = [
+    "probes",
+    "runs",
+    "jobs",
+    "median s",
+    "bare s / jobs",
+    "times bare / jobs",
+    "driver MiB",
+]
+
+
+def _table(bench: Bench, names: Sequence[str], shown: str) -> Iterator[list[str]]:
+    results = bench.folder / "table"
+    named = [word for name in names for word in ("--probe", name)]
+    chosen = named or ["--package", "aiohttp"]
+
+    def ours(jobs: int) -> float:
+        shutil.rmtree(results, ignore_errors=True)
+        return bench.bisect("table", *chosen, "--jobs", str(jobs), results=results)
+
+    for jobs in (2,) if shown == "all" else (1, 2, 4):
+        taken: list[float] = []
+        bare: list[float] = []
+        for _ in range(bench.rounds):
+            taken.append(ours(jobs))
+            # What it ran differs a little from turn to turn where several jobs are at it.
+            loops = [Loops(bench, found, decisions) for found, decisions in searches(results)]
+            for loop in loops:
+                loop.compile()
+            seconds = sum(loop.bare(compiled=True) for loop in loops)
+            bare.append(seconds / min(jobs, os.cpu_count() or 1))
+            print(f"  --jobs {jobs}: {taken[-1]:.1f} s, bare {bare[-1]:.1f} s", file=sys.stderr)
+        yield [
+            shown,
+            str(sum(len(loop.decisions) for loop in loops)),
+            str(jobs),
+            f"{statistics.median(taken):.1f}",
+            f"{statistics.median(bare):.1f}",
+            f"{ratio(taken, bare):.2f}",
+            f"{bench.peak_bytes / 2**20:.0f}",
+        ]
+
+
+def stored(bench: Bench) -> str:
+    """An answer from what is stored, `--help`, and the driver's memory."""
+    body = []
+    peaks: dict[str, int] = {}
+    with scripted(bench, 0.05) as (local, script):
+        _, results = local.search(script, 2)
+        folders = {}
+        for number in (100, 1_000) if bench.quick else (100, 1_000, 10_000):
+            folders[number] = bench.folder / f"stored-{number}"
+            _multiply(results, folders[number], number)
+
+        def answer(number: int) -> float:
+            words = ("--probe", script, "--assure", "0")
+            seconds = local.bisect(*words, results=folders[number])
+            peaks[f"{number:,} stored"] = local.peak_bytes
+            return seconds
+
+        def imports() -> float:
+            began = time.perf_counter()
+            command = [sys.executable, "-m", "bisector", "--help"]
+            subprocess.run(command, env=bench.environ("warm"), capture_output=True, check=True)
+            return time.perf_counter() - began
+
+        def python() -> float:
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", "pass"], env=bench.environ("warm"), check=True)
+            return time.perf_counter() - began
+
+        commands = {"`python -c pass`": python, "`bisect --help`": imports}
+        commands |= {f"{number:,} stored": partial(answer, number) for number in folders}
+        python()
+        imports()
+        seconds = take_turns(commands, 2 * bench.rounds + 1)
+    for name, taken in seconds.items():
+        peak = f"{peaks[name] / 2**20:.0f}" if name in peaks else ""
+        body.append([name, f"{statistics.median(taken):.3f}", peak])
+    return table(["command", "median s", "driver MiB"], body)
+
+
+def _multiply(results: Path, folder: Path, number: int) -> None:
+    """Fill a store with so many runs of all the releases, as if each had been measured."""
+    store = Store(folder)
+    described = next(results.glob("*/*/*/conditions.json"))
+    found, held = conditions_from_json(json.loads(described.read_text()))
+    shutil.rmtree(folder, ignore_errors=True)
+    sample = list({run.version: run for run in measurements(described.parent)}.values())
+    for n in range(number):
+        run = sample[n % len(sample)]
+        store.save(found, held, dataclasses.replace(run, started=f"{run.started}#{n}"))
+
+
+def machine() -> str:
+    """What this ran on, by its kind."""
+    said = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
+    model = re.search(r"model name\s*: (.*)", said)
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    uv = subprocess.run([find_uv_bin(), "--version"], capture_output=True, text=True).stdout
+    return (
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
+        f"{memory_gib:.0f} GiB, {platform.system()} {platform.release().split('-')[0]}, "
+        f"{platform.python_implementation()} {platform.python_version()}, uv {uv.split()[1]}.\n"
+    )
+
+
+SECTIONS = {
+    "regressions": regressions,
+    "fixed": fixed,
+    "tables": tables,
+    "catalogue": catalogue,
+    "stored": stored,
+}
+
+
+def write(name: str, text: str) -> None:
+    """Put a section between its two marks in the README."""
+    mark = f"<!-- {name} -->\n"
+    told = README.read_text(encoding="utf-8")
+    before, _, rest = told.partition(mark)
+    after = rest.partition("<!-- end -->")[2]
+    README.write_text(f"{before}{mark}\n{text}\n<!-- end -->{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", action="append", choices=SECTIONS, metavar="SECTION")
+    parser.add_argument("--quick", action="store_true", help="one round of the least")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help="the tables into README.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=settings.cache_dir().parent) as name:
+        bench = Bench(Path(name), 1 if options.quick else options.rounds, options.quick)
+        told = {"machine": machine()}
+        for section in options.only or SECTIONS:
+            print(section, file=sys.stderr)
+            told[section] = SECTIONS[section](bench)
+            print(told[section])
+            if options.write:
+                write(section, told[section])
+        if options.write:
+            write("machine", told["machine"])
+
+
+if __name__ == "__main__":
+    main()
