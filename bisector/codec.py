@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -52,7 +53,7 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
 def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
     """Return the measurement that ``data`` describes; raises ValueError, KeyError or TypeError."""
     try:
-        version = Version(data["version"])
+        version = _version(data["version"])
     except InvalidVersion as error:
         raise ValueError(str(error)) from error
     signature = data["signature"]
@@ -254,10 +255,17 @@ def _excluded(told: Mapping[str, Any]) -> Excluded:
     )
 
 
+@cache
+def _version(text: str) -> Version:
+    """Return the version; a store has thousands of runs of a few dozen."""
+    return Version(text)
+
+
 def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
+@cache
 def _distribution(line: str) -> Distribution:
     """Return the distribution that a line of a requirements file pins, its hash included."""
     pinned, _, sha256 = line.partition(" --hash=sha256:")

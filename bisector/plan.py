@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import Tag
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.tags import Tag, parse_tag
 from packaging.version import Version
 
 from bisector.errors import UsageError
@@ -76,7 +76,7 @@ def exclusion(
     """Return why ``release`` can't be installed on ``interpreter``, or None where it can."""
     wheels = [file for file in release.files if file.filename.endswith(".whl")]
     fitting = compatible(wheels, interpreter)
-    sources = [file for file in release.files if file not in wheels]
+    sources = [file for file in release.files if not file.filename.endswith(".whl")]
     if any(admits(file, interpreter) for file in fitting):
         return None
     if allow_build and any(admits(file, interpreter) for file in sources):
@@ -109,10 +109,17 @@ def compatible(files: Iterable[File], interpreter: Interpreter) -> list[File]:
 
 def wheel_tags(filename: str) -> frozenset[Tag]:
     """Return the tags that a wheel's file name carries; none where it isn't a wheel's."""
-    try:
-        return parse_wheel_filename(filename)[3]
-    except InvalidWheelFilename:
+    stem, _, kind = filename.rpartition(".")
+    parts = stem.split("-")
+    if kind != "whl" or len(parts) not in (5, 6):
         return frozenset()
+    return _tags("-".join(parts[-3:]))
+
+
+@cache
+def _tags(written: str) -> frozenset[Tag]:
+    """Return the tags that are ``written``; a project has thousands of wheels of a few dozen."""
+    return parse_tag(written)
 
 
 def admits(file: File, interpreter: Interpreter) -> bool:

@@ -73,10 +73,11 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
         return ClaimRow(safe(claim.document), safe(claim.says), measured, None)
     some = claim.releases == "some"
     specifier = SpecifierSet("" if claim.releases in ("some", "all") else claim.releases)
+    measured_of = {measurement.version for measurement in finding.measurements}
+    inside = set(specifier.filter(measured_of, prereleases=True))
     said: dict[Version, set[Outcome]] = {}
     for measurement in finding.measurements:
-        inside = specifier.contains(measurement.version, prereleases=True)
-        if inside and measurement.outcome is not Outcome.UNTESTABLE:
+        if measurement.version in inside and measurement.outcome is not Outcome.UNTESTABLE:
             said.setdefault(measurement.version, set()).add(measurement.outcome)
     as_claimed = sorted(v for v, outcomes in said.items() if outcomes == {claim.outcome})
     otherwise = sorted(v for v, outcomes in said.items() if claim.outcome not in outcomes)
