@@ -94,7 +94,7 @@ class Driver:
         installer = self._installer()
         held = conditions.settle(request, wanted, python, seen.plan, self.store, installer)
         task = self._task(wanted, seen.plan.candidates[-1], held, installer)
-        finding = self._search(task, seen.plan, self._options(seen.witnesses))
+        finding = self._search(task, seen.plan, self._options(wanted, seen.witnesses))
         if not request.refresh:
             finding = _with_causes(finding, self.store.caused(wanted, held))
         if request.attribute and not finding.stopped:
@@ -150,7 +150,7 @@ class Driver:
                 base,
                 known,
                 submit,
-                options=replace(self._options(()), over=subject),
+                options=replace(self._options(wanted), over=subject),
                 clock=time.monotonic,
                 listener=self.said,
                 stop=stop_day,
@@ -191,7 +191,10 @@ class Driver:
             found = comparing.narrowed(found, self._bench(task, failure))
         return replace(found, replay=replay(request, wanted, python))
 
-    def _options(self, witnesses: tuple[Version, ...]) -> Options:
+    def _jobs(self, wanted: Probe) -> int:
+        return 1 if wanted.serial else self.workers.jobs
+
+    def _options(self, wanted: Probe, witnesses: tuple[Version, ...] = ()) -> Options:
         request = self.request
         return Options(
             witnesses=witnesses,
@@ -199,7 +202,7 @@ class Driver:
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
             confidence=request.confidence,
-            jobs=self.workers.jobs,
+            jobs=self._jobs(wanted),
             any_failure=request.any_failure,
         )
 
@@ -255,7 +258,7 @@ class Driver:
             options = Options(
                 tuple(ends),
                 assure_s=0.0,
-                jobs=self.workers.jobs,
+                jobs=self._jobs(subject),
                 any_failure=self.request.any_failure,
                 failure=failure,
             )
@@ -267,7 +270,7 @@ class Driver:
             history,
             store=self.store,
             said=self.said,
-            jobs=self.workers.jobs,
+            jobs=self._jobs(task.probe),
             failure=None if self.request.any_failure else failure,
             refresh=self.request.refresh,
         )

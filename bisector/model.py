@@ -131,7 +131,8 @@ class Probe:
     ``text`` and ``companion`` are the whole source of the script and of the ``probekit`` beside
     it (empty where there is none); ``digest`` covers both and the command. ``reports`` says
     whether the probe speaks the result contract; one that doesn't is read by its exit status.
-    ``case`` is handed to the script as its only argument where the probe has several.
+    ``case`` is handed to the script as its only argument where the probe has several. A
+    ``serial`` probe runs alone: nothing else is measured at the same time.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Probe:
     digest: str = ""
     reports: bool = True
     crash_is_bad: bool = False
+    serial: bool = False
     case: str = ""
     cases: tuple[str, ...] = ()
     range: SpecifierSet = field(default_factory=SpecifierSet)

@@ -111,6 +111,7 @@ def parse(text: str, path: Path, companion: str = "") -> Probe:
         digest=digest(text, companion),
         reports=tool is not None,
         crash_is_bad=table.get("crash") == "bad",
+        serial=table.get("serial", False),
         cases=tuple(table.get("cases", ())),
         range=block.parse(SpecifierSet, table.get("range", ""), "range"),
         requires_python=block.parse(
@@ -231,6 +232,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "range": str,
     "timeout": (int, float),
     "crash": str,
+    "serial": bool,
     "cases": list,
     "documented": dict,
     "claims": list,
@@ -290,7 +292,7 @@ class _Block:
                 meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(fields)}"
                 raise self.error(self.line_of(key), f"unknown key {key!r}{meant}")
             kind = fields[key]
-            if not isinstance(value, kind) or isinstance(value, bool):
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise self.error(self.line_of(key), f"{key} has the wrong type: {value!r}")
             if isinstance(value, list) and key != "claims":
                 self.strings(value, key)

@@ -22,6 +22,7 @@ WHOLE = '''\
 # range = ">=3.10,<3.13"
 # timeout = 2.5
 # crash = "bad"
+# serial = true
 # cases = ["fried", "boiled"]
 #
 # [tool.bisector.documented]
@@ -66,7 +67,8 @@ def test_all_of_a_probe_is_read(tmp_path: Path) -> None:
         SpecifierSet(">=3.10,<3.13"),
         SpecifierSet(">=3.9"),
     )
-    assert (read.timeout_s, read.crash_is_bad, read.cases) == (2.5, True, ("fried", "boiled"))
+    assert (read.timeout_s, read.cases) == (2.5, ("fried", "boiled"))
+    assert (read.crash_is_bad, read.serial) == (True, True)
     assert read.dependencies == ("Spam_Eggs[fried]>=1", "ham")
     assert (read.documented.good, read.documented.bad) == (("3.11.18",), ("3.12.7",))
     assert (read.documented.issue, read.documented.fix) == (
@@ -170,6 +172,10 @@ def test_a_block_of_another_type_is_no_metadata(tmp_path: Path) -> None:
         (
             block("# [tool.bisector]", "# timeout = inf"),
             "line 3: timeout is not a number of seconds above 0",
+        ),
+        (
+            block("# [tool.bisector]", "# serial = 1"),
+            "line 3: serial has the wrong type: 1",
         ),
         (
             block("# [tool.bisector]", '# crash = "good"'),

@@ -106,12 +106,12 @@ class Bench:
     ready: dict[Decision, environment.Environment] = field(default_factory=dict)
 
     def environ(self, cache: str) -> dict[str, str]:
-        """The caller's variables, with every cache in one folder of ours."""
+        """The caller's variables but Python's own, with every cache in one folder of ours."""
         root = self.folder / cache
         named = {"XDG_CACHE_HOME": root, "UV_CACHE_DIR": root / "uv", "PIP_CACHE_DIR": root / "pip"}
         index = {"UV_DEFAULT_INDEX": self.index_url, "PIP_INDEX_URL": self.index_url}
         return {
-            **os.environ,
+            **{n: value for n, value in os.environ.items() if not n.startswith("PYTHON")},
             **{name: str(path) for name, path in named.items()},
             **(index if self.index_url else {}),
             "PYTHONPATH": str(Path(__file__).parents[2]),

@@ -23,6 +23,29 @@ with open(os.environ["BISECTOR_RESULT"], "w") as file:
 """
 """Bad where the release's BROKEN is true."""
 
+ALONE = """\
+# /// script
+# dependencies = ["spam"]
+#
+# [tool.bisector]
+# package = "spam"
+# serial = SERIAL
+# ///
+\"\"\"Spam must not be broken, and takes its time.\"\"\"
+import json, os, spam, time
+try:
+    os.mkdir("TAKEN")
+except FileExistsError:
+    outcome = "skip"
+else:
+    time.sleep(0.5)
+    os.rmdir("TAKEN")
+    outcome = "bad" if spam.BROKEN else "good"
+with open(os.environ["BISECTOR_RESULT"], "w") as file:
+    json.dump({"bisector": 1, "outcome": outcome}, file)
+"""
+"""As BROKEN, but skips where another run of it is under way."""
+
 BEHAVE = """\
 # /// script
 # dependencies = ["spam"]

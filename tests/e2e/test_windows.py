@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from e2e.command import Command, changes, outcomes
-from e2e.projects import BROKEN, plain, release
+from e2e.projects import ALONE, BROKEN, plain, release
 from local_index import LocalIndex
 from wheels import wheel
 
@@ -223,6 +225,18 @@ def test_any_number_of_jobs_gives_the_same_answer(
         "spam went bad between 1.4 and 1.6 (1.5 untested). "
         "It was fixed in 1.12; 1.11 is the last bad release before it."
     )
+
+
+@pytest.mark.parametrize("serial", ["true", "false"])
+def test_a_serial_probe_runs_alone(
+    ask: Command, index: LocalIndex, tmp_path: Path, serial: str
+) -> None:
+    index.add(plain("spam", "gggggbbbbbbggggggg"))
+    alone = tmp_path / "alone.py"
+    alone.write_text(ALONE.replace("SERIAL", serial).replace("TAKEN", str(tmp_path / "taken")))
+    measured = ask.json("--probe", str(alone), "--jobs", "4")["measurements"]
+    assert {m["outcome"] for m in measured} >= {"good", "bad"}
+    assert any(m["outcome"] == "untestable" for m in measured) is (serial == "false")
 
 
 def test_a_witness_is_where_the_search_starts(ask: Command, index: LocalIndex) -> None:
