@@ -36,8 +36,10 @@ class Environment:
         """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
         found = []
         for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
-            name = canonicalize_name(installed.metadata["Name"])
-            found.append(Distribution(name, installed.version, _wheel_hash(installed, wheels)))
+            metadata = installed.metadata  # parsed anew each time, long descriptions and all
+            name, version = canonicalize_name(metadata["Name"]), metadata["Version"]
+            sha256 = _wheel_hash(name, version, installed.read_text("WHEEL") or "", wheels)
+            found.append(Distribution(name, version, sha256))
         return tuple(sorted(found, key=lambda distribution: distribution.name))
 
     def modules(self, package: str) -> frozenset[str]:
@@ -76,19 +78,17 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
     return environment
 
 
-def _wheel_hash(
-    installed: importlib.metadata.Distribution, wheels: Mapping[str, str]
-) -> str | None:
-    """Return the hash of the wheel that ``installed`` came from, by its name, version and tags.
+def _wheel_hash(name: str, version: str, said: str, wheels: Mapping[str, str]) -> str | None:
+    """Return the hash of the wheel that was installed, by its name, version and tags.
 
-    The installed metadata doesn't name the file, but it carries the tags that the name is made of.
+    The installed metadata doesn't name the file, but what it has ``said`` of the wheel carries
+    the tags that the name is made of.
     """
-    lines = (installed.read_text("WHEEL") or "").splitlines()
+    lines = said.splitlines()
     tags = {tag for line in lines if line.startswith("Tag:") for tag in parse_tag(line[4:].strip())}
-    name = canonicalize_name(installed.metadata["Name"])
     for filename, sha256 in wheels.items():
-        project, version = [*filename.split("-"), "", ""][:2]
-        same = canonicalize_name(project) == name and version == installed.version
+        project, of, *_ = [*filename.split("-"), "", ""]
+        same = of == version and canonicalize_name(project) == name
         if same and wheel_tags(filename) == tags:
             return sha256 or None
     return None
