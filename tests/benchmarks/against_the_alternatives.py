@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -82,6 +84,9 @@ time.sleep(SECONDS)
 print(json.dumps({"bisector": 1, "outcome": "good" if spam.GOOD else "bad", "reason": ""}))
 """
 
+ANSWER_ALONE = ("--assure", "0", "--no-attribution")
+"""What nobody does in a loop by hand is left out: assuring, and asking whose fault it is."""
+
 Variant = Callable[[], float]
 """Takes one turn and returns its seconds, without what had to be laid out for it."""
 
@@ -101,6 +106,8 @@ class Bench:
     folder: Path
     rounds: int
     quick: bool
+    patience_s: float = 0.0
+    disturbed: list[float] = field(default_factory=list)
     index_url: str = ""
     peak_bytes: int = 0
     ready: dict[Decision, environment.Environment] = field(default_factory=dict)
@@ -136,8 +143,17 @@ class Bench:
         results = self.folder / "results"
         shutil.rmtree(results, ignore_errors=True)
         at_once = [] if jobs is None else ["--jobs", str(jobs)]
-        words = ["--probe", wanted, "--assure", "0", *at_once]
+        words = ["--probe", wanted, *ANSWER_ALONE, *at_once]
         return self.bisect(*words, results=results, cache=cache), results
+
+    def wait(self) -> None:
+        """Wait until others leave nine tenths of the machine alone, while patience lasts."""
+        while self.patience_s > 0:
+            before = others_s()
+            time.sleep(1)
+            if others_s() - before < 0.1 * (os.cpu_count() or 1):
+                return
+            self.patience_s -= 1
 
     def cold(self) -> str:
         """The name of a cache that has nothing in it."""
@@ -237,26 +253,55 @@ def decision(run: Measurement) -> Decision:
     return Decision(str(run.version), tuple(f"{one.name}=={one.version}" for one in run.installed))
 
 
-def take_turns(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[float]]:
-    """The seconds of each variant, A B A B."""
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(rounds):
+class Turn(NamedTuple):
+    """What one turn took: seconds, and processor seconds of all its processes."""
+
+    seconds: float
+    cpu_s: float
+
+
+Turns = Mapping[str, Sequence[Turn]]
+
+
+def take_turns(variants: Mapping[str, Variant], bench: Bench) -> Turns:
+    """The turns of each variant, A B A B, each when nobody else needs the machine."""
+    turns: dict[str, list[Turn]] = {name: [] for name in variants}
+    for _ in range(bench.rounds):
         for name, take in variants.items():
-            seconds[name].append(take())
-            print(f"  {name}: {seconds[name][-1]:.2f} s", file=sys.stderr)
-    return seconds
+            bench.wait()
+            began, others, own = time.perf_counter(), others_s(), own_s()
+            seconds = take()
+            turns[name].append(Turn(seconds, own_s() - own))
+            share = (others_s() - others) / (time.perf_counter() - began) / (os.cpu_count() or 1)
+            bench.disturbed.append(share)
+            print(f"  {name}: {seconds:.2f} s ({share:.0%})", file=sys.stderr)
+    return turns
 
 
-def ratio(one: Sequence[float], other: Sequence[float]) -> float:
+def own_s() -> float:
+    """The processor seconds that this benchmark and all that it waited for have used so far."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def others_s() -> float:
+    """The processor seconds that everybody but this benchmark has used so far."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    busy_s = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return busy_s - own_s()
+
+
+def ratio(one: Sequence[Turn], other: Sequence[Turn]) -> float:
     """The median of the ratios of turns taken in the same round."""
-    return statistics.median(a / b for a, b in zip(one, other, strict=True))
+    return statistics.median(a.seconds / b.seconds for a, b in zip(one, other, strict=True))
 
 
-def rows(seconds: Mapping[str, Sequence[float]], base: str) -> Iterator[list[str]]:
-    """A row for each variant: its median, and how many times the base's seconds it took."""
-    for name, taken in seconds.items():
-        times = f"{ratio(taken, seconds[base]):.2f}"
-        yield [name, f"{statistics.median(taken):.2f}", times]
+def rows(turns: Turns, base: str) -> Iterator[list[str]]:
+    """A row for each variant: what it took, and how many times the base's seconds that is."""
+    for name, taken in turns.items():
+        seconds = statistics.median(turn.seconds for turn in taken)
+        cpu_s = statistics.median(turn.cpu_s for turn in taken)
+        yield [name, f"{seconds:.2f}", f"{ratio(taken, turns[base]):.2f}", f"{cpu_s:.2f}"]
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -286,7 +331,7 @@ def compared(bench: Bench, wanted: str, *, pip: bool = False, cold: bool = False
         **{f"warm, --jobs {jobs}": partial(seconds_of, jobs) for jobs in (1, 2, 4)},
         run: partial(seconds_of, None),
         "`uv run --with` loop": loops.uv_run,
-        "stored": lambda: bench.bisect("--probe", wanted, "--assure", "0", results=stored),
+        "stored": lambda: bench.bisect("--probe", wanted, *ANSWER_ALONE, results=stored),
     }
     if cold:
         variants["cold, default jobs"] = lambda: bench.search(wanted, None, bench.cold())[0]
@@ -294,17 +339,17 @@ def compared(bench: Bench, wanted: str, *, pip: bool = False, cold: bool = False
     if pip:
         loops.venv_and_pip()
         variants["venv and pip loop"] = loops.venv_and_pip
-    seconds = take_turns(variants, bench.rounds)
-    one = seconds["warm, --jobs 1"]
-    beyond = [a - 1.15 * b for a, b in zip(one, seconds[bare], strict=True)]
+    turns = take_turns(variants, bench)
+    one = turns["warm, --jobs 1"]
+    beyond = [a.seconds - 1.15 * b.seconds for a, b in zip(one, turns[bare], strict=True)]
     said = (
-        f"One job takes {ratio(one, seconds[bare]):.2f} times the bare probes "
+        f"One job takes {ratio(one, turns[bare]):.2f} times the bare probes "
         f"({statistics.median(beyond):+.2f} s from 1.15 times them), "
-        f"two jobs {ratio(seconds['warm, --jobs 2'], one):.2f} times one job.\n"
+        f"two jobs {ratio(turns['warm, --jobs 2'], one):.2f} times one job.\n"
     )
     lines = [
         f"`{wanted}`: {len(decisions)} runs of {len({d.version for d in decisions})} releases.\n",
-        table(["variant", "median s", "times default jobs"], rows(seconds, run)),
+        table(["variant", "median s", "times default jobs", "processor s"], rows(turns, run)),
         said,
     ]
     return "\n".join(lines)
@@ -382,6 +427,7 @@ def _table(bench: Bench, names: Sequence[str], shown: str) -> Iterator[list[str]
         taken: list[float] = []
         bare: list[float] = []
         for _ in range(bench.rounds):
+            bench.wait()
             taken.append(ours(jobs))
             # What it ran differs a little from turn to turn where several jobs are at it.
             loops = [Loops(bench, found, decisions) for found, decisions in searches(results)]
@@ -396,7 +442,7 @@ def _table(bench: Bench, names: Sequence[str], shown: str) -> Iterator[list[str]
             str(jobs),
             f"{statistics.median(taken):.1f}",
             f"{statistics.median(bare):.1f}",
-            f"{ratio(taken, bare):.2f}",
+            f"{statistics.median(a / b for a, b in zip(taken, bare, strict=True)):.2f}",
             f"{bench.peak_bytes / 2**20:.0f}",
         ]
 
@@ -413,7 +459,7 @@ def stored(bench: Bench) -> str:
             _multiply(results, folders[number], number)
 
         def answer(number: int) -> float:
-            words = ("--probe", script, "--assure", "0")
+            words = ("--probe", script, *ANSWER_ALONE)
             seconds = local.bisect(*words, results=folders[number])
             peaks[f"{number:,} stored"] = local.peak_bytes
             return seconds
@@ -433,11 +479,12 @@ def stored(bench: Bench) -> str:
         commands |= {f"{number:,} stored": partial(answer, number) for number in folders}
         python()
         imports()
-        seconds = take_turns(commands, 2 * bench.rounds + 1)
-    for name, taken in seconds.items():
+        turns = take_turns(commands, local)
+    for name, taken in turns.items():
         peak = f"{peaks[name] / 2**20:.0f}" if name in peaks else ""
-        body.append([name, f"{statistics.median(taken):.3f}", peak])
-    return table(["command", "median s", "driver MiB"], body)
+        median_s, cpu_s = (statistics.median(figures) for figures in zip(*taken, strict=True))
+        body.append([name, f"{median_s:.3f}", f"{cpu_s:.3f}", peak])
+    return table(["command", "median s", "processor s", "driver MiB"], body)
 
 
 def _multiply(results: Path, folder: Path, number: int) -> None:
@@ -488,14 +535,22 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=SECTIONS, metavar="SECTION")
     parser.add_argument("--quick", action="store_true", help="one round of the least")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--patience", type=float, default=0.0, metavar="S", help="wait for a quiet machine so long"
+    )
     parser.add_argument("--write", action="store_true", help="the tables into README.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=settings.cache_dir().parent) as name:
-        bench = Bench(Path(name), 1 if options.quick else options.rounds, options.quick)
+        rounds = 1 if options.quick else options.rounds
+        bench = Bench(Path(name), rounds, options.quick, options.patience)
         told = {"machine": machine()}
         for section in options.only or SECTIONS:
             print(section, file=sys.stderr)
+            bench.disturbed.clear()
             told[section] = SECTIONS[section](bench)
+            if bench.disturbed:
+                share = statistics.median(bench.disturbed)
+                told[section] += f"\nOthers took {share:.0%} of the processors meanwhile.\n"
             print(told[section])
             if options.write:
                 write(section, told[section])
