@@ -32,7 +32,7 @@ other commands, each with its own --help:
   bisect releases PROJECT  the plan for a project's releases, before anything is spent
 
 exit status: 0 a transition was found; 1 none in what was looked at; 2 unusable arguments
-or probe; 3 undecided; 4 the index or the installer failed; 130 interrupted
+or probe; 3 undecided; 4 the index, the installer or the cluster failed; 130 interrupted
 """
 
 
@@ -286,7 +286,19 @@ def _add_search_options(
     )
     run.add_argument("--installer", choices=("uv", "pip"), default="uv")
     run.add_argument(
-        "--jobs", type=_positive, metavar="N", help="measure N at once (default: one per core)"
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="measure N at once (default: one per core, or per thread of the cluster's workers)",
+    )
+    run.add_argument(
+        "--executor",
+        choices=("threads", "dask"),
+        default="threads",
+        help="measure on threads of this machine (default), or on the workers of a Dask cluster",
+    )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of the Dask cluster, like tcp://host:8786"
     )
     run.add_argument("--timeout", type=_above_zero, metavar="S", help="of one run, in seconds")
     run.add_argument("--max-memory", type=_size, metavar="SIZE", help="of one run: 500M, 2GiB")

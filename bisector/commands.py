@@ -12,7 +12,7 @@ from typing import TextIO
 
 from packaging.specifiers import SpecifierSet
 
-from bisector import documents, driver, probe, process, progress, prospect
+from bisector import cluster, documents, driver, probe, process, progress, prospect
 from bisector.driver import Driver
 from bisector.errors import UndecidedError, UsageError
 from bisector.model import Finding, Outcome, Probe
@@ -159,6 +159,7 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
             )
         return known
     wanted = prospect.asked_for(request)
+    cluster.check(request, wanted)
     process.become_subreaper()
     findings: list[Finding] = []
     undecided: UndecidedError | None = None

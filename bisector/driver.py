@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector import conditions, probe, settings
+from bisector import cluster, conditions, probe, settings
 from bisector.attribution import attribute, attribute_days
 from bisector.bisection import Bisection, Options
 from bisector.comparison import NOTHING, Comparing, complete
@@ -72,14 +72,22 @@ class Driver:
 
     def __enter__(self) -> Self:
         self.store.prepare()
-        self._folder = self._stack.enter_context(workspace(settings.cache_dir() / "work"))
-        self.workers = Threads(self.request.jobs, self.store, self._folder, sharing=self._sharing)
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(workspace(settings.cache_dir() / "work"))
+            self.workers = stack.enter_context(self._opened())
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
         for warning in dict.fromkeys(self.store.warnings):
             self.said.say(f"warning: {warning}")
+
+    def _opened(self) -> AbstractContextManager[Workers]:
+        request = self.request
+        if request.scheduler:
+            return cluster.connected(request.scheduler, request.jobs, self.store, self.said.say)
+        return nullcontext(Threads(request.jobs, self.store, self._folder, sharing=self._sharing))
 
     def find(self, wanted: Probe, python: Interpreter) -> Finding:
         """Return what one search learned; each measurement is stored as it completes.

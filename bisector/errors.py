@@ -34,3 +34,9 @@ class InstallerError(BisectorError):
     """The installer itself, or the place it installs to, failed: no release is to blame."""
 
     exit_code = 4
+
+
+class WorkersError(BisectorError):
+    """The cluster that is to measure can't be reached or used: no release is to blame."""
+
+    exit_code = 4

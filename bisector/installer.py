@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -83,7 +83,7 @@ class Installer(Protocol):
 class Uv:
     """Installs with uv, from its own cache by hard links."""
 
-    index_url: str
+    index_url: str = field(repr=False)  # it may carry a password
     folder: Path
     offline: bool = False
     allow_build: bool = False
@@ -160,7 +160,7 @@ class Uv:
 class Pip:
     """Installs with pip, for those whose settings live in pip.conf."""
 
-    index_url: str
+    index_url: str = field(repr=False)  # it may carry a password
     folder: Path
     offline: bool = False
     allow_build: bool = False

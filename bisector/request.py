@@ -34,6 +34,8 @@ class Request:
     requirements: Sequence[str] = ()
     installer: str = "uv"
     jobs: int | None = None
+    executor: str = "threads"
+    scheduler: str | None = None
     timeout: float | None = None
     max_memory: int | None = None
     bad_output: str = ""
