@@ -12,7 +12,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -129,8 +129,18 @@ class _Flight:
     release: Release
     wanted: Future[Measurement]
     running: Future[Answer] = field(default_factory=Future)
+    executor: Executor | None = None
     allowed: frozenset[str] = frozenset()
     failed: set[str] = field(default_factory=set)
+
+    def release_task(self) -> None:
+        """Tell the scheduler that nobody wants the task: it is stopped, or its result dropped.
+
+        A result that is wanted still is computed again where the worker that holds it is lost.
+        """
+        if self.executor:
+            with suppress(Exception):  # the scheduler may be what is lost
+                self.executor.shutdown(wait=False)
 
 
 class _Flights:
@@ -173,7 +183,7 @@ class _Flights:
         with self._lock:
             flight = self._flights.pop(wanted, None)
         if flight:
-            flight.running.cancel()
+            flight.release_task()
 
     @contextmanager
     def attended(self) -> Iterator[None]:
@@ -189,18 +199,19 @@ class _Flights:
         finally:
             self._over.set()
             for wanted in list(self._flights):
-                with suppress(Exception):  # the scheduler may be what is lost
-                    self.stop(wanted)
+                self.stop(wanted)
             self._ended.put(None)
             for thread in threads:
                 thread.join()
 
     def _send(self, flight: _Flight) -> None:
         flight.allowed = frozenset(self._fit - flight.failed)
+        # One for each: shutting it down is the one way to release a task that has ended.
         executor = self._client.get_executor(workers=sorted(flight.allowed), pure=False)
         task = replace(self._template, release=flight.release)
-        flight.running = running = executor.submit(remote.run, task)
-        running.add_done_callback(lambda ended: self._ended.put((flight, ended)))
+        flight.executor = executor
+        flight.running = executor.submit(remote.run, task)
+        flight.running.add_done_callback(lambda ended: self._ended.put((flight, ended)))
 
     def _attend(self) -> None:
         """Take what the workers answer, one answer after the other."""
@@ -211,6 +222,8 @@ class _Flights:
             if not current:
                 continue
             try:
+                if not running.cancelled():
+                    flight.release_task()
                 measurement = self._measurement(flight)
                 if measurement is None:
                     continue
@@ -303,9 +316,8 @@ class _Flights:
                 lost = [f for f in self._flights.values() if not f.allowed & alive.keys()]
                 for flight in lost:
                     if self._fit - flight.failed:
-                        before = flight.running
+                        flight.release_task()
                         self._send(flight)
-                        before.cancel()
             if monotonic() - alone_since > _GRACE_S:
                 for flight in lost:
                     self._end(
