@@ -28,6 +28,10 @@ class Cluster:
         """What the command is told of the cluster."""
         return ("--executor", "dask", "--scheduler", self.address)
 
+    @property
+    def scheduler(self) -> subprocess.Popen[bytes]:
+        return self._started[0]
+
     def add(
         self, *names: str, nanny: bool = False, threads: int = 1, **environ: str
     ) -> list[subprocess.Popen[bytes]]:

@@ -197,14 +197,26 @@ def test_only_workers_that_measure_the_same_are_used(
     assert "isn't used any more: the installer can't use the index" in result.errors
 
 
-def test_a_scheduler_that_does_not_answer_is_an_error(bisect: Command, index: LocalIndex) -> None:
+def test_a_scheduler_that_dies_or_does_not_answer_is_an_error(
+    bisect: Command, index: LocalIndex, tmp_path: Path
+) -> None:
     index.add(plain("spam", "gb"))
-    words = ("--probe", bisect.write("broken.py", BROKEN), "--executor", "dask")
-    result = bisect(*words, "--scheduler", "tcp://127.0.0.1:9")
-    assert result.status == 4
-    assert result.complaint[0].startswith("error: no scheduler answers at tcp://127.0.0.1:9")
-    assert result.complaint[1].startswith("hint: ")
-    assert len(result.complaint) == 2
+    probe, log = logged(bisect, 600)
+    with running(tmp_path / "cluster") as cluster:
+        cluster.add("worker")
+        driver = bisect.start("--probe", probe, *cluster.options)
+        wait_for(log.read_text, driver)
+        cluster.scheduler.kill()
+        _, errors = driver.communicate(timeout=HANG_S)
+        again = bisect("--probe", probe, *cluster.options)
+    told = f"the connection to the scheduler at {cluster.address} was lost"
+    assert driver.returncode == 4
+    assert errors.splitlines()[-2] == f"error: {told}"
+    assert "Traceback" not in errors
+    assert again.status == 4
+    assert again.complaint[0].startswith(f"error: no scheduler answers at {cluster.address}: ")
+    assert again.complaint[1].startswith("hint: ")
+    assert len(again.complaint) == 2
     assert bisect.left_folders() == []
 
 
