@@ -36,11 +36,13 @@ from bisector.model import (
     Finding,
     Json,
     Measurement,
+    Plan,
     Probe,
     Reason,
     Release,
     Transition,
 )
+from bisector.plan import together
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -86,26 +88,31 @@ class Store:
     def describe(self, finding: Finding) -> None:
         """Keep what a search looked at beside its measurements, so that they can be read alone.
 
-        A search that learned nothing new leaves what an earlier one kept as it is.
+        The file is named for that, so that those of several machines lie beside each other; one
+        that looked at no more than this search is removed. A search that learned nothing new
+        leaves what earlier ones kept as it is.
         """
         folder = self.folder(finding.probe, finding.conditions)
-        path = folder / "search.json"
         measured = any(not measurement.cached for measurement in finding.measurements)
         known = [t.cause for t in self.caused(finding.probe, finding.conditions)]
-        told = any(t.cause and t.cause not in known for t in finding.transitions)
-        if folder.is_dir() and (measured or told or not _is_json(path)):
-            write(path, _dump(search_to_json(finding)))
+        learned = any(t.cause and t.cause not in known for t in finding.transitions)
+        if not folder.is_dir() or (self._looked_at(folder) and not (measured or learned)):
+            return
+        told = search_to_json(finding)
+        plan = _dump({name: told[name] for name in ("candidates", "prereleases", "excluded")})
+        path = folder / f"search.{_digest(plan)}.json"
+        write(path, _dump(told))
+        seen = _seen(finding.plan)
+        for other, kept in self._looked_at(folder).items():
+            # Of two that looked at the same, only an old name gives way: nobody writes it any more.
+            smaller = _seen(plan_from_json(kept)) < seen
+            if smaller or (other.name == "search.json" and _seen(plan_from_json(kept)) <= seen):
+                other.unlink(missing_ok=True)
 
     def caused(self, probe: Probe, conditions: Conditions) -> tuple[Transition, ...]:
-        """Return the transitions whose cause an earlier search under these conditions told."""
-        path = self.folder(probe, conditions) / "search.json"
-        try:
-            return caused_from_json(_schema(json.loads(path.read_text(encoding="utf-8")), SEARCH))
-        except FileNotFoundError:
-            return ()
-        except _UNREADABLE as error:
-            self.warnings.append(f"{path} is ignored: {error}")
-            return ()
+        """Return the transitions whose cause earlier searches under these conditions told."""
+        kept = self._looked_at(self.folder(probe, conditions)).values()
+        return tuple(transition for told in kept for transition in caused_from_json(told))
 
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements; of transitions, those with a cause.
@@ -113,11 +120,13 @@ class Store:
         Of several on the same probe and interpreter, the one that was resolved last.
         """
         latest: dict[tuple[str, str, str, str], tuple[str, Finding]] = {}
-        for path in sorted(self.root.glob("*/*/*/search.json")):
+        for folder in sorted({path.parent for path in self.root.glob("*/*/*/search*.json")}):
             try:
-                found = self._searched(path.parent)
+                found = self._searched(folder)
             except _UNREADABLE as error:
-                self.warnings.append(f"{path} is ignored: {error}")
+                self.warnings.append(f"{folder} is ignored: {error}")
+                continue
+            if found is None:
                 continue
             probe, python = found.probe, found.conditions.interpreter
             same = (probe.package, probe.name, probe.case, python.series)
@@ -126,10 +135,20 @@ class Store:
                 latest[same] = (resolved, found)
         return [found for _, (_, found) in sorted(latest.items())]
 
-    def _searched(self, folder: Path) -> Finding:
-        """Return the search that ``folder`` holds; raises what reading what isn't one raises."""
+    def _searched(self, folder: Path) -> Finding | None:
+        """Return what the searches in ``folder`` found, as one; None where none can be read.
+
+        Raises what reading conditions that are none raises.
+        """
         described = folder / "conditions.json"
-        told = _schema(json.loads((folder / "search.json").read_text(encoding="utf-8")), SEARCH)
+        looked_at = self._looked_at(folder)
+        if not looked_at:
+            return None
+        plans = {path: plan_from_json(told) for path, told in looked_at.items()}
+        plan = together(plans.values())
+        left = [path for path, one in plans.items() if not _seen(one) <= _seen(plan)]
+        self.warnings += [f"{path} is ignored: it is of other releases" for path in left]
+        widest = max(plans, key=lambda path: len(_seen(plans[path])))
         probe, conditions = conditions_from_json(
             _schema(json.loads(described.read_text(encoding="utf-8")), CONDITIONS)
         )
@@ -139,13 +158,25 @@ class Store:
         )
         return Finding(
             probe,
-            plan_from_json(told),
+            plan,
             conditions,
             tuple(measurements),
-            transitions=caused_from_json(told),
-            replay=told["replay"],
-            any_failure=told.get("any_failure", False),
+            transitions=tuple(t for told in looked_at.values() for t in caused_from_json(told)),
+            replay=looked_at[widest]["replay"],
+            any_failure=looked_at[widest].get("any_failure", False),
         )
+
+    def _looked_at(self, folder: Path) -> dict[Path, dict[str, Any]]:
+        """Return what the searches in ``folder`` looked at, by file."""
+        found = {}
+        for path in sorted(folder.glob("search*.json")):
+            try:
+                told = _schema(json.loads(path.read_text(encoding="utf-8")), SEARCH)
+                plan_from_json(told), told["replay"], caused_from_json(told)
+                found[path] = told
+            except _UNREADABLE as error:
+                self.warnings.append(f"{path} is ignored: {error}")
+        return found
 
     def load(
         self, probe: Probe, conditions: Conditions, releases: Mapping[Version, Release]
@@ -225,6 +256,11 @@ def key(probe: Probe, conditions: Conditions) -> str:
 
 _RESOLVED = ("constraints", "wheels", "resolved", "resolved_for")
 _NOT_IN_KEY = ("schema", "wheels", "resolved", "resolved_for", "probe_text", "probekit_text")
+
+
+def _seen(plan: Plan) -> frozenset[Version]:
+    named = (plan.candidates, plan.prereleases, plan.excluded)
+    return frozenset(one.version for part in named for one in part)
 
 
 def _same_files(measurement: Measurement, release: Release, package: str) -> bool:

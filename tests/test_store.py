@@ -385,3 +385,36 @@ def test_a_search_that_measured_nothing_leaves_what_was_kept(tmp_path: Path) -> 
     kept = replace(finding, measurements=(replace(run, cached=True),), replay="bisect")
     store.describe(kept)
     assert [found.replay for found in store.searches()] == ["bisect --exhaustive"]
+
+
+def test_searches_of_other_ranges_stay_beside_each_other(tmp_path: Path) -> None:
+    """One that looked at no more than a later one goes, also where it has the old name."""
+    store, run = Store(tmp_path), measured()
+
+    def plan(*numbers: int) -> Plan:
+        return Plan(tuple(Release(Version(f"1.{number}"), ()) for number in numbers))
+
+    def describe(made: Plan, replay: str) -> set[str]:
+        store.describe(Finding(PROBE, made, CONDITIONS, (run,), (), replay=replay))
+        return {path.name for path in folder.glob("search*")}
+
+    folder = store.save(PROBE, CONDITIONS, run).parent
+    first = describe(plan(1, 2), "first")
+    (folder / first.pop()).rename(folder / "search.json")
+    assert describe(plan(2, 3, 4), "second") > {"search.json"}
+    (found,) = store.searches()
+    assert [str(release.version) for release in found.plan.candidates] == [
+        "1.1",
+        "1.2",
+        "1.3",
+        "1.4",
+    ]
+    assert found.replay == "second"
+    describe(plan(7, 8), "apart")
+    (found,) = store.searches()
+    assert len(found.plan.candidates) == 4
+    assert [warning.partition(" is ")[2] for warning in store.warnings] == [
+        "ignored: it is of other releases"
+    ]
+    assert len(describe(plan(*range(1, 9)), "whole")) == 1
+    assert [found.replay for found in store.searches()] == ["whole"]
