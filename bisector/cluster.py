@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bisector import __version__
-from bisector.bisection import Stop, Submit
+from bisector.bisection import Stop
 from bisector.errors import UsageError, WorkersError
 from bisector.flights import Flights, Warn, first_line
 from bisector.measure import Task
 from bisector.model import Probe
 from bisector.request import Request
 from bisector.store import Store
+from bisector.workers import Start
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -100,12 +101,12 @@ class Cluster:
             )
 
     @contextmanager
-    def measuring(self, template: Task) -> Iterator[tuple[Submit, Stop]]:
+    def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         flights = Flights(self.client, self.address, template, self._store, self._once)
         self.jobs = self._asked or flights.threads
         with flights.attended():
-            yield flights.submit, flights.stop
+            yield flights.start, flights.stop
 
     def _once(self, warning: str) -> None:
         """Warn of what is the same for every search only once."""

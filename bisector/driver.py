@@ -150,7 +150,7 @@ class Driver:
             day = held(base, position)
             for runs in self.store.load(wanted, day, {release.version: release}).values():
                 known[position.version] = [replace(r, version=position.version) for r in runs]
-        with self.workers.measuring() as (start, stop), self.said.running():
+        with self.workers.measuring(task) as (start, stop), self.said.running():
             submit, stop_day = measuring(task, start, stop)
             finding = Bisection(
                 wanted,
@@ -238,7 +238,7 @@ class Driver:
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
-        with self.workers.measuring() as (start, stop), self.said.running():
+        with self.workers.measuring(task) as (start, stop), self.said.running():
             return Bisection(
                 task.probe,
                 made,
@@ -274,7 +274,7 @@ class Driver:
 
         return Bench(
             task,
-            self.workers.measuring,
+            lambda: self.workers.measuring(task),
             history,
             store=self.store,
             said=self.said,

@@ -13,14 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from bisector import remote
 from bisector.errors import WorkersError
 from bisector.measure import Task, now
-from bisector.model import Measurement, Outcome, Reason, Release
+from bisector.model import Measurement, Outcome, Reason
 from bisector.remote import Answer, Needs
 from bisector.store import Store
 
@@ -40,7 +40,7 @@ _KEPT = "what was measured is kept: the same command goes on from there"
 class _Flight:
     """A measurement under way: where it may run, and where it has failed."""
 
-    release: Release
+    task: Task
     wanted: Future[Measurement]
     running: Future[Answer] = field(default_factory=Future)
     executor: Executor | None = None
@@ -65,7 +65,6 @@ class Flights:
     ) -> None:
         self._client = client
         self._address = address
-        self._template = template
         self._needs: Needs = remote.needs(template)
         self._store = store
         self._warn = warn
@@ -85,9 +84,9 @@ class Flights:
             )
         self.threads = sum(alive[worker] for worker in self._fit)
 
-    def submit(self, release: Release) -> Future[Measurement]:
+    def start(self, task: Task) -> Future[Measurement]:
         """Start a measurement; what is returned can't be cancelled, only stopped."""
-        flight = _Flight(release, Future())
+        flight = _Flight(task, Future())
         flight.wanted.set_running_or_notify_cancel()
         with self._lock:
             self._flights[flight.wanted] = flight
@@ -131,10 +130,9 @@ class Flights:
             return
         # One for each: shutting it down is the one way to release a task that has ended.
         executor = self._client.get_executor(workers=sorted(flight.allowed), pure=False)
-        task = replace(self._template, release=flight.release)
         flight.executor = executor
         try:
-            flight.running = executor.submit(remote.run, task)
+            flight.running = executor.submit(remote.run, flight.task)
         except Exception as error:  # what it raises where the connection is lost isn't documented
             self._end(flight, self._lost(error))
         else:
@@ -154,8 +152,7 @@ class Flights:
                 measurement = self._measurement(flight)
                 if measurement is None:
                     continue
-                task = self._template
-                self._store.save(task.probe, task.conditions, measurement)
+                self._store.save(flight.task.probe, flight.task.conditions, measurement)
             except BaseException as error:
                 self._end(flight, error)
             else:
@@ -180,7 +177,7 @@ class Flights:
             answer = flight.running.result()
         except KilledWorker as error:
             return Measurement(
-                version=flight.release.version,
+                version=flight.task.release.version,
                 outcome=Outcome.UNTESTABLE,
                 reason=Reason.ENVIRONMENT,
                 detail=f"{error.allowed_failures + 1} workers were lost while they measured it",

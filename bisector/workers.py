@@ -26,8 +26,8 @@ class Workers(Protocol):
     def jobs(self) -> int:
         """How many measurements are made at once; known while a search is measured for."""
 
-    def measuring(self) -> AbstractContextManager[tuple[Start, Stop]]:
-        """Give what starts and what stops a measurement.
+    def measuring(self, template: Task, /) -> AbstractContextManager[tuple[Start, Stop]]:
+        """Give what starts and what stops a measurement, of tasks that need what ``template`` does.
 
         Each is stored as it completes. When the context is left, what still ran is stopped.
         """
@@ -51,7 +51,7 @@ class Threads:
         self._closing = threading.Event()
 
     @contextmanager
-    def measuring(self) -> Iterator[tuple[Start, Stop]]:
+    def measuring(self, _template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         events: dict[Future[Measurement], threading.Event] = {}
         preparing: Prepare = self._share if self._sharing else prepare
