@@ -1,0 +1,204 @@
+"""What a search says of a real regression must be borne out by a full scan of the same releases.
+
+No version and no outcome is written down here: the full scan is what is known, measured anew and
+kept apart from what the search measured. The scripts beside this file are the reproducers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.command import Command, changes, outcomes
+from packaging.version import Version
+
+from bisector import interpreter
+from bisector.errors import UsageError
+
+pytestmark = pytest.mark.network
+
+HERE = Path(__file__).parent
+
+Finding = dict[str, Any]
+
+
+class OnTheRealIndex(Command):
+    """The command as its user has it: with this process's index, certificates and caches."""
+
+    def words(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "bisector", *words]
+
+    def surroundings(self, environ: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, "BISECTOR_TRACEBACK": "1", **environ}
+
+
+@pytest.fixture
+def bisect(tmp_path: Path) -> Command:
+    return OnTheRealIndex(tmp_path, "")
+
+
+def probe(name: str, *options: str) -> tuple[str, ...]:
+    return ("--probe", str(HERE / f"{name}.py"), *options)
+
+
+def plain(name: str, *options: str, command: tuple[str, ...] = ("python",)) -> tuple[str, ...]:
+    return (*options, "--", *command, str(HERE / f"{name}.py"))
+
+
+PYTEST = ("python", "-m", "pytest", "-q", "--noconftest", "-c", os.devnull)
+PROXY = plain(
+    "proxy_credentials",
+    *("--package", "requests", "--range", ">=2.26,<2.28.2", "--with", "pytest"),
+    command=PYTEST,
+)
+TOKEN = plain("token_algorithm", "--package", "PyJWT", "--range", ">=1.4.1,<1.6.2")
+CRASH = plain("orjson_attributes", "--package", "orjson", "--range", ">=3.7.2,<3.8")
+
+
+def search(bisect: Command, python: str, *words: str) -> Finding:
+    """What a search finds that stops as soon as it may."""
+    need(python)
+    return bisect.json("--results", "search", "--python", python, "--assure", "0", *words)
+
+
+def full_scan(bisect: Command, python: str, *words: str) -> Finding:
+    """What there is to find."""
+    need(python)
+    scan = bisect.json("--results", "scan", "--python", python, "--exhaustive", *words)
+    assert len(finals(scan)) == scan["candidates"]
+    return scan
+
+
+def need(python: str) -> None:
+    try:
+        interpreter.find(python)
+    except UsageError:
+        pytest.skip(f"needs Python {python}")
+
+
+def finals(finding: Finding) -> list[str]:
+    """The releases measured, in their order, without the pre-releases between them."""
+    return [version for version in outcomes(finding) if not Version(version).is_prerelease]
+
+
+def kinds(finding: Finding) -> list[str]:
+    return [kind for kind, *_ in changes(finding)]
+
+
+def bears_out(scan: Finding, found: Finding) -> None:
+    """Check that ``found`` claims only what is so, and owns up to what it left untested."""
+    known, seen = outcomes(scan), outcomes(found)
+    assert seen == {version: known[version] for version in seen}
+    assert set(changes(found)) <= set(changes(scan))
+    stretches = groupby(finals(scan), lambda version: seen.get(version) in ("good", "bad"))
+    untested = [len([*stretch]) for is_decided, stretch in stretches if not is_decided]
+    assert found["longest_untested"] == max(untested, default=0)
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [
+        pytest.param("3.11", PROXY, id="proxy_credentials"),
+        pytest.param("3.9", TOKEN, id="token_algorithm"),
+        pytest.param("3.12", probe("type_alias_union"), id="type_alias_union"),
+    ],
+)
+def test_one_window_is_found_whole(bisect: Command, python: str, words: tuple[str, ...]) -> None:
+    scan, found = full_scan(bisect, python, *words), search(bisect, python, *words)
+    bears_out(scan, found)
+    assert kinds(scan) == ["introduced", "fixed"]
+    assert changes(found) == changes(scan)
+
+
+@pytest.mark.parametrize(
+    ("python", "words"),
+    [
+        pytest.param("3.9", CRASH, id="orjson_attributes"),
+        pytest.param("3.11", probe("setuptools_distutils"), id="setuptools_distutils"),
+        pytest.param("3.9", probe("upload_to", "--range", ">=3.1.8,<3.2.4"), id="upload_to"),
+    ],
+)
+def test_of_two_windows_none_is_invented(
+    bisect: Command, python: str, words: tuple[str, ...]
+) -> None:
+    """A search may stop at the first one, if it says how long another could be."""
+    scan, found = full_scan(bisect, python, *words), search(bisect, python, *words)
+    bears_out(scan, found)
+    assert kinds(scan) == ["introduced", "fixed"] * 2
+    assert {"introduced", "fixed"} <= set(kinds(found))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals differ elsewhere")
+def test_a_crash_is_told_by_its_signal(bisect: Command) -> None:
+    scan = full_scan(bisect, "3.9", *CRASH)
+    crashes = [m["signature"]["signal"] for m in scan["measurements"] if m["outcome"] == "bad"]
+    assert len(crashes) > 2
+    assert set(crashes) == {"SIGSEGV"}
+
+
+def test_a_fix_in_two_lines_is_found_in_both(bisect: Command) -> None:
+    """Both lines are older than the fix: in the order of versions, bad, good, bad, good."""
+    scan = full_scan(bisect, "3.11", *probe("redirect_cookie"))
+    bears_out(scan, search(bisect, "3.11", *probe("redirect_cookie")))
+    assert kinds(scan) == ["fixed", "introduced", "fixed"]
+    assert scan["bad_at_oldest"]
+
+
+def test_one_interpreter_shows_what_others_do_not(bisect: Command) -> None:
+    words = probe("generic_protocol")
+    only, other = full_scan(bisect, "3.7", *words), full_scan(bisect, "3.8", *words)
+    assert kinds(only) == ["introduced", "fixed"]
+    assert set(outcomes(other).values()) == {"good"}
+    assert finals(only) == finals(other)
+    bears_out(only, search(bisect, "3.7", *words))
+    bears_out(other, search(bisect, "3.8", *words))
+
+
+@pytest.mark.parametrize(
+    ("python", "words", "package", "dependency"),
+    [
+        pytest.param(
+            "3.11",
+            probe("flask_client", "--range", ">=2.3,<3.0.2"),
+            "Flask",
+            ("Werkzeug", ">=3.0.4,<3.1.2"),
+            id="flask_client",
+        ),
+        pytest.param(
+            "3.9",
+            probe("signed_token", "--range", ">=1.5,<1.6.2"),
+            "PyJWT",
+            ("cryptography", ">=36.0.1,<37.0.2"),
+            id="signed_token",
+        ),
+    ],
+)
+def test_what_a_dependency_did_is_not_the_doing_of_the_package(
+    bisect: Command,
+    python: str,
+    words: tuple[str, ...],
+    package: str,
+    dependency: tuple[str, str],
+) -> None:
+    """The package's releases only seem to differ, while a newer dependency is held for all."""
+    scan = full_scan(bisect, python, *words)
+    bears_out(scan, search(bisect, python, *words))
+    assert kinds(scan) == ["fixed"]
+    assert not changes(search(bisect, python, *words, "--dependencies", "released"))
+
+    bad = f"{package}=={scan['transitions'][0]['last_bad']}"
+    script, (name, releases) = words[:2], dependency
+    culprit = full_scan(
+        bisect, python, *script, "--package", name, "--range", releases, "--with", bad
+    )
+    assert kinds(culprit) == ["introduced"]
+
+    edge = culprit["transitions"][0]
+    assert not changes(search(bisect, python, *words, "--with", f"{name}=={edge['last_good']}"))
+    held = search(bisect, python, *words, "--with", f"{name}=={edge['first_bad']}")
+    assert changes(held) == changes(scan)
