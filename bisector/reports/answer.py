@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
@@ -21,6 +22,7 @@ from bisector.reports.rows import (
 )
 
 _LONGEST = 160
+_MISSING = re.compile(r"No module named '?([\w.]+)")
 
 
 def answer(finding: Finding) -> str:
@@ -198,8 +200,14 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     reasons += [e.detail or e.reason.value for e in excluded(finding)]
     if reasons:
         told += f"; {len(reasons)} more could not be tested{why_not(reasons)}"
+    missing = ""
+    details = {m.detail for m in finding.measurements if m.outcome is Outcome.BAD}
+    if outcome == "bad" and (named := _MISSING.search(details.pop() if len(details) == 1 else "")):
+        missing = (
+            f" Each run lacked {safe(named[1])}: --with PROJECT installs what a command needs."
+        )
     if longest := len(longest_undecided(finding)):
         opposite = "bad" if outcome == "good" else "good"
         reach = f"No {opposite} stretch longer than {count(longest, 'release')} is possible"
-        return [f"No change found: {told}.", f"{reach} in the range."]
-    return [f"No change found: {told}.", "Nothing in the range is untested."]
+        return [f"No change found: {told}.{missing}", f"{reach} in the range."]
+    return [f"No change found: {told}.{missing}", "Nothing in the range is untested."]

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from bisector.model import Excluded, Finding
 from bisector.reports.rows import decided, excluded, safe, shown, why_not
@@ -31,7 +32,9 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
     hints = []
     if finding.bad_at_oldest:
         older = any(release.version < oldest for release in finding.plan.prereleases)
-        told = f"already bad in {oldest}, the oldest release looked at"
+        told = (
+            f"already bad in {oldest}, the oldest release {_reached(finding, oldest, below=True)}"
+        )
         beyond = [e for e in excluded(finding) if e.version < oldest]
         if beyond and not any(r.version < oldest for r in finding.plan.candidates):
             hints.append(_excluded(finding, f"{told}; {_those('older', beyond)}", beyond, older))
@@ -39,13 +42,21 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
             hints.append((told, _wider(finding, f"<={oldest}", _LOWER, older)))
     if finding.bad_at_newest:
         newer = any(release.version > newest for release in finding.plan.prereleases)
-        told = f"still bad in {newest}, the newest release looked at"
+        told = f"still bad in {newest}, the newest release {_reached(finding, newest, below=False)}"
         beyond = [e for e in excluded(finding) if e.version > newest]
         if beyond and not any(r.version > newest for r in finding.plan.candidates):
             hints.append(_excluded(finding, f"{told}; {_those('newer', beyond)}", beyond, newer))
         else:
             hints.append((told, _wider(finding, f">={newest}", _UPPER, newer)))
     return tuple(hints)
+
+
+def _reached(finding: Finding, end: Version, *, below: bool) -> str:
+    """Return whether a release is the outermost looked at, or just the outermost decided."""
+    inside = {release.version for release in finding.plan.candidates}
+    tried = {run.version for run in finding.measurements} & inside
+    beyond = any(version < end if below else version > end for version in tried)
+    return "that could be tested" if beyond else "looked at"
 
 
 def _those(which: str, beyond: Sequence[Excluded]) -> str:

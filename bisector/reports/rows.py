@@ -18,6 +18,7 @@ _LONGEST = 1000
 _REASON = 80
 _SIDE = 100
 _REASONS = 4
+_MOST_SAID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,9 @@ def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
     shown = [told[version] for version in dict.fromkeys(sides) if version in told]
     if not decided(finding):
         shown = list({(row.reason, row.detail): row for row in reversed(told.values())}.values())
-    return tuple((str(row.version), row.detail) for row in shown[:8] if row.detail)
+    said = [(str(row.version), row.detail) for row in shown if row.detail]
+    left = len(said) - _MOST_SAID
+    return (*said[:_MOST_SAID], *([("…", f"{left} more, as --format json has them")] * (left > 0)))
 
 
 def looked_at(finding: Finding) -> str:

@@ -56,7 +56,14 @@ def test_it_answers_as_with_threads_and_keeps_no_secret(
     index.add(plain("spam", "gggubbg", yanked=["1.1"], dependencies=["ham"]))
     index.add(release("ham", "1.0", ""))
     index.credentials = "me:open-sesame"
-    probe = ("--probe", bisect.write("broken.py", BROKEN), "--assure", "0", "--exhaustive")
+    probe = (
+        "--probe",
+        bisect.write("broken.py", BROKEN),
+        "--assure",
+        "0",
+        "--exhaustive",
+        "--no-attribution",
+    )
     words = (*probe, "--index-url", index.url_with_credentials)
     here = bisect.json(*words, "--results", "here")
     there = bisect.json(*words, *cluster.options)
@@ -109,7 +116,16 @@ def test_a_lost_workers_measurements_are_made_again_and_no_others(
     probe, log = logged(bisect, 0.2)
     with running(tmp_path / "cluster") as cluster:
         first, _ = cluster.add("first", "second")
-        words = ("--probe", probe, "--exhaustive", "--assure", "0", "--format", "json")
+        words = (
+            "--probe",
+            probe,
+            "--exhaustive",
+            "--assure",
+            "0",
+            "--no-attribution",
+            "--format",
+            "json",
+        )
         driver = bisect.start(*words, *cluster.options)
 
         def runs() -> list[tuple[str, int]]:
@@ -145,7 +161,7 @@ def test_what_no_worker_survives_is_untestable_and_the_next_worker_goes_on(
         "import json, os, spam\n",
         "import json, os, spam\nif spam.BROKEN is None: os.kill(os.getppid(), 9)\n",
     )
-    words = ("--probe", bisect.write("fatal.py", fatal), "--assure", "0")
+    words = ("--probe", bisect.write("fatal.py", fatal), "--assure", "0", "--no-attribution")
     with running(
         tmp_path / "cluster", DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0"
     ) as cluster:
@@ -175,7 +191,14 @@ def test_only_workers_that_measure_the_same_are_used(
     other = tmp_path / "other"
     other.mkdir()
     (other / "sitecustomize.py").write_text("import bisector\nbisector.__version__ = '9.9'\n")
-    probe = ("--probe", bisect.write("broken.py", BROKEN), "--assure", "0", "--exhaustive")
+    probe = (
+        "--probe",
+        bisect.write("broken.py", BROKEN),
+        "--assure",
+        "0",
+        "--exhaustive",
+        "--no-attribution",
+    )
     words = (*probe, "--python", str(python))
     with running(tmp_path / "cluster") as cluster:
         cluster.add("without")

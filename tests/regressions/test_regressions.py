@@ -59,7 +59,6 @@ PROXY = plain(
 )
 TOKEN = plain("token_algorithm", "--package", "PyJWT", "--range", ">=1.4.1,<1.6.2")
 CRASH = plain("orjson_attributes", "--package", "orjson", "--range", ">=3.7.2,<3.8")
-
 DISTUTILS = probe("setuptools_distutils", "--range", ">=47.3.2,<50.2,!=49.2.*,!=49.3.*")
 
 
