@@ -57,6 +57,7 @@ class Bench:
         self._failure = failure
         self._refresh = refresh
         self._known: dict[str, Measurement] = {}
+        self._warned = False
 
     def measure(self, trials: Sequence[Trial], about: str) -> list[Measurement]:
         """Return a measurement of each trial, in their order; ``about`` says what they are."""
@@ -127,7 +128,15 @@ class Bench:
             return None
         version = trial.release.version
         runs = self._store.load(trial.probe, trial.conditions, {version: trial.release})
-        return self._told(runs[version]) if version in runs else None
+        if version not in runs:
+            return None
+        if trial.probe.command and not self._warned:
+            self._said.say(
+                "warning: runs of this command are stored; if a file that it reads but doesn't "
+                "name has changed, --refresh"
+            )
+            self._warned = True
+        return self._told(runs[version])
 
     def _told(self, runs: Sequence[Measurement]) -> Measurement:
         """Return the newest run, deciding nothing where it fails in another way, or they differ."""

@@ -1,0 +1,3 @@
+from markupsafe import soft_unicode
+
+assert soft_unicode("<b>") == "<b>"
