@@ -222,6 +222,7 @@ class Bisection:
                 if release.yanked
             },
             late=() if self.plan.by_upload else lines.late(releases),
+            origins={} if self.plan.by_upload else lines.origins(releases),
             confirmations=self.confirmations,
             exhaustive=self.options.exhaustive,
         )

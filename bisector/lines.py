@@ -46,8 +46,28 @@ def parting(
         return False
     if not _before(first, releases[before]):
         return False
-    known = [p for p in range(after) if _before(releases[p], first)]
-    return bool(known) and alike(known[-1], after)
+    origin = _origin(releases, after)
+    return origin is not None and alike(origin, after)
+
+
+def origins(releases: Sequence[Release]) -> dict[int, int]:
+    """Return where each line came from: by its first release, the newest below it at that time.
+
+    Lines that came of the release just before them in version order are left out.
+    """
+    found = {}
+    for place in range(1, len(releases)):
+        if line(releases[place - 1].version) != line(releases[place].version):
+            origin = _origin(releases, place)
+            if origin is not None and origin != place - 1:
+                found[place] = origin
+    return found
+
+
+def _origin(releases: Sequence[Release], place: int) -> int | None:
+    """Return the newest of the releases below one that there was when it was uploaded."""
+    known = (p for p in range(place - 1, -1, -1) if _before(releases[p], releases[place]))
+    return next(known, None)
 
 
 def _before(one: Release, other: Release) -> bool:

@@ -31,7 +31,7 @@ _WHY = {
     Stage.NARROW: "narrowing",
     Stage.CONFIRM: "confirming",
     Stage.BESIDE: "first not yanked",
-    Stage.LATE: "end of a release line",
+    Stage.LATE: "ends and origins of release lines",
     Stage.SEEK: "looking for a change",
     Stage.ASSURE: "assuring",
 }

@@ -52,7 +52,8 @@ class Question:
     ``witnesses`` are measured first, beside the two ends. ``beside[p]`` lists positions of which
     one must be decided as well where a transition ends at ``p``. Those that are ``late`` are
     measured as well once something is bad: their outcome needn't be that of both neighbours, as
-    with fixes that are backported. Each side of a transition is
+    with fixes that are backported. ``origins[p]`` is measured where a transition ends at ``p``:
+    what is there came of that, and not of what stands before it. Each side of a transition is
     run ``confirmations`` times. ``exhaustive`` leaves nothing untested.
     """
 
@@ -60,6 +61,7 @@ class Question:
     witnesses: tuple[int, ...] = ()
     beside: Mapping[int, Sequence[int]] = field(default_factory=dict)
     late: tuple[int, ...] = ()
+    origins: Mapping[int, int] = field(default_factory=dict)
     confirmations: int = 2
     exhaustive: bool = False
 
@@ -277,8 +279,12 @@ def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
 
 
 def _late(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
-    if Verdict.BAD in seen:
-        yield from (position for position in question.late if seen[position] is Verdict.UNTESTED)
+    if Verdict.BAD not in seen:
+        return
+    origins = (question.origins.get(boundary.after) for boundary in _tight(seen))
+    for position in (*question.late, *(origin for origin in origins if origin is not None)):
+        if seen[position] is Verdict.UNTESTED:
+            yield position
 
 
 def _seek(question: Question, seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:

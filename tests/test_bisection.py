@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -272,6 +273,48 @@ def test_prereleases_between_narrow_a_transition_once() -> None:
     assert finding.transitions[0].zoom == (Version("1.1a1"), Version("1.1b2"))
     assert finding.transitions[0].untested == ()
     assert "1.2a1" not in world.asked
+
+
+BACKPORTED = {
+    **{"1.4.0": "g", "1.4.1": "b", "1.4.2": "b", "1.5.0": "b", "1.5.1": "b"},
+    **{"1.5.2": "g", "1.4.3": "g", "1.5.3": "g", "1.4.4": "g", "1.5.4": "g"},
+}
+"""In the order of upload: bad since 1.4.1, of which 1.5.0 came; fixed in 1.5.2 and in 1.4.3."""
+
+
+def dated(history: History) -> tuple[Release, ...]:
+    first = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    told = releases(*history)
+    days = [replace(r, upload_time=first + timedelta(days=n)) for n, r in enumerate(told)]
+    return tuple(sorted(days, key=lambda release: release.version))
+
+
+def test_what_a_line_came_of_is_measured_where_a_transition_ends_at_its_first() -> None:
+    """From 1.5.1 the halving passes 1.4.2 by, and 1.4.4, which is good, is newer than 1.5.0."""
+    chosen = Options(assure_s=0, witnesses=(Version("1.5.1"),))
+    finding, world = bisect(BACKPORTED, plan=Plan(dated(BACKPORTED)), options=chosen)
+    assert "1.4.2 late" in world.told
+    assert [(*said, t.parting) for said, t in zip(told(finding), finding.transitions)] == [
+        ("introduced", "1.4.0", "1.4.1", False),
+        ("fixed", "1.4.2", "1.4.3", False),
+        ("introduced", "1.4.4", "1.5.0", True),
+        ("fixed", "1.5.1", "1.5.2", False),
+    ]
+    assert finding.affected == (">=1.4.1,<1.4.3", ">=1.5.0,<1.5.2")
+
+
+def test_the_last_release_of_a_line_that_was_kept_up_is_measured_once_something_is_bad() -> None:
+    """1.4.4 lies between bad releases: only looking at it tells that the fix came to it."""
+    history = {"1.4.0": "b", "1.4.1": "b", "1.5.0": "b", "1.5.1": "b", "1.5.2": "g", "1.4.2": "g"}
+    finding, world = bisect(history, plan=Plan(dated(history)))
+    assert "1.4.2 late" in world.told
+    assert finding.affected == (">=1.4.0,<1.4.2", ">=1.5.0,<1.5.2")
+    undated, _ = bisect(history, plan=Plan(tuple(sorted(releases(*history), key=_version))))
+    assert undated.affected == (">=1.4.0,<1.5.2",)
+
+
+def _version(release: Release) -> Version:
+    return release.version
 
 
 def test_what_is_excluded_between_is_untested_and_prereleases_only_where_searched() -> None:
