@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
+import pytest
 from wheels import Built, sdist, wheel
 
 START = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -116,6 +118,15 @@ def run_out():
 }[spam.DOES]()
 """
 """Does what the release's DOES says."""
+
+
+def interpreters(*series: str) -> tuple[str, ...]:
+    """Return the ``series`` as they are where pyenv has them all; skip the test where not."""
+    versions = Path.home() / ".pyenv" / "versions"
+    missing = [one for one in series if not any(versions.glob(f"{one}.*/bin/python"))]
+    if missing:
+        pytest.skip(f"needs Python {' and '.join(missing)} from pyenv")
+    return series
 
 
 def plain(
