@@ -275,10 +275,8 @@ def test_prereleases_between_narrow_a_transition_once() -> None:
     assert "1.2a1" not in world.asked
 
 
-BACKPORTED = {
-    **{"1.4.0": "g", "1.4.1": "b", "1.4.2": "b", "1.5.0": "b", "1.5.1": "b"},
-    **{"1.5.2": "g", "1.4.3": "g", "1.5.3": "g", "1.4.4": "g", "1.5.4": "g"},
-}
+_ORDER = ("1.4.0", "1.4.1", "1.4.2", "1.5.0", "1.5.1", "1.5.2", "1.4.3", "1.5.3", "1.4.4", "1.5.4")
+BACKPORTED = dict(zip(_ORDER, "gbbbbggggg"))
 """In the order of upload: bad since 1.4.1, of which 1.5.0 came; fixed in 1.5.2 and in 1.4.3."""
 
 

@@ -94,13 +94,17 @@ def test_on_one_interpreter_alone(ask: Command, index: LocalIndex) -> None:
     on_old, on_new = result.findings
     assert (on_old["python"].rpartition(".")[0], on_old["answer"]) == (
         "3.10",
-        "No change found: all 6 releases of spam that were measured, from 1.0 to 1.5, are good. "
-        "Nothing in the range is untested.",
+        (
+            "No change found: all 6 releases of spam that were measured, from 1.0 to 1.5, are "
+            "good. Nothing in the range is untested."
+        ),
     )
     assert (on_new["python"].rpartition(".")[0], on_new["answer"]) == (
         "3.12",
-        "spam went bad in 1.2; 1.1 is the last good release before it. "
-        "It was fixed in 1.4; 1.3 is the last bad release before it.",
+        (
+            "spam went bad in 1.2; 1.1 is the last good release before it. "
+            "It was fixed in 1.4; 1.3 is the last bad release before it."
+        ),
     )
     scanned(ask, on_new, ["1.2", "1.3"], "--python", new)
     last = ask(*QUICK, *words, *COMMAND).output.splitlines()[-1]
@@ -143,8 +147,10 @@ def test_a_held_dependency_that_breaks_old_releases_is_not_the_packages_fault(
         "That is not spam's own: ham 1.1 → 1.2 did it."
     )
     assert faults(ask) == [
-        "fixed 1.2 → 1.3: not spam's own; with dependencies of its own time, 1.2 is good and "
-        "1.3 is good; ham 1.1 → 1.2 did it"
+        (
+            "fixed 1.2 → 1.3: not spam's own; with dependencies of its own time, 1.2 is good and "
+            "1.3 is good; ham 1.1 → 1.2 did it"
+        )
     ]
     assert finding["constraints"] == ["bacon==1.5", "eggs==2.0", "ham==1.3"]
     assert cause(finding)["blame"] == "dependency"
@@ -164,8 +170,10 @@ def test_a_transition_that_stands_with_dependencies_of_its_time_is_the_packages_
     finding = asked(ask)
     assert finding["answer"] == "spam went bad in 1.3; 1.2 is the last good release before it."
     assert faults(ask) == [
-        "introduced 1.2 → 1.3: spam's own; with dependencies of its own time, 1.2 is good and "
-        "1.3 is bad"
+        (
+            "introduced 1.2 → 1.3: spam's own; with dependencies of its own time, 1.2 is good "
+            "and 1.3 is bad"
+        )
     ]
     scanned(ask, finding, ["1.3", "1.4", "1.5"])
 
@@ -199,8 +207,10 @@ def test_only_together(ask: Command, index: LocalIndex) -> None:
     )
     assert cells(finding) == [("1.2", "of 1.3", "good"), ("1.3", "of 1.2", "good")]
     assert faults(ask, *RELEASED) == [
-        "introduced 1.2 → 1.3: both together; with dependencies of 1.3, 1.2 is good; "
-        "with dependencies of 1.2, 1.3 is good; ham 1.5 → 2.0 did it"
+        (
+            "introduced 1.2 → 1.3: both together; with dependencies of 1.3, 1.2 is good; "
+            "with dependencies of 1.2, 1.3 is good; ham 1.5 → 2.0 did it"
+        )
     ]
     scanned(ask, finding, ["1.3", "1.4", "1.5"], *RELEASED)
 
