@@ -19,7 +19,8 @@ def verdict(finding: Finding, transition: Transition) -> str:
     if cause.blame is Blame.DEPENDENCY:
         return f"That is not {package}'s own: {_took(cause)}."
     if cause.blame is Blame.TOGETHER:
-        return f"It takes {package} {transition.after} together with {_named(cause)}."
+        named = _named(cause).removesuffix(",")
+        return f"It takes {package} {transition.after} together with {named}."
     if cause.blame is Blame.EITHER:
         return f"{package} {transition.after} or what came in with it: either alone does it."
     return ""

@@ -40,8 +40,8 @@ def answer(comparison: Comparison) -> str:
     needed = comparison.culprits
     take = "it takes" if len(needed) > 1 else "it is"
     named = " and ".join(f"{c.change.name} {_step(c)}" for c in needed)
-    together = " together" if len(needed) > 1 else ""
-    told = [f"It {made} from {old} to {new}: of {changed}, {take} {named}{together}."]
+    named = f"{named} together" if len(needed) > 1 else named.removesuffix(",")
+    told = [f"It {made} from {old} to {new}: of {changed}, {take} {named}."]
     told += [f"{c.change.name} {said}." for c in needed for said in causes.steps(c)]
     told += [f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why]
     return safe(" ".join(told))
@@ -126,7 +126,9 @@ def _changes(comparison: Comparison) -> list[list[str]]:
             safe(change.name),
             safe(change.before or "-"),
             safe(change.after or "-"),
-            f"needed: {_step(found[change.name])}" if change.name in found else "",
+            f"needed: {_step(found[change.name]).removesuffix(',')}"
+            if change.name in found
+            else "",
         ]
         for change in ordered
     ]

@@ -182,6 +182,30 @@ def test_a_conflict_beside_the_culprit_does_not_hide_it(bisect: Command, index: 
 IMPORTABLE = "import importlib.util\nassert importlib.util.find_spec('jam') is None, 'sticky'\n"
 
 
+def test_a_package_that_came_in(bisect: Command, index: LocalIndex) -> None:
+    """And in the other direction it is the one that went."""
+    index.add(versions("ham", "1.0", "2.0"), versions("jam", "1.0"), versions("toast", "1.0"))
+    write(
+        bisect,
+        IMPORTABLE,
+        {"ham": "1.0", "toast": "1.0"},
+        {"ham": "2.0", "jam": "1.0"},
+    )
+    result = compare(bisect)
+    assert result.answer == (
+        "It went bad from old.txt to new.txt: of 3 changed distributions, "
+        "it is jam 1.0, which came in."
+    )
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "jam - 1.0 needed: 1.0, which came in" in lines
+    back = bisect("--from", "new.txt", "--to", "old.txt", *COMMAND)
+    assert back.status == 0
+    assert back.answer == (
+        "It was fixed from new.txt to old.txt: of 3 changed distributions, "
+        "it is jam 1.0, which went."
+    )
+
+
 def test_nothing_but_a_dependency_of_a_pin_that_changed(bisect: Command, index: LocalIndex) -> None:
     """A set is completed: what isn't pinned, but needed, is a change as well."""
     index.add(versions("ham", "1.0", "2.0", needs={"1.0": ["jam<2"], "2.0": ["jam>=2"]}))
