@@ -58,11 +58,13 @@ def _days(finding: Finding) -> Iterator[str]:
     """Yield what the transitions say of one release with the dependencies of several days."""
     for transition in finding.transitions:
         verb, was, _ = _WORDS[transition.kind]
-        before, after = (
-            "-".join(f"{part:02d}" for part in version.release)
-            for version in (transition.before, transition.after)
-        )
+        before, after = map(_day, (transition.before, transition.after))
         yield f"{verb} with the dependencies of {after}; those of {before} are the last {was} ones."
+
+
+def _day(version: Version) -> str:
+    """Return the date that a version stands for, as people write it."""
+    return "-".join(f"{part:02d}" for part in version.release)
 
 
 def _changes(finding: Finding) -> Iterator[str]:
@@ -176,7 +178,7 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     tried = {m.version for m in finding.measurements} - conflicting
     tried &= {release.version for release in finding.plan.candidates}
     if finding.over and known:
-        spans = f"of {len(known)} days from {known[0][0]} to {known[-1][0]}"
+        spans = f"of {len(known)} days from {_day(known[0][0])} to {_day(known[-1][0])}"
         return [
             f"No change found: {safe(finding.over)} is {known[0][1]} with dependencies {spans}."
         ]

@@ -72,6 +72,16 @@ def test_the_range_says_which_release_is_held(eaten: Command, index: LocalIndex)
     )
 
 
+def test_no_day_on_which_anything_changed(eaten: Command) -> None:
+    eaten.write("check.py", "import spam\n")
+    result = eaten(*OVER, *COMMAND)
+    assert (result.status, result.answer) == (
+        1,
+        "No change found: spam 1.1 is good with dependencies of 5 days "
+        "from 2024-01-07 to 2024-02-01.",
+    )
+
+
 def test_an_index_without_upload_times_has_no_days(eaten: Command, index: LocalIndex) -> None:
     index.upload_times = False
     result = eaten(*OVER, *COMMAND)
