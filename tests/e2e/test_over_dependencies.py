@@ -61,7 +61,7 @@ def test_the_day_and_the_release_that_did_it(eaten: Command) -> None:
     assert len(eaten.stored()) == made + 5 - len(measured)
 
 
-def test_the_range_says_which_release_is_held(eaten: Command, index: LocalIndex) -> None:
+def test_the_range_says_which_release_is_held(eaten: Command) -> None:
     """1.0 is of 1 January, so that ham 1.1 of 4 January is one more day to look at."""
     result = eaten("--format", "json", *OVER, "--range", "<1.1", "--no-attribution", *COMMAND)
     assert result.finding["over"] == "spam 1.0"
@@ -77,8 +77,10 @@ def test_no_day_on_which_anything_changed(eaten: Command) -> None:
     result = eaten(*OVER, *COMMAND)
     assert (result.status, result.answer) == (
         1,
-        "No change found: spam 1.1 is good with dependencies of 5 days "
-        "from 2024-01-07 to 2024-02-01.",
+        (
+            "No change found: spam 1.1 is good with dependencies of 5 days "
+            "from 2024-01-07 to 2024-02-01."
+        ),
     )
 
 

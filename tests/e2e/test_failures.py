@@ -1,0 +1,406 @@
+"""Any script, any command, any project: what each failure counts as, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from e2e.command import Command, changes, outcomes
+from e2e.projects import BROKEN, plain, release
+from local_index import LocalIndex
+from wheels import sdist, wheel
+
+QUICK = ("--package", "spam", "--assure", "0", "--jobs", "2")
+COMMAND = ("--", "python", "check.py")
+
+
+def asked(bisect: Command, *words: str) -> dict[str, Any]:
+    return bisect.json(*QUICK, *words, *COMMAND)
+
+
+def frying(index: LocalIndex, sources: Iterable[str]) -> None:
+    """Add releases of spam from 1.0 on, each of that source."""
+    for number, source in enumerate(sources):
+        index.add(release("spam", f"1.{number}", source, day=number))
+
+
+FRY = "def fry():\n    return {!r}"
+
+
+@pytest.fixture
+def fried(bisect: Command, index: LocalIndex) -> Command:
+    """Spam can't be fried before 1.2, is crisp up to 1.4, and soggy since."""
+    frying(index, ["", "", *[FRY.format("crisp")] * 3, *[FRY.format("soggy")] * 2])
+    bisect.write("check.py", "import spam\nassert spam.fry() == 'crisp', spam.fry()\n")
+    return bisect
+
+
+def test_a_feature_that_is_not_there_yet_is_another_failure(fried: Command) -> None:
+    """The search is about the newest failure; the other decided nothing, and is shown."""
+    finding = asked(fried, "--exhaustive")
+    assert outcomes(finding) == {
+        **dict.fromkeys(("1.0", "1.1"), "different-failure"),
+        **dict.fromkeys(("1.2", "1.3", "1.4"), "good"),
+        **dict.fromkeys(("1.5", "1.6"), "bad"),
+    }
+    assert finding["answer"] == (
+        "spam went bad in 1.5; 1.4 is the last good release before it. "
+        "1.0, 1.1 fail in another way (AttributeError: module 'spam' has no attribute 'fry'); "
+        "--any-failure would count that as bad."
+    )
+    assert finding["affected"] == ">=1.5,<=1.6"
+
+
+def test_any_failure_counts_it(fried: Command) -> None:
+    finding = asked(fried, "--exhaustive", "--any-failure")
+    assert finding["answer"] == (
+        "spam was fixed in 1.2; 1.1 is the last bad release before it. "
+        "It went bad in 1.5; 1.4 is the last good release before it. "
+        "The failures counted are not one "
+        "(1.0, 1.1: AttributeError: module 'spam' has no attribute 'fry'; "
+        "1.5, 1.6: AssertionError: soggy)."
+    )
+    assert finding["affected"] == [">=1.0,<1.2", ">=1.5,<=1.6"]
+    assert finding["replay"].endswith("--exhaustive --any-failure -- python check.py")
+
+
+def test_two_bugs_in_neighbouring_windows_are_not_one(bisect: Command, index: LocalIndex) -> None:
+    """From 1.3 to 1.4 one failure gives way to another: that is no transition of either."""
+    good, burnt, raw = FRY.format("crisp"), "def fry():\n    {}['pan']", "def fry():\n    int('x')"
+    frying(index, [good, good, burnt, burnt, raw, raw, good])
+    bisect.write("check.py", "import spam\nspam.fry()\n")
+    finding = asked(bisect, "--exhaustive")
+    assert finding["answer"] == (
+        "spam went bad between 1.1 and 1.4 (1.2, 1.3 untested). "
+        "It was fixed in 1.6; 1.5 is the last bad release before it. "
+        "1.2, 1.3 fail in another way (KeyError: 'pan' (in spam.py:fry)); "
+        "--any-failure would count that as bad."
+    )
+    older = asked(bisect, "--exhaustive", "--bad", "1.3")
+    assert older["answer"] == (
+        "spam went bad in 1.2; 1.1 is the last good release before it. "
+        "It was fixed between 1.3 and 1.6 (1.4, 1.5 untested). "
+        "1.4, 1.5 fail in another way "
+        "(ValueError: invalid literal for int() with base 10: 'x' (in spam.py:fry)); "
+        "--any-failure would count that as bad."
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals differ elsewhere")
+def test_a_crash_is_named_and_another_failure_than_an_exception(
+    bisect: Command, index: LocalIndex
+) -> None:
+    crash = "import os, signal\ndef fry():\n    os.kill(os.getpid(), signal.SIGSEGV)"
+    frying(index, ["def fry():\n    raise OSError('cold')", FRY.format("crisp"), crash])
+    bisect.write("check.py", "import spam\nspam.fry()\n")
+    finding = asked(bisect)
+    assert finding["answer"] == (
+        "spam went bad in 1.2; 1.1 is the last good release before it. "
+        "1.0 fails in another way (OSError: cold (in spam.py:fry)); "
+        "--any-failure would count that as bad."
+    )
+    text = bisect(*QUICK, *COMMAND).output
+    assert "1.2: died of SIGSEGV" in text
+    bad = next(m for m in finding["measurements"] if m["outcome"] == "bad")
+    assert (bad["signature"]["signal"], bad["signature"]["frame"]) == ("SIGSEGV", "spam.py:fry")
+
+
+def test_only_output_that_matches_is_bad(bisect: Command, index: LocalIndex) -> None:
+    """A failure without it decides nothing, and a run that prints it and exits with 0 is bad."""
+    frying(
+        index,
+        [
+            "raise SystemExit(3)",
+            "print('all is fresh')",
+            "print('sour since 12 days')\nraise SystemExit(1)",
+            "print('sour since 3 days')",
+            "print('sweet and sour')",
+        ],
+    )
+    bisect.write("check.py", "import spam\n")
+    finding = asked(bisect, "--exhaustive", "--bad-output", r"^sour since \d+ days")
+    assert outcomes(finding) == {
+        "1.0": "different-failure",
+        "1.1": "good",
+        "1.2": "bad",
+        "1.3": "bad",
+        "1.4": "good",
+    }
+    assert finding["answer"] == (
+        "spam went bad in 1.2; 1.1 is the last good release before it. "
+        "It was fixed in 1.4; 1.3 is the last bad release before it. "
+        "1.0 fails in another way (exit status 3)."
+    )
+    details = {m["version"]: m["detail"] for m in finding["measurements"]}
+    assert (details["1.2"], details["1.3"]) == ("sour since 12 days", "sour since 3 days")
+    assert "--bad-output '^sour since \\d+ days' -- python check.py" in finding["replay"]
+
+
+def test_only_memory_is_bad(bisect: Command, index: LocalIndex) -> None:
+    """Ending by itself or not: 1.3 holds on to it and would never end."""
+    frying(
+        index,
+        [
+            "raise SystemExit('other')",
+            "held = b'x' * (1 << 20)",
+            "held = b'x' * (200 << 20)",
+            "import time\nheld = b'x' * (200 << 20)\ntime.sleep(600)",
+            "held = None",
+        ],
+    )
+    bisect.write("check.py", "import spam\n")
+    finding = asked(bisect, "--exhaustive", "--bad-memory", "150M")
+    assert outcomes(finding) == {
+        "1.0": "different-failure",
+        "1.1": "good",
+        "1.2": "bad",
+        "1.3": "bad",
+        "1.4": "good",
+    }
+    said = {m["detail"] for m in finding["measurements"] if m["outcome"] == "bad"}
+    assert said == {"it took more than 150.0 MiB"}
+
+
+def test_only_hanging_is_bad(bisect: Command, index: LocalIndex) -> None:
+    frying(index, ["raise SystemExit(1)", "", "import time\ntime.sleep(600)"])
+    bisect.write("check.py", "import spam\n")
+    finding = asked(bisect, "--timeout", "1.5", "--bad-timeout")
+    assert outcomes(finding) == {"1.0": "different-failure", "1.1": "good", "1.2": "bad"}
+    assert finding["measurements"][-1]["detail"] == "it was still running at the time limit"
+    assert changes(finding) == [("introduced", "1.1", "1.2")]
+
+
+@pytest.mark.parametrize(
+    "words", [("--bad-output", "x"), ("--bad-memory", "1G"), ("--bad-timeout",)]
+)
+def test_a_probe_that_reports_says_itself_what_is_bad(
+    bisect: Command, index: LocalIndex, words: tuple[str, ...]
+) -> None:
+    index.add(plain("spam", "g"))
+    result = bisect("--probe", bisect.write("broken.py", BROKEN), *words)
+    assert (result.status, result.complaint) == (
+        2,
+        [
+            "error: broken says itself what is bad",
+            (
+                "hint: leave --bad-output, --bad-memory and --bad-timeout to commands and plain "
+                "scripts"
+            ),
+        ],
+    )
+
+
+SHADOW = "BROKEN = False\n"
+
+
+def test_a_release_that_the_current_folder_shadows_is_never_tested(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """A spam.py beside the script is what python imports: no release would have been bad."""
+    index.add(plain("spam", "ggbb"))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")
+    bisect.write("spam.py", SHADOW)
+    result = bisect(*QUICK, *COMMAND)
+    assert (result.status, result.complaint) == (
+        2,
+        [
+            (
+                f"error: spam was imported from {bisect.folder / 'spam.py'}, not from the release of "
+                "spam under test"
+            ),
+            (
+                "hint: run it from another folder, or with --isolated, which copies only the files "
+                "that the command names"
+            ),
+        ],
+    )
+    assert bisect.stored() == []
+    isolated = asked(bisect, "--isolated")
+    assert changes(isolated) == [("introduced", "1.1", "1.2")]
+    assert "--isolated" in isolated["replay"]
+
+
+RUNNER = """\
+import importlib.util, os, sys
+def main():
+    if os.environ.get('TESTER_IN_PATH'):
+        sys.path.insert(0, os.getcwd())
+    path, _, name = sys.argv[-1].partition('::')
+    spec = importlib.util.spec_from_file_location('test', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    try:
+        getattr(module, name)()
+    except Exception as error:
+        print('E       %s: %s' % (type(error).__name__, error))
+        sys.exit(1)
+"""
+ENTRY = "[console_scripts]\ntester = tester:main\n"
+
+
+@pytest.fixture
+def tester(bisect: Command, index: LocalIndex) -> Command:
+    """A test runner as pytest is one: a console script that takes ``path::test`` and catches."""
+    modules = {"tester.py": RUNNER, "tester-1.0.dist-info/entry_points.txt": ENTRY}
+    index.add(wheel("tester", "1.0", modules))
+    (bisect.folder / "unit").mkdir()
+    bisect.write(
+        "unit/test_eggs.py",
+        "import spam\n"
+        "def test_fresh():\n    assert not spam.BROKEN, 'broken %d' % id(spam)\n"
+        "def test_new():\n    spam.new()\n",
+    )
+    return bisect
+
+
+TEST = ("--with", "tester", "--", "tester", "-q", "unit/test_eggs.py::test_fresh")
+
+
+def test_one_test_of_a_file_run_by_what_is_installed_beside(
+    tester: Command, index: LocalIndex
+) -> None:
+    """What a runner catches and prints is the failure: the numbers in it don't matter."""
+    index.add(plain("spam", "gggbbb"))
+    finding = tester.json(*QUICK, *TEST)
+    assert finding["answer"] == "spam went bad in 1.3; 1.2 is the last good release before it."
+    bad = next(m for m in finding["measurements"] if m["outcome"] == "bad")
+    assert bad["signature"]["exception"] == "AssertionError"
+    assert bad["detail"].startswith("AssertionError: broken ")
+
+
+def test_isolated_has_a_copy_of_the_test_and_nothing_else(
+    tester: Command, index: LocalIndex
+) -> None:
+    """The runner puts the current folder first, as `python -m` does, and a spam.py lies there."""
+    index.add(plain("spam", "gggbbb"))
+    tester.write("spam.py", SHADOW)
+    runner = RUNNER.replace("os.environ.get('TESTER_IN_PATH')", "True")
+    entry = "[console_scripts]\ntester = tester:main\n"
+    index.add(
+        wheel(
+            "tester", "2.0", {"tester.py": runner, "tester-2.0.dist-info/entry_points.txt": entry}
+        )
+    )
+    shadowed = tester(*QUICK, *TEST)
+    assert shadowed.status == 2
+    assert shadowed.complaint[0] == (
+        f"error: spam was imported from {tester.folder / 'spam.py'}, not from the release of "
+        "spam under test"
+    )
+    finding = tester.json("--isolated", *QUICK, *TEST)
+    assert changes(finding) == [("introduced", "1.2", "1.3")]
+
+
+def test_a_script_whose_metadata_names_one_dependency_needs_no_package(
+    bisect: Command, index: LocalIndex
+) -> None:
+    index.add(plain("spam", "ggbb"))
+    metadata = '# /// script\n# dependencies = ["Spam>=1.1"]\n# ///\n'
+    bisect.write("check.py", f"{metadata}import spam\nassert not spam.BROKEN\n")
+    for words in (("--probe", "check.py"), COMMAND):
+        finding = bisect.json("--assure", "0", *words)
+        assert finding["package"] == "spam"
+        assert changes(finding) == [("introduced", "1.1", "1.2")]
+
+
+SEVERAL = '# /// script\n# dependencies = ["spam", "ham<2"]\n# ///\n'
+
+
+def test_a_script_whose_metadata_names_several_lists_them(
+    bisect: Command, index: LocalIndex
+) -> None:
+    bisect.write("check.py", f"{SEVERAL}import spam\n")
+    said = [
+        "error: check doesn't say which package it is about; it depends on spam, ham<2",
+        "hint: name it with --package",
+    ]
+    by_probe, by_command = bisect("--probe", "check.py"), bisect(*COMMAND)
+    assert (by_probe.status, by_probe.complaint) == (2, said)
+    assert (by_command.status, by_command.complaint) == (2, said)
+    assert index.requests == []
+
+
+def test_what_else_a_script_names_in_its_metadata_is_installed(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """In the version that it names, for a script and for a command that runs it."""
+    index.add(plain("spam", "ggbb"))
+    for version in ("1.0", "1.5", "2.0"):
+        index.add(release("ham", version, f"V = '{version}'"))
+    check = "import ham, spam\nassert ham.V == '1.5'\nassert not spam.BROKEN, 'broken'\n"
+    bisect.write("check.py", SEVERAL + check)
+    by_command = asked(bisect)
+    assert by_command["constraints"] == ["ham==1.5"]
+    assert by_command["answer"] == "spam went bad in 1.2; 1.1 is the last good release before it."
+    by_probe = bisect.json("--probe", "check.py", *QUICK)
+    assert (by_probe["constraints"], by_probe["answer"]) == (["ham==1.5"], by_command["answer"])
+
+
+def test_three_thousand_releases_are_planned_from_their_listing_alone(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """Nothing is installed, and nothing asked but the one page: there are no files to be had."""
+    versions = [f"1.{minor}.{patch}" for minor in range(30) for patch in range(100)]
+    index.pages["spam"] = json.dumps(
+        {
+            "meta": {"api-version": "1.1"},
+            "name": "spam",
+            "versions": versions,
+            "files": [
+                {
+                    "filename": f"spam-{version}-py3-none-any.whl",
+                    "url": f"../../files/spam-{version}-py3-none-any.whl",
+                    "hashes": {"sha256": f"{number:064x}"},
+                }
+                for number, version in enumerate(versions)
+            ],
+        }
+    ).encode()
+    began = time.monotonic()
+    result = bisect("--dry-run", "--bad", "1.7.3", *QUICK, "--", "python", "-c", "import spam")
+    took_s = time.monotonic() - began
+    assert result.status == 0, result.errors
+    # Both ends, 12 halvings of 3,000, and a second run of both sides: 2 + 12 + 2.
+    version = sys.version.split()[0]
+    assert result.output == (
+        f"spam: 3000 candidates on cpython {version} from 1.0.0 to 1.29.99, "
+        "0 pre-releases to zoom into, 0 excluded; about 16 runs if it changed once, "
+        "up to 3000 if it never did\n"
+        "starts with 1.29.99, 1.7.3, 1.0.0\n"
+    )
+    assert [request.path for request in index.requests] == ["/simple/spam/"]
+    assert bisect.stored() == []
+    # Seconds, also on a machine that is busy; one second per release would be an hour.
+    assert took_s < 30
+
+
+def test_a_name_that_is_spelt_otherwise_is_the_same_project(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """The index has spam-eggs-x; its module is spam_eggs_x."""
+    for number, broken in enumerate((False, False, True)):
+        module = {"spam_eggs_x.py": f"BROKEN = {broken}\n"}
+        index.add(wheel("Spam.Eggs_x", f"1.{number}", module))
+    check = "import spam_eggs_x\nassert not spam_eggs_x.BROKEN\n"
+    bisect.write("check.py", check)
+    words = ("--assure", "0", "--jobs", "2", *COMMAND)
+    finding = bisect.json("--package", "Spam.Eggs_x", *words)
+    assert finding["package"] == "spam-eggs-x"
+    assert finding["answer"] == (
+        "spam-eggs-x went bad in 1.2; 1.1 is the last good release before it."
+    )
+    made = len(bisect.stored())
+    other = bisect.json("--package", "SPAM__eggs-X", *words)
+    assert other["answer"] == finding["answer"]
+    assert len(bisect.stored()) == made
+    bisect.write("spam_eggs_x.py", SHADOW)
+    bisect.write("check.py", f"{check}# another text\n")
+    shadowed = bisect("--package", "spam-eggs-x", *words)
+    assert shadowed.complaint[0] == (
+        f"error: spam_eggs_x was imported from {bisect.folder / 'spam_eggs_x.py'}, "
+        "not from the release of spam-eggs-x under test"
+    )
