@@ -15,7 +15,7 @@ from bisector import index, interpreter, probe, search, settings
 from bisector.errors import UndecidedError, UsageError
 from bisector.model import Interpreter, Plan, Probe
 from bisector.plan import plan
-from bisector.reports.rows import count
+from bisector.reports.rows import count, why_not
 from bisector.request import Request
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ def prospect(request: Request, wanted: Probe, python: Interpreter) -> Prospect:
     made = planned(listing, python, request, request.within or wanted.range)
     if not made.candidates:
         given = f" --python {python.series}" if request.pythons else ""
+        reasons = [e.detail or e.reason.value for e in made.excluded]
+        reasons += ["a pre-release"] * len(made.prereleases)
         raise UndecidedError(
             f"none of the {len(made.excluded) + len(made.prereleases)} releases of "
-            f"{listing.project} in the range can be searched on Python {python.version}",
+            f"{listing.project} in the range can be searched on Python {python.version}"
+            f"{why_not(reasons)}",
             f"`bisect releases {listing.project}{given}` says why of each; "
             "--pre searches pre-releases",
         )

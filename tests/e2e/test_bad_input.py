@@ -87,13 +87,19 @@ BAD = [
     (
         "--package old -- true",
         3,
-        f"none of the 3 releases of old in the range can be searched on Python {VERSION}",
+        (
+            f"none of the 3 releases of old in the range can be searched on Python {VERSION} "
+            "(no wheel for …"
+        ),
         "`bisect releases old` says why of each; --pre searches pre-releases",
     ),
     (
         "--package early -- true",
         3,
-        f"none of the 3 releases of early in the range can be searched on Python {VERSION}",
+        (
+            f"none of the 3 releases of early in the range can be searched on Python {VERSION} "
+            "(a pre-release)"
+        ),
         "`bisect releases early` says why of each; --pre searches pre-releases",
     ),
     # Witnesses.

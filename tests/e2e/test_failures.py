@@ -209,8 +209,8 @@ def test_a_release_that_the_current_folder_shadows_is_never_tested(
         2,
         [
             (
-                f"error: spam was imported from {bisect.folder / 'spam.py'}, not from the release of "
-                "spam under test"
+                f"error: spam was imported from {bisect.folder / 'spam.py'}, "
+                "not from the release of spam under test"
             ),
             (
                 "hint: run it from another folder, or with --isolated, which copies only the files "
@@ -338,6 +338,26 @@ def test_what_else_a_script_names_in_its_metadata_is_installed(
     assert by_command["answer"] == "spam went bad in 1.2; 1.1 is the last good release before it."
     by_probe = bisect.json("--probe", "check.py", *QUICK)
     assert (by_probe["constraints"], by_probe["answer"]) == (["ham==1.5"], by_command["answer"])
+
+
+def test_a_project_with_only_source_distributions_says_so(
+    bisect: Command, index: LocalIndex
+) -> None:
+    for day, broken in enumerate((False, False, True, True)):
+        index.add(sdist("spam", f"1.{day}", {"spam.py": f"BROKEN = {broken}\n"}))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")
+    refused = bisect(*QUICK, *COMMAND)
+    assert refused.status == 3
+    version = sys.version.split()[0]
+    assert refused.complaint == [
+        (
+            "error: none of the 4 releases of spam in the range can be searched on Python "
+            f"{version} (only a source distribution, --allow-build would build it)"
+        ),
+        "hint: `bisect releases spam` says why of each; --pre searches pre-releases",
+    ]
+    built = asked(bisect, "--allow-build")
+    assert built["answer"] == "spam went bad in 1.2; 1.1 is the last good release before it."
 
 
 def test_three_thousand_releases_are_planned_from_their_listing_alone(
