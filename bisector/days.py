@@ -61,7 +61,9 @@ def _telling(told: Future[Measurement], version: Version) -> Callable[[Future[Me
     def done(made: Future[Measurement]) -> None:
         if made.cancelled():
             told.cancel()
-        elif error := made.exception():
+        if not told.set_running_or_notify_cancel():
+            return
+        if error := made.exception():
             told.set_exception(error)
         else:
             told.set_result(replace(made.result(), version=version))
