@@ -44,7 +44,7 @@ Set = tuple[int, int, int]
 Truth = Mapping[tuple[str, Set], Outcome]
 """What each release of spam comes out at with each set."""
 
-SETS: list[Set] = list(product((1, 2), repeat=3))
+SETS: list[Set] = list(product((1, 2), (1, 2), (1, 2)))
 
 
 def pins(versions: Set) -> tuple[str, ...]:
