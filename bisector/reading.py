@@ -215,10 +215,15 @@ def _printed(output: bytes) -> tuple[str, str]:
     the output is then all there is. Two empty strings where no exception is in it.
     """
     lines = output.decode("utf-8", "replace").splitlines()
+    first: re.Match[str] | None = None  # of the lines that tell of the last exception
     for line in reversed(lines):
-        if found := _TEST_END.match(line):
-            raised = found["exception"] or "AssertionError"
-            return raised, found["message"] or found["compared"] or ""
+        if line == "E" or line.startswith("E "):
+            first = _TEST_END.match(line) or first
+        elif first:
+            break
+    if first:
+        raised = first["exception"] or "AssertionError"
+        return raised, first["message"] or first["compared"] or ""
     starts = [n for n, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
     for line in lines[starts[-1] + 1 :] if starts else []:
         if not line.startswith(" "):
