@@ -19,12 +19,18 @@ from packaging.version import Version
 from bisector.codec import measurement_from_json, measurement_to_json
 from bisector.errors import UsageError
 from bisector.model import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
     Conditions,
+    Culprit,
     Distribution,
     File,
     Finding,
     Interpreter,
     Json,
+    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -33,6 +39,8 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
+    Symptom,
+    Transition,
 )
 from bisector.store import Store, key
 
@@ -83,6 +91,36 @@ measurements = st.builds(
     differs=st.lists(texts, max_size=2).map(tuple),
     started=texts,
     host=texts,
+)
+found = versions.map(Version)
+steps = st.builds(
+    Transition,
+    kind=st.sampled_from(Kind),
+    before=found,
+    after=found,
+    untested=st.lists(found, max_size=2).map(tuple),
+    zoom=st.none() | st.tuples(found, found),
+    after_not_yanked=st.none() | found,
+    confidence=st.floats(0, 1),
+    confirmed=st.booleans(),
+    parting=st.booleans(),
+)
+causes = st.builds(
+    Cause,
+    blame=st.sampled_from(Blame),
+    cells=st.lists(st.builds(Cell, found, texts, st.sampled_from(Outcome), texts), max_size=3).map(
+        tuple
+    ),
+    culprits=st.lists(
+        st.builds(
+            Culprit,
+            st.builds(Change, texts, st.none() | texts, st.none() | texts),
+            st.lists(steps, max_size=2).map(tuple),
+            texts,
+        ),
+        max_size=2,
+    ).map(tuple),
+    why=texts,
 )
 
 
@@ -374,6 +412,49 @@ def test_names_that_look_alike_as_files_share_no_folder(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folders = {store.probe_folder(replace(PROBE, case=case)) for case in ("a|b", "a?b", "a_b")}
     assert len(folders) == 3
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.none() | causes, max_size=3))
+def test_causes_come_back_from_disk_as_they_were(tmp_path: Path, kept: list[Cause | None]) -> None:
+    """Each with the transition that it is of; those that nobody looked into have none."""
+    shutil.rmtree(tmp_path / "results", ignore_errors=True)
+    store = Store(tmp_path / "results")
+    made = tuple(
+        Transition(Kind.FIXED, Version(f"1.{n}"), Version(f"1.{n + 1}"), cause=cause)
+        for n, cause in enumerate(kept)
+    )
+    store.save(PROBE, CONDITIONS, measured())
+    store.describe(Finding(PROBE, Plan(()), CONDITIONS, (measured(),), made))
+    (again,) = store.searches()
+    assert again.transitions == tuple(one for one in made if one.cause is not None)
+    assert store.warnings == []
+
+
+@pytest.mark.parametrize("any_failure", [False, True])
+def test_what_was_bad_to_a_search_comes_back_with_it(tmp_path: Path, any_failure: bool) -> None:
+    """Else a stored finding would count other failures than the one that was made."""
+    store = Store(tmp_path)
+    held = replace(CONDITIONS, symptom=Symptom("st.le", 1 << 30, timeout=True), isolated=True)
+    store.save(PROBE, held, measured())
+    store.describe(Finding(PROBE, Plan(()), held, (measured(),), (), any_failure=any_failure))
+    (again,) = store.searches()
+    assert (again.conditions.symptom, again.conditions.isolated) == (held.symptom, True)
+    assert again.any_failure is any_failure
+
+
+def test_what_is_bad_and_what_is_beside_a_run_tells_measurements_apart() -> None:
+    """Under another symptom, or without the caller's folder, a run may come out otherwise."""
+    plain = key(PROBE, CONDITIONS)
+    others = [
+        replace(CONDITIONS, symptom=Symptom("stale")),
+        replace(CONDITIONS, symptom=Symptom(memory_bytes=1)),
+        replace(CONDITIONS, symptom=Symptom(timeout=True)),
+        replace(CONDITIONS, isolated=True),
+        replace(CONDITIONS, policy="exact"),
+        replace(CONDITIONS, policy="2024-01-22"),
+    ]
+    assert len({plain, *(key(PROBE, other) for other in others)}) == 1 + len(others)
 
 
 def test_a_search_that_measured_nothing_leaves_what_was_kept(tmp_path: Path) -> None:
