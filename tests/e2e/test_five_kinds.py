@@ -213,6 +213,8 @@ def test_only_together(ask: Command, index: LocalIndex) -> None:
         )
     ]
     scanned(ask, finding, ["1.3", "1.4", "1.5"], *RELEASED)
+    again = ask("report", "--stored", "--format", "json").finding
+    assert again["answer"] == finding["answer"]
 
 
 def test_either_alone(ask: Command, index: LocalIndex) -> None:
