@@ -31,6 +31,9 @@ from bisector.search import Boundary, Question, Stage, Verdict
 Submit = Callable[[Release], "Future[Measurement]"]
 """Starts one measurement of a release."""
 
+Expect = Callable[[Sequence[Release]], None]
+"""Is told of the releases of which one may be measured next, so that it can be made ready."""
+
 Stop = Callable[["Future[Measurement]"], None]
 """Stops a measurement that has been started and is no longer wanted."""
 
@@ -111,6 +114,7 @@ class Bisection:
         clock: Callable[[], float],
         listener: Listener | None = None,
         stop: Stop | None = None,
+        expect: Expect | None = None,
     ) -> None:
         self.probe = probe
         self.plan = plan
@@ -121,6 +125,7 @@ class Bisection:
         self.stopped = ""
         self._submit = submit
         self._stop = stop or _leave
+        self._expect = expect or _wait
         self._clock = clock
         self._listener = listener or Silent()
         self._made = 0
@@ -252,6 +257,8 @@ class Bisection:
                         narrowing.add(wanted.position)
                 if not flying:
                     return
+                likely = search.likely(question, self._observed(releases), flying.values())
+                self._expect([releases[w.position] for w in likely if allowed(w.stage)])
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     del flying[future]
                     self._record(future.result())
@@ -371,6 +378,10 @@ class Bisection:
     def _unsure(self) -> bool:
         wished = self.options.confidence
         return wished is not None and any(t.confidence < wished for t in self._transitions())
+
+
+def _wait(_releases: Sequence[Release]) -> None:
+    """Make nothing ready: what those do who can't."""
 
 
 def _leave(_future: Future[Measurement]) -> None:

@@ -238,6 +238,9 @@ class Driver:
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
+        def expect(releases: Sequence[Release]) -> None:
+            self.workers.expect([replace(task, release=release) for release in releases])
+
         with self.workers.measuring(task) as (start, stop), self.said.running():
             return Bisection(
                 task.probe,
@@ -249,6 +252,7 @@ class Driver:
                 clock=time.monotonic,
                 listener=self.said,
                 stop=stop,
+                expect=None if task.probe.serial else expect,
             ).run()
 
     def _bench(self, task: Task, failure: Signature | None) -> Bench:

@@ -158,6 +158,21 @@ def usual_cost(size: int, confirmations: int = 2) -> int:
     return 2 + max(0, math.ceil(math.log2(max(1, size - 1)))) + 2 * (confirmations - 1)
 
 
+def likely(
+    question: Question, observations: Observations, in_flight: Iterable[int]
+) -> tuple[Want, ...]:
+    """Return what may be wanted next: after the one and the other outcome of what is in flight."""
+    flying = list(in_flight)
+    found: dict[Want, None] = {}
+    for number, position in enumerate(flying):
+        others = flying[:number] + flying[number + 1 :]
+        for outcome in (Outcome.GOOD, Outcome.BAD):
+            runs = [*observations.get(position, ()), outcome]
+            if wanted := want(question, {**observations, position: runs}, others):
+                found[wanted] = None
+    return tuple(found)
+
+
 def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> tuple[int, ...]:
     """Return the positions in flight that now lie between decided neighbours that agree.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from bisector.ahead import Ahead
 from bisector.bisection import Stop
 from bisector.measure import Prepare, Ready, Task, measure, prepare
 from bisector.model import Measurement, Reason
@@ -25,6 +26,9 @@ class Workers(Protocol):
     @property
     def jobs(self) -> int:
         """How many measurements are made at once; known while a search is measured for."""
+
+    def expect(self, tasks: Sequence[Task]) -> None:
+        """Be told which measurements may be wanted next, the likeliest first."""
 
     def measuring(self, template: Task, /) -> AbstractContextManager[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement, of tasks that need what ``template`` does.
@@ -49,12 +53,19 @@ class Threads:
         self._used: set[object] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self._ahead = Ahead(0, folder)
+
+    def expect(self, tasks: Sequence[Task]) -> None:
+        """Make ready for these tasks on the cores that are left over, if any are."""
+        self._ahead.expect(tasks)
 
     @contextmanager
     def measuring(self, _template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         events: dict[Future[Measurement], threading.Event] = {}
-        preparing: Prepare = self._share if self._sharing else prepare
+        spare = 0 if self._sharing else (os.cpu_count() or 1) - self.jobs
+        self._ahead = Ahead(spare, self._folder)
+        preparing: Prepare = self._share if self._sharing else self._ahead.prepare
 
         def work(task: Task, stopped: threading.Event) -> Measurement:
             measurement = measure(task, stopped, preparing)
@@ -73,7 +84,7 @@ class Threads:
             events[future].set()
             future.cancel()
 
-        with ThreadPoolExecutor(self.jobs) as pool:
+        with self._ahead, ThreadPoolExecutor(self.jobs) as pool:
             try:
                 yield start, stop
             finally:

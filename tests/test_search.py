@@ -16,6 +16,7 @@ from bisector.search import (
     Stage,
     Verdict,
     boundaries,
+    likely,
     longest_untested,
     outside,
     verdict,
@@ -352,3 +353,17 @@ def test_makespans_of_a_parallel_search(workers: int, most: float) -> None:
             observed[done] = [G if done < edge else B]
         total += now
     assert total / trials <= most
+
+
+@given(st.integers(1, 40), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_with_one_worker_what_comes_next_was_likely(size: int, random: Random) -> None:
+    truth = [random.choice((G, B)) for _ in range(size)]
+    question = Question(size, exhaustive=True)
+    observed: dict[int, list[Outcome]] = {}
+    guessed = None
+    while wanted := want(question, observed):
+        assert guessed is None or wanted in guessed
+        guessed = likely(question, observed, [wanted.position])
+        assert len(guessed) <= 2
+        observed.setdefault(wanted.position, []).append(truth[wanted.position])
