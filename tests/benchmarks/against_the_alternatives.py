@@ -186,18 +186,19 @@ class Loops:
         )
 
     def venv_and_pip(self) -> float:
-        """`python -m venv` and its pip, with pip's cache filled."""
+        """`python -m venv` and pip, its cache filled: the time of a few runs, multiplied."""
+        sample = self.decisions[:4]
         place = self.folder / "venv"
         python = place / "bin" / "python"
         seconds = 0.0
-        for decision in self.decisions:
+        for decision in sample:
             wanted = f"{self.package}=={decision.version}"
             install = [str(python), "-m", "pip", "install", "--quiet", wanted]
             seconds += self._timed(
                 [[sys.executable, "-m", "venv", str(place)], install, [str(python), *self.words]]
             )
             shutil.rmtree(place)
-        return seconds
+        return seconds * len(self.decisions) / len(sample)
 
     def bare(self, *, compiled: bool) -> float:
         """The probe alone in environments that are ready; without bytecode, as a new one is."""
@@ -310,8 +311,8 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def compared(bench: Bench, wanted: str, *, pip: bool = False, cold: bool = False) -> str:
-    """One search beside the alternatives."""
+def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> str:
+    """One search beside the alternatives; the ``whole`` of them, or those that tell most."""
     bench.search(wanted, 1)
     _, results = bench.search(wanted, 1)
     [(found, decisions)] = searches(results)
@@ -328,17 +329,23 @@ def compared(bench: Bench, wanted: str, *, pip: bool = False, cold: bool = False
     variants: dict[str, Variant] = {
         bare: lambda: loops.bare(compiled=False),
         "bare probes, bytecode there": lambda: loops.bare(compiled=True),
-        **{f"warm, --jobs {jobs}": partial(seconds_of, jobs) for jobs in (1, 2, 4)},
+        "warm, --jobs 1": partial(seconds_of, 1),
+        "warm, --jobs 2": partial(seconds_of, 2),
         run: partial(seconds_of, None),
         "`uv run --with` loop": loops.uv_run,
-        "stored": lambda: bench.bisect("--probe", wanted, *ANSWER_ALONE, results=stored),
     }
-    if cold:
-        variants["cold, default jobs"] = lambda: bench.search(wanted, None, bench.cold())[0]
-        variants["`uv run --with` loop, cold"] = lambda: loops.uv_run(bench.cold())
-    if pip:
+    if whole:
         loops.venv_and_pip()
-        variants["venv and pip loop"] = loops.venv_and_pip
+        variants |= {
+            "warm, --jobs 4": partial(seconds_of, 4),
+            "stored": lambda: bench.bisect("--probe", wanted, *ANSWER_ALONE, results=stored),
+            "venv and pip loop": loops.venv_and_pip,
+        }
+    if cold:
+        variants |= {
+            "cold, default jobs": lambda: bench.search(wanted, None, bench.cold())[0],
+            "`uv run --with` loop, cold": lambda: loops.uv_run(bench.cold()),
+        }
     turns = take_turns(variants, bench)
     one = turns["warm, --jobs 1"]
     beyond = [a.seconds - 1.15 * b.seconds for a, b in zip(one, turns[bare], strict=True)]
@@ -359,8 +366,7 @@ def regressions(bench: Bench) -> str:
     """The regressions of aiohttp, over the real index."""
     names = REGRESSIONS[:1] if bench.quick else REGRESSIONS
     return "\n".join(
-        compared(bench, name, pip=name == names[0] and not bench.quick, cold=not bench.quick)
-        for name in names
+        compared(bench, name, whole=name == names[0], cold=name == names[0]) for name in names
     )
 
 
@@ -382,7 +388,7 @@ def fixed(bench: Bench) -> str:
     for seconds in (0.05,) if bench.quick else (0.05, 5.0):
         with scripted(bench, seconds) as (local, script):
             local.rounds = bench.rounds if seconds < 1 else 1
-            parts.append(compared(local, script, pip=seconds < 1 and not bench.quick))
+            parts.append(compared(local, script, whole=seconds < 1))
             parts[-1] = parts[-1].replace(script, f"a probe of {seconds} s")
     return "\n".join(parts)
 
