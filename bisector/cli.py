@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import re
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What a terminal can't show is escaped: an answer must not be lost to an encoding.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # What is stored is thousands of small values, all of which stay: looking for garbage among
+    # them again and again is a tenth of an answer.
+    gc.set_threshold(50_000)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
