@@ -189,7 +189,7 @@ class Flights:
                 "look at its log, and whether its Python and packages are those of the driver",
             ) from error
         measured = answer.measurement
-        if measured is not None and measured.reason is not Reason.ENVIRONMENT:
+        if answer.decided:
             return measured
         with self._lock:
             flight.failed.add(answer.worker)

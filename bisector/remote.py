@@ -22,7 +22,7 @@ from bisector import __version__, interpreter, settings
 from bisector.errors import BisectorError, UsageError
 from bisector.installer import Installer, Pip, Uv
 from bisector.measure import Task, measure
-from bisector.model import Interpreter, Measurement
+from bisector.model import Interpreter, Measurement, Reason
 from bisector.workspace import workspace
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Answer:
     worker: str
     measurement: Measurement | None = None
     failure: tuple[str, str] = ("", "")
+
+    @property
+    def decided(self) -> bool:
+        """Whether the release was measured, and the machine not at fault."""
+        return self.measurement is not None and self.measurement.reason is not Reason.ENVIRONMENT
 
 
 def needs(task: Task) -> Needs:
@@ -109,21 +114,30 @@ def run(task: Task) -> Answer:
     """Measure on this worker, in a workspace and with an interpreter of its own.
 
     What fails is returned, not raised: a worker logs what a task raised with its arguments, and
-    the index's address may carry a password.
+    the index's address may carry a password. A run that was stopped has no answer; where it is
+    wanted after all, as when the scheduler has just lost track of it, it is made again.
     """
-    from distributed import get_worker
+    from distributed import Reschedule, get_worker
 
     worker = get_worker()
+    with _unwanted(worker) as stopped:
+        answer = _answer(task, worker.address, stopped)
+    if stopped.is_set() and not answer.decided:
+        raise Reschedule
+    return answer
+
+
+def _answer(task: Task, address: str, stopped: threading.Event) -> Answer:
     try:
-        with workspace(settings.cache_dir() / "work") as folder, _unwanted(worker) as stopped:
+        with workspace(settings.cache_dir() / "work") as folder:
             own = replace(task.conditions, interpreter=counterpart(task.conditions.interpreter))
             installer = replace(_known(task.installer), folder=folder)
             here = replace(task, conditions=own, installer=installer, folder=folder, cwd=folder)
-            return Answer(worker.address, measure(here, stopped))
+            return Answer(address, measure(here, stopped))
     except BisectorError as error:
-        return Answer(worker.address, failure=(error.message, error.hint))
+        return Answer(address, failure=(error.message, error.hint))
     except OSError as error:
-        return Answer(worker.address, failure=(error.strerror or str(error), "look at its disk"))
+        return Answer(address, failure=(error.strerror or str(error), "look at its disk"))
 
 
 @contextmanager

@@ -136,9 +136,10 @@ def test_a_lost_workers_measurements_are_made_again_and_no_others(
             return [version for version, parent in runs() if parent == first.pid]
 
         wait_for(lambda: len(firsts()) >= 3, driver)
-        flying = firsts()[-1]
+        before = Counter(run["version"] for run in bisect.stored())
         first.kill()
         first.wait()
+        flying = Counter(version for version, _ in runs()) - before
         output, errors = driver.communicate(timeout=HANG_S)
     assert driver.returncode == 0, errors
     finding = json.loads(output)
@@ -147,7 +148,8 @@ def test_a_lost_workers_measurements_are_made_again_and_no_others(
     ran = Counter(version for version, _ in runs())
     kept = Counter(run["version"] for run in bisect.stored())
     assert kept == {f"1.{n}": 2 if n in (4, 5) else 1 for n in range(10)}
-    assert ran - kept in (Counter([flying]), Counter()), "more was measured again"
+    assert {*(ran - kept)} <= {*flying}, "more was measured again than what was in flight"
+    assert len(flying) <= 3  # two at once, and one that was stored between two looks
     assert sum(parent != first.pid for _, parent in runs()) >= 7
 
 
