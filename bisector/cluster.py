@@ -100,6 +100,9 @@ class Cluster:
                 "install the same bisector, with its extra dask, on the scheduler and the workers",
             )
 
+    def expect(self, tasks: Sequence[Task]) -> None:
+        """Do nothing: the workers make their environments as they come to need them."""
+
     @contextmanager
     def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""

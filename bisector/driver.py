@@ -238,6 +238,7 @@ class Driver:
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
+
         def expect(releases: Sequence[Release]) -> None:
             self.workers.expect([replace(task, release=release) for release in releases])
 
