@@ -85,7 +85,6 @@ class Cluster:
     ) -> None:
         self.client = client
         self.address = address
-        self.jobs = jobs or 1
         self._asked = jobs
         self._store = store
         self._said: set[str] = set()
@@ -99,6 +98,8 @@ class Cluster:
                 f"the driver has bisector {__version__}, and the scheduler at {address} {there}",
                 "install the same bisector, with its extra dask, on the scheduler and the workers",
             )
+        # Searches are planned before it is known which workers fit them: at most, all do.
+        self.jobs: int = jobs or max(1, sum(client.nthreads().values()))
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Do nothing: the workers make their environments as they come to need them."""

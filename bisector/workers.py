@@ -25,7 +25,7 @@ class Workers(Protocol):
 
     @property
     def jobs(self) -> int:
-        """How many measurements are made at once; known while a search is measured for."""
+        """How many measurements are made at once, or at most before a search is measured for."""
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Be told which measurements may be wanted next, the likeliest first."""
