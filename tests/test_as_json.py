@@ -81,6 +81,7 @@ FINDING = of(
         "platform": STRING,
         "dependencies": STRING,
         "constraints": STRINGS,
+        "over": or_null(STRING),
         "answer": STRING,
         "decided": FLAG,
         "stopped": or_null(STRING),
@@ -145,6 +146,7 @@ def test_a_finding_as_a_whole() -> None:
         "platform": "linux-x86_64",
         "dependencies": "newest",
         "constraints": [],
+        "over": None,
         "answer": "spam went bad in 1.2 (already in 1.2b1); 1.1 is the last good release before "
         "it. 1.2 is yanked. Undecided: a change is not confirmed by a second run on both its "
         "sides.",

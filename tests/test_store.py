@@ -431,24 +431,6 @@ def test_causes_come_back_from_disk_as_they_were(tmp_path: Path, kept: list[Caus
     assert store.warnings == []
 
 
-def test_a_search_that_looks_into_no_cause_leaves_those_that_are_kept(tmp_path: Path) -> None:
-    """A table does so; what it measures beside must not lose what was found out before."""
-    store, cause = Store(tmp_path), Cause(Blame.EITHER, why="because")
-    one, other = (Transition(k, Version("1.0"), Version("1.1"), cause=cause) for k in Kind)
-    store.save(PROBE, CONDITIONS, measured())
-    finding = Finding(PROBE, Plan(()), CONDITIONS, (measured(),), (one, other))
-    store.describe(finding)
-    newer = Cause(Blame.PACKAGE)
-    without = (replace(one, cause=None), replace(other, cause=newer))
-    store.describe(replace(finding, transitions=without, replay="bisect table"))
-    (again,) = store.searches()
-    assert again.replay == "bisect table"
-    assert again.transitions == (one, replace(other, cause=newer))
-    parted = replace(one, cause=None, parting=True)
-    store.describe(replace(finding, transitions=(parted,)))
-    assert store.searches()[0].transitions == ()
-
-
 @pytest.mark.parametrize("any_failure", [False, True])
 def test_what_was_bad_to_a_search_comes_back_with_it(tmp_path: Path, any_failure: bool) -> None:
     """Else a stored finding would count other failures than the one that was made."""

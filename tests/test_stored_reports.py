@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from histories import found
 
-from bisector import cli, driver, probe
+from bisector import cli, driver, probe, prospect
 from bisector.model import Finding
 from bisector.store import Store
 
@@ -38,7 +38,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(driver, "listed", _none_of_that)
-    monkeypatch.setattr(driver, "interpreters", _none_of_that)
+    monkeypatch.setattr(prospect, "interpreters", _none_of_that)
     keep(stored_finding(), tmp_path / "results")
     return tmp_path / "results"
 

@@ -83,7 +83,7 @@ def _changes(finding: Finding) -> Iterator[str]:
         else:
             groups.append([transition])
     for place, group in enumerate(groups):
-        again = any(g[0].kind is group[0].kind for g in groups[:place])
+        again = place >= (1 if group[0].kind is Kind.INTRODUCED else 2)
         one = len(group) == 1
         yield _sentence(group[0], finding, again=again) if one else _backported(group, again=again)
     for transition in parted:

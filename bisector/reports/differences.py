@@ -21,7 +21,7 @@ def _differing(findings: Sequence[Finding]) -> Iterator[str]:
     found: dict[tuple[str, ...], list[str]] = {}
     for finding in findings:
         found.setdefault(finding.affected, []).append(finding.conditions.interpreter.series)
-    if len(found) < 2:
+    if len(found) < 2 or len({series for on in found.values() for series in on}) < 2:
         return
     only = "only " if len(found) == 2 and () in found else ""
     told = [

@@ -54,7 +54,7 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
 def _reached(finding: Finding, end: Version, *, below: bool) -> str:
     """Return whether a release is the outermost looked at, or just the outermost decided."""
     inside = {release.version for release in finding.plan.candidates}
-    tried = {run.version for run in finding.measurements} & inside
+    tried = {run.version for run in finding.measurements} & inside - {*finding.conflicting}
     beyond = any(version < end if below else version > end for version in tried)
     return "that could be tested" if beyond else "looked at"
 
