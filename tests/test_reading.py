@@ -298,7 +298,7 @@ def test_of_a_line_without_end_only_so_much_is_kept() -> None:
         search(b"hay " * 10_000)
     search(b"needle\n")
     assert search.end().endswith("hay needle")
-    assert len(search.end()) <= 64 * 1024 + len("needle")
+    assert 60_000 < len(search.end()) <= 64 * 1024 + len("needle")
 
 
 def test_what_is_no_text_is_searched_all_the_same() -> None:
