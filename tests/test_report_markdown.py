@@ -286,3 +286,15 @@ def test_hostile_claims_and_addresses_become_no_markup() -> None:
     assert harm(text) == []
     assert links(text) == []
     assert set(cells(text)) <= {3, 6, 7}
+
+
+def test_the_title_over_days_names_the_release_and_whether_anything_changed() -> None:
+    """No release is affected by what its dependencies do; that is no reason to deny a change."""
+    for letters, said in (
+        ("ggbb", "changed with its dependencies by"),
+        ("gggg", "no change found by"),
+        ("uuuu", "undecided by"),
+    ):
+        history = {f"2024.1.{day}": letter for day, letter in enumerate(letters, 7)}
+        finding = replace(found(history), over="spam 1.5", affected=())
+        assert render(finding).splitlines()[0] == f"# spam 1.5: {said} `eggs`"

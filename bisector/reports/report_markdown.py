@@ -80,7 +80,9 @@ def _title(finding: Finding) -> str:
     if finding.affected:
         return f"{escape(package)} {_affected(finding, 3)} fails {code(name)}"
     said = "no change found by" if finding.decided else "undecided by"
-    return f"{escape(package)}: {said} {code(name)}"
+    if finding.over and finding.transitions and finding.decided:
+        said = "changed with its dependencies by"
+    return f"{escape(shortened(finding.over, 80) or package)}: {said} {code(name)}"
 
 
 def _affected(finding: Finding, most: int) -> str:
