@@ -42,10 +42,10 @@ _MOST_COLUMNS = 8
 
 def search(request: Request) -> int:
     """Search for every probe, case and interpreter asked for; print the findings."""
-    if request.old or request.new:
-        return _compare(request)
     if request.dry_run:
         return _foresee(request)
+    if request.old or request.new:
+        return _compare(request)
     findings = _found(request, sharing=False)
     sys.stdout.write(_rendered(findings, request.format))
     return _status(findings)
@@ -81,7 +81,15 @@ def _compare(request: Request) -> int:
 
 
 def _foresee(request: Request) -> int:
-    """Print what each search would look at and where it would start; measure nothing."""
+    """Print what each search would look at and where it would start; measure nothing.
+
+    Raises UsageError where what would be looked at is known only once something is installed.
+    """
+    if request.old or request.new or request.over != "releases":
+        raise UsageError(
+            "--dry-run shows what a search over releases would look at",
+            "leave it out, or leave out --from and --to, or --over",
+        )
     for python in prospect.interpreters(request):
         for wanted in prospect.asked_for(request):
             seen = prospect.prospect(request, wanted, python)

@@ -398,6 +398,32 @@ def test_three_thousand_releases_are_planned_from_their_listing_alone(
     assert took_s < 30
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--package", "spam", "--over", "dependencies"),
+        ("--from", "old.txt", "--to", "new.txt"),
+    ],
+)
+def test_a_dry_run_never_measures(
+    bisect: Command, index: LocalIndex, words: tuple[str, ...]
+) -> None:
+    """Where it can't say what would be looked at, it says so instead of looking."""
+    index.add(plain("spam", "gb"))
+    for name, version in (("old.txt", "1.0"), ("new.txt", "1.1")):
+        bisect.write(name, f"spam=={version}\n")
+    result = bisect("--dry-run", *words, "--", "python", "-c", "import spam")
+    assert (result.status, result.output, result.complaint) == (
+        2,
+        "",
+        [
+            "error: --dry-run shows what a search over releases would look at",
+            "hint: leave it out, or leave out --from and --to, or --over",
+        ],
+    )
+    assert (index.requests, bisect.stored()) == ([], [])
+
+
 def test_a_name_that_is_spelt_otherwise_is_the_same_project(
     bisect: Command, index: LocalIndex
 ) -> None:
