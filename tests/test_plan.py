@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -204,3 +205,38 @@ def test_a_range_without_a_release_is_said_to_be_one(
         plan(listed, LINUX, within=SpecifierSet(within), yanked=yanked)
     assert (caught.value.message, caught.value.hint) == (message, hint)
     assert caught.value.exit_code == 2
+
+
+def test_in_the_order_of_upload_equals_go_by_version() -> None:
+    """And only candidates do: what is zoomed into, or left out, lies where its version does."""
+    days = {"1.4.0": 1, "1.4.1": 5, "1.5.0": 3, "1.5.1": 5, "1.5.2a1": 2, "1.6.0a1": 1}
+    listed = [
+        replace(
+            released(version, "py3-none-any.whl"),
+            upload_time=datetime(2024, 1, day, tzinfo=timezone.utc),
+        )
+        for version, day in days.items()
+    ]
+    made = plan(listed, LINUX, within=ANY, by_upload=True)
+    assert [str(r.version) for r in made.candidates] == ["1.4.0", "1.5.0", "1.4.1", "1.5.1"]
+    assert [str(r.version) for r in made.prereleases] == ["1.5.2a1", "1.6.0a1"]
+    assert made.by_upload is True
+    by_version = plan(listed, LINUX, within=ANY)
+    assert [str(r.version) for r in by_version.candidates] == ["1.4.0", "1.4.1", "1.5.0", "1.5.1"]
+
+
+def test_the_order_of_upload_needs_the_time_of_each_candidate() -> None:
+    """Of those that can't be tested it doesn't matter."""
+    known = replace(
+        released("1.0", "py3-none-any.whl"), upload_time=datetime(2024, 1, 1, tzinfo=timezone.utc)
+    )
+    untestable = released("1.1", "tar.gz")
+    made = plan([known, untestable], LINUX, within=ANY, by_upload=True)
+    assert [str(r.version) for r in made.candidates] == ["1.0"]
+    undated = released("1.2", "py3-none-any.whl")
+    with pytest.raises(UsageError) as caught:
+        plan([known, undated], LINUX, within=ANY, by_upload=True)
+    assert (caught.value.message, caught.value.hint) == (
+        "the index doesn't say when 1.2 was uploaded",
+        "--order upload needs that; leave it out to search in version order",
+    )

@@ -367,3 +367,43 @@ def test_with_one_worker_what_comes_next_was_likely(size: int, random: Random) -
         guessed = likely(question, observed, [wanted.position])
         assert len(guessed) <= 2
         observed.setdefault(wanted.position, []).append(truth[wanted.position])
+
+
+@settings(max_examples=500)
+@given(histories, st.data())
+def test_what_is_late_and_what_a_line_came_of_are_measured_where_it_matters(
+    truth: list[Outcome], data: st.DataObject
+) -> None:
+    """The late ones once something is bad; an origin where a transition ends at what came of it.
+
+    A search that doesn't seek for long may miss a window in a line; but never beside a transition
+    whose sides are of different lines without having looked where the newer line came from.
+    """
+    size = len(truth)
+    positions = st.integers(0, size - 1)
+    late = tuple(sorted(data.draw(st.sets(positions, max_size=3))))
+    origins = {
+        change.after: data.draw(st.integers(0, change.before - 1))
+        for change in transitions_of(truth)
+        if change.before
+    }
+    question = Question(size, late=late, origins=origins)
+    observed, order = run(truth, question, workers=data.draw(st.integers(1, 3)))
+    if any(truth[position] is B for position in observed):
+        assert set(late) <= set(observed)
+    ends = {boundary.after for boundary in boundaries(size, observed)}
+    assert {origins[end] for end in ends if end in origins} <= set(observed)
+    plain, _ = run(truth, workers=1)
+    if not any(outcome is B for outcome in truth):
+        assert {position for position, _ in order} == set(plain)
+
+
+def test_the_ends_of_lines_cost_nothing_while_nothing_is_bad() -> None:
+    """Then they are measured, those that the halving came by already being measured once."""
+    good = history("g" * 16)
+    _, order = run(good, Question(16, late=(3, 7)))
+    assert [stage for _, stage in order[:2]] == [Stage.START, Stage.START]
+    assert {stage for _, stage in order[2:]} == {Stage.SEEK}
+    bad = history("g" * 8 + "b" * 8)
+    _, order = run(bad, Question(16, late=(3, 8)))
+    assert [position for position, stage in order if stage is Stage.LATE] == [3]
