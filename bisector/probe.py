@@ -191,7 +191,8 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     """
     script = _script(command)
     told = parse(_text_of(script), script) if script else None
-    files = [Path(word) for word in command if Path(word).is_file()]
+    named = [Path(word.partition("::")[0]) for word in command]  # as pytest writes a test of a file
+    files = [path for path in named if path.is_file()]
     contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
     name = files[0].stem if files else Path(command[0]).stem
     about = canonicalize_name(package) if package else told.package if told else ""

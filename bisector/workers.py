@@ -63,7 +63,7 @@ class Threads:
     def measuring(self, _template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         events: dict[Future[Measurement], threading.Event] = {}
-        spare = 0 if self._sharing else (os.cpu_count() or 1) - self.jobs
+        spare = 0 if self._sharing else max(0, (os.cpu_count() or 1) - self.jobs)
         self._ahead = Ahead(spare, self._folder)
         preparing: Prepare = self._share if self._sharing else self._ahead.prepare
 

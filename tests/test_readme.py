@@ -31,6 +31,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             copy = folder / file.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
+    shutil.copytree(ROOT / "tests" / "readme", folder, dirs_exist_ok=True)
     return folder
 
 
@@ -38,15 +39,12 @@ def printed(command: str, folder: Path) -> str:
     """Run one of the project's commands in ``folder`` and return what it prints."""
     program, *arguments = shlex.split(command)
     assert program == "bisect"
+    alone = {"PATH": os.defpath, "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
+    surroundings = alone if "--stored" in arguments else dict(os.environ)
     done = subprocess.run(
         [sys.executable, "-m", "bisector", *arguments],
         cwd=folder,
-        env={
-            "PATH": os.defpath,
-            "HOME": "/nonexistent",
-            "LC_ALL": "C.UTF-8",
-            "PYTHONPATH": str(ROOT),
-        },
+        env=surroundings | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -60,7 +58,16 @@ def test_readme_shows_something() -> None:
     assert {language for _, language, _ in SHOWN} == {"text", "python"}
 
 
-@pytest.mark.parametrize(("command", "language", "text"), SHOWN)
+@pytest.mark.parametrize(
+    ("command", "language", "text"),
+    [
+        pytest.param(
+            *shown,
+            marks=pytest.mark.network if shown[1] == "text" and "--stored" not in shown[0] else (),
+        )
+        for shown in SHOWN
+    ],
+)
 def test_each_example_is_what_it_says(
     command: str, language: str, text: str, checkout: Path
 ) -> None:
