@@ -275,7 +275,7 @@ def test_an_index_without_upload_times_leaves_the_fault_undecided(
 
 def test_attribution_is_left_out_where_nobody_wants_it(ask: Command, index: LocalIndex) -> None:
     index.add(eating(["False"] * 3 + ["True"] * 3), ham(("1.0", 0)))
-    finding = asked(ask, "--no-attribution")
+    finding = asked(ask, "--no-attribution", "--jobs", "1")
     assert "cause" not in finding["transitions"][0]
     assert len(ask.stored()) == len(finding["measurements"])
 

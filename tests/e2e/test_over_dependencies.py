@@ -32,7 +32,7 @@ def eaten(bisect: Command, index: LocalIndex) -> Command:
 
 def test_the_day_and_the_release_that_did_it(eaten: Command) -> None:
     """All of a day's uploads count on the next one; of the two of 20 January, 1.3 is to blame."""
-    result = eaten("--format", "json", *OVER, *COMMAND)
+    result = eaten("--format", "json", *OVER, "--jobs", "1", *COMMAND)
     assert result.status == 0, result.errors
     finding = result.finding
     assert finding["answer"] == (
