@@ -184,6 +184,7 @@ class Bisection:
             stopped=self.stopped,
             decided=bool(decided) and not conflicting and sure,
             any_failure=self.options.any_failure,
+            failure=self._sought(),
             over=self.options.over,
         )
 
@@ -282,10 +283,14 @@ class Bisection:
 
     def _told(self) -> Mapping[Version, Sequence[Measurement]]:
         """Return all runs, those that fail in another way than is looked for deciding nothing."""
+        sought = self._sought()
+        return self.runs if sought is None else failures.apart(self.runs, sought)
+
+    def _sought(self) -> Signature | None:
+        """Return the failure that alone is bad; None where every one is."""
         if self.probe.reports or self.options.any_failure:
-            return self.runs
-        sought = self.options.failure or failures.sought(self.runs, self.options.witnesses)
-        return failures.apart(self.runs, sought)
+            return None
+        return self.options.failure or failures.sought(self.runs, self.options.witnesses)
 
     def _observed(self, releases: Sequence[Release]) -> dict[int, list[Outcome]]:
         runs = self._told()

@@ -154,10 +154,12 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
         for t in finding.transitions
         if t.cause
     ]
+    told_apart = any(m.reason is Reason.DIFFERENT_FAILURE for m in finding.measurements)
     return {
         "schema": SEARCH,
         "replay": finding.replay,
         **({"any_failure": True} if finding.any_failure else {}),
+        **({"failure": plain(finding.failure)} if told_apart else {}),
         **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
@@ -181,6 +183,12 @@ def caused_from_json(told: Mapping[str, Any]) -> tuple[Transition, ...]:
         )
         for one in told.get("causes", ())
     )
+
+
+def failure_from_json(told: Mapping[str, Any]) -> Signature | None:
+    """Return the failure that a stored search is about; None where it wasn't told from others."""
+    failure = told.get("failure")
+    return Signature(**failure) if failure else None
 
 
 def _cause(told: Mapping[str, Any]) -> Cause:

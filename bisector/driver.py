@@ -327,7 +327,7 @@ def stored(store: Store, names: Sequence[str] = (), package: str | None = None) 
             kept.conditions,
             runs,
             _nothing_more,
-            options=Options(any_failure=kept.any_failure),
+            options=Options(any_failure=kept.any_failure, failure=kept.failure),
             clock=time.monotonic,
         )
         found = _with_causes(bisection.finding(), kept.transitions)

@@ -371,8 +371,9 @@ class Finding:
     whose runs disagree; ``longest_untested`` the number of candidates in the longest stretch
     without a decided one; ``stopped`` says why the search ended before its answer, if it did;
     ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
-    the same one. ``over`` is the release, as ``spam 1.5``, whose dependencies varied instead: a
-    version then is a date, and stands for what was newest on that day.
+    the same one; else ``failure`` is the one that it is about, where it has a signature. ``over``
+    is the release, as ``spam 1.5``, whose dependencies varied instead: a version then is a date,
+    and stands for what was newest on that day.
     """
 
     probe: Probe
@@ -389,6 +390,7 @@ class Finding:
     decided: bool = True
     replay: str = ""
     any_failure: bool = False
+    failure: Signature | None = None
     over: str = ""
 
 

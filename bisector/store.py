@@ -25,6 +25,7 @@ from bisector.codec import (
     caused_from_json,
     conditions_from_json,
     conditions_to_json,
+    failure_from_json,
     measurement_from_json,
     measurement_to_json,
     plan_from_json,
@@ -164,6 +165,7 @@ class Store:
             transitions=tuple(t for told in looked_at.values() for t in caused_from_json(told)),
             replay=looked_at[widest]["replay"],
             any_failure=looked_at[widest].get("any_failure", False),
+            failure=failure_from_json(looked_at[widest]),
         )
 
     def _looked_at(self, folder: Path) -> dict[Path, dict[str, Any]]:
@@ -173,6 +175,7 @@ class Store:
             try:
                 told = _schema(json.loads(path.read_text(encoding="utf-8")), SEARCH)
                 plan_from_json(told), told["replay"], caused_from_json(told)
+                failure_from_json(told)
                 found[path] = told
             except _UNREADABLE as error:
                 self.warnings.append(f"{path} is ignored: {error}")

@@ -443,6 +443,18 @@ def test_what_was_bad_to_a_search_comes_back_with_it(tmp_path: Path, any_failure
     assert again.any_failure is any_failure
 
 
+def test_the_failure_that_a_search_told_from_others_comes_back_with_it(tmp_path: Path) -> None:
+    """Else a stored search for an old failure would be about the newest one."""
+    store, failure = Store(tmp_path), Signature("KeyError", "'pan'", "spam.py:fry", 1)
+    other = measured(reason=Reason.DIFFERENT_FAILURE)
+    store.save(PROBE, CONDITIONS, other)
+    finding = Finding(PROBE, Plan(()), CONDITIONS, (other,), (), failure=failure)
+    store.describe(finding)
+    assert [found.failure for found in store.searches()] == [failure]
+    store.describe(replace(finding, measurements=(measured(),)))
+    assert [found.failure for found in store.searches()] == [None]
+
+
 def test_what_is_bad_and_what_is_beside_a_run_tells_measurements_apart() -> None:
     """Under another symptom, or without the caller's folder, a run may come out otherwise."""
     plain = key(PROBE, CONDITIONS)

@@ -59,7 +59,7 @@ def test_any_failure_counts_it(fried: Command) -> None:
     finding = asked(fried, "--exhaustive", "--any-failure")
     assert finding["answer"] == (
         "spam was fixed in 1.2; 1.1 is the last bad release before it. "
-        "It went bad in 1.5; 1.4 is the last good release before it. "
+        "It went bad again in 1.5; 1.4 is the last good release before it. "
         "The failures counted are not one "
         "(1.0, 1.1: AttributeError: module 'spam' has no attribute 'fry'; "
         "1.5, 1.6: AssertionError: soggy)."
@@ -88,6 +88,8 @@ def test_two_bugs_in_neighbouring_windows_are_not_one(bisect: Command, index: Lo
         "(ValueError: invalid literal for int() with base 10: 'x' (in spam.py:fry)); "
         "--any-failure would count that as bad."
     )
+    stored = bisect("report", "--stored", "--format", "json").finding
+    assert (stored["answer"], changes(stored)) == (older["answer"], changes(older))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals differ elsewhere")
