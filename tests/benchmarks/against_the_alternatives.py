@@ -557,7 +557,7 @@ def main() -> None:
             bench.disturbed.clear()
             told[section] = SECTIONS[section](bench)
             if bench.disturbed:
-                share = statistics.median(bench.disturbed)
+                share = statistics.mean(bench.disturbed)
                 told[section] += f"\nOthers took {share:.0%} of the processors meanwhile.\n"
             print(told[section])
             if options.write:
