@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from itertools import pairwise
 from typing import Protocol
 
 from packaging.version import Version
 
-from bisector import failures, lines, search
-from bisector.confidence import boundary_confidence
+from bisector import failures, lines, search, transitions
 from bisector.model import (
     Conditions,
-    Excluded,
     Finding,
-    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -36,8 +31,6 @@ Expect = Callable[[Sequence[Release]], None]
 
 Stop = Callable[["Future[Measurement]"], None]
 """Stops a measurement that has been started and is no longer wanted."""
-
-_NO_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 MOST_RUNS = 12
 """Runs of each side of a transition beyond which more would not make an answer surer."""
@@ -161,22 +154,22 @@ class Bisection:
         runs = self._told()
         seen = search.verdicts(len(releases), self._observed(releases))
         decided = [(release.version, said) for release, said in zip(releases, seen) if said.decided]
-        transitions = self._transitions()
+        found = self._transitions()
         conflicting = tuple(
             version
             for version, measured in sorted(runs.items())
             if search.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
         )
-        sure = all(
-            t.confirmed and t.confidence >= (self.options.confidence or 0) for t in transitions
-        )
+        sure = all(t.confirmed and t.confidence >= (self.options.confidence or 0) for t in found)
         return Finding(
             probe=self.probe,
             plan=self.plan,
             conditions=self.conditions,
             measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
-            transitions=transitions,
-            affected=self._affected(transitions, decided),
+            transitions=found,
+            affected=()
+            if self.options.over
+            else transitions.affected(self.plan, self._outcomes(), found),
             bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
             bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
             longest_untested=search.longest_untested(len(releases), self._observed(releases)),
@@ -186,25 +179,6 @@ class Bisection:
             any_failure=self.options.any_failure,
             failure=self._sought(),
             over=self.options.over,
-        )
-
-    def _affected(
-        self, transitions: Sequence[Transition], decided: Sequence[tuple[Version, Verdict]]
-    ) -> tuple[str, ...]:
-        if self.options.over:
-            return ()
-        if not self.plan.by_upload:
-            return affected(transitions, decided)
-        releases = self.plan.candidates
-        inferred = search.inferred(search.verdicts(len(releases), self._observed(releases)))
-        known = sorted((r.version, said) for r, said in zip(releases, inferred) if said.decided)
-        return affected(
-            [
-                Transition(Kind.INTRODUCED if now is Verdict.BAD else Kind.FIXED, before, after)
-                for (before, was), (after, now) in pairwise(known)
-                if was is not now
-            ],
-            known,
         )
 
     def _settle(self, allowed: Callable[[Stage], bool]) -> None:
@@ -292,93 +266,25 @@ class Bisection:
             return None
         return self.options.failure or failures.sought(self.runs, self.options.witnesses)
 
-    def _observed(self, releases: Sequence[Release]) -> dict[int, list[Outcome]]:
-        runs = self._told()
-        return {
-            position: [run.outcome for run in runs[release.version]]
-            for position, release in enumerate(releases)
-            if release.version in runs
-        }
+    def _outcomes(self) -> dict[Version, list[Outcome]]:
+        return {version: [run.outcome for run in runs] for version, runs in self._told().items()}
+
+    def _observed(self, releases: Sequence[Release]) -> dict[int, Sequence[Outcome]]:
+        return transitions.observed(releases, self._outcomes())
 
     def _boundaries(self) -> tuple[Boundary, ...]:
         releases = self.plan.candidates
         return search.boundaries(len(releases), self._observed(releases))
 
-    def _between(self, before: Release, after: Release) -> list[Release]:
-        """Return the two sides of a transition with the pre-releases between them."""
-        place = self._place
-        inside = [r for r in self.plan.prereleases if place(before) < place(r) < place(after)]
-        return [before, *sorted(inside, key=place), after]
-
-    def _place(self, release: Release | Excluded) -> tuple[datetime, Version]:
-        """Return what releases are ordered by: the version, after the upload where that counts."""
-        by_upload = self.plan.by_upload and release.upload_time
-        return by_upload or _NO_TIME, release.version
-
     def _zoom(self, before: Release, after: Release) -> None:
         """Narrow one transition to the pre-releases that lie in it."""
-        releases = self._between(before, after)
+        releases = transitions.between(self.plan, before, after)
         if len(releases) > 2 and not self.stopped:
             question = Question(len(releases), confirmations=self.options.confirmations)
             self._pursue(releases, question, lambda stage: stage < Stage.SEEK)
 
-    def _zoomed(self, before: Release, after: Release) -> tuple[Version, Version] | None:
-        """Return the pre-releases that a transition has been narrowed to, if it has been."""
-        releases = self._between(before, after)
-        observed = self._observed(releases)
-        for inner in search.boundaries(len(releases), observed):
-            if all(p in observed for p in range(inner.before, inner.after)):
-                sides = releases[inner.before].version, releases[inner.after].version
-                return sides if sides != (before.version, after.version) else None
-        return None
-
     def _transitions(self) -> tuple[Transition, ...]:
-        releases = self.plan.candidates
-        observed = self._observed(releases)
-        seen = search.verdicts(len(releases), observed)
-        found = search.boundaries(len(releases), observed)
-        inferred = search.inferred(seen)
-
-        def alike(one: int, other: int) -> bool:
-            return inferred[one].decided and inferred[one] is inferred[other]
-
-        counts = [
-            (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
-            for runs in (list(observed.get(p, ())) for p in range(len(releases)))
-        ]
-        # Pre-releases count where they are searched; elsewhere they are what is zoomed into.
-        pre = any(release.version.is_prerelease for release in releases)
-        untestable = [e for e in self.plan.excluded if pre or not e.version.is_prerelease]
-        transitions = []
-        for number, boundary in enumerate(found):
-            first = found[number - 1].after if number else 0
-            last = found[number + 1].before if number + 1 < len(found) else len(releases) - 1
-            before, after = releases[boundary.before], releases[boundary.after]
-            low, high = self._place(before), self._place(after)
-            between: list[Release | Excluded] = [
-                *releases[boundary.before + 1 : boundary.after],
-                *(e for e in untestable if low < self._place(e) < high),
-            ]
-            transitions.append(
-                Transition(
-                    kind=boundary.kind,
-                    before=before.version,
-                    after=after.version,
-                    untested=tuple(r.version for r in sorted(between, key=self._place)),
-                    zoom=self._zoomed(before, after),
-                    after_not_yanked=_first_not_yanked(releases, seen, boundary.after),
-                    confidence=boundary_confidence(
-                        counts[first : last + 1], boundary.before - first, boundary.after - first
-                    ),
-                    parting=not self.plan.by_upload
-                    and lines.parting(releases, boundary.before, boundary.after, alike),
-                    confirmed=all(
-                        sum(counts[side]) >= self.options.confirmations
-                        for side in (boundary.before, boundary.after)
-                    ),
-                )
-            )
-        return tuple(transitions)
+        return transitions.transitions(self.plan, self._outcomes(), self.options.confirmations)
 
     def _unsure(self) -> bool:
         wished = self.options.confidence
@@ -391,39 +297,3 @@ def _wait(_releases: Sequence[Release]) -> None:
 
 def _leave(_future: Future[Measurement]) -> None:
     """Let a measurement go on that nobody waits for: the stop of those who can't stop one."""
-
-
-def affected(
-    transitions: Sequence[Transition], decided: Sequence[tuple[Version, Verdict]]
-) -> tuple[str, ...]:
-    """Return one PEP 440 specifier set per bad window.
-
-    A window that is open at an end is bounded by the outermost release that was looked at, for
-    nothing untested is blamed; one that ends in an interval reaches to the first good release.
-    """
-    windows = []
-    start = decided[0][0] if decided and decided[0][1] is Verdict.BAD else None
-    for transition in transitions:
-        if transition.kind is Kind.INTRODUCED:
-            start = transition.after
-        elif start is not None:
-            windows.append(f">={start},<{transition.after}")
-            start = None
-    if start is not None:
-        windows.append(f">={start},<={decided[-1][0]}")
-    return tuple(windows)
-
-
-def _first_not_yanked(
-    releases: Sequence[Release], seen: Sequence[Verdict], after: int
-) -> Version | None:
-    """Return the first release from ``after`` on that isn't yanked, where ``after`` is.
-
-    None where ``after`` isn't yanked, or where the first one decided differs from it.
-    """
-    if not releases[after].yanked:
-        return None
-    for release, said in zip(releases[after + 1 :], seen[after + 1 :]):
-        if not release.yanked and said.decided:
-            return release.version if said is seen[after] else None
-    return None

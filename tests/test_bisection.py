@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bisector.bisection import Bisection, Options, affected
+from bisector.bisection import Bisection, Options
 from bisector.model import (
     Conditions,
     Excluded,
@@ -29,6 +29,7 @@ from bisector.model import (
     Release,
 )
 from bisector.search import Stage, Verdict
+from bisector.transitions import affected
 
 CONDITIONS = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))
 PROBE = Probe("eggs", "spam")
@@ -396,4 +397,4 @@ def test_what_is_affected_holds_every_bad_release_and_no_good_one(history: list[
 
 
 def test_nothing_decided_affects_nothing() -> None:
-    assert affected((), ()) == ()
+    assert affected(Plan(()), {}, ()) == ()

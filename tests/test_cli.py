@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bisector import cli
+from bisector import cli, options
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_each_command_points_to_its_own_help(
     ],
 )
 def test_a_size_is_in_bytes(text: str, size_bytes: int) -> None:
-    assert cli._size(text) == size_bytes
+    assert options.size(text) == size_bytes
 
 
 def test_what_is_behind_two_dashes_is_the_command() -> None:

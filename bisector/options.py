@@ -1,0 +1,275 @@
+"""The options of the ``bisect`` command, and what their values may be."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from math import isfinite
+from pathlib import Path
+from typing import NoReturn
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from bisector.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that leaves it to the command to say what is wrong."""
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(
+            **settings,  # type: ignore[arg-type]  # argparse's own types name each setting
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing and exiting."""
+        raise UsageError(message, f"see `{self.prog} --help`")
+
+
+def add_search_options(
+    parser: argparse.ArgumentParser, assure: str = "as long as the search took, at most 30"
+) -> None:
+    """Add what every command has that searches, ``assure`` being how long it does by default."""
+    what = parser.add_argument_group("what to search")
+    what.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        dest="probes",
+        metavar="NAME_OR_PATH",
+        help="a probe's name, one case of it as NAME[CASE], or a script; repeat it for several",
+    )
+    what.add_argument("--package", metavar="PROJECT", help="the project, where no probe names it")
+    add_plan_options(what)
+    what.add_argument(
+        "--good", action="append", default=[], metavar="V", help="a release known to be good"
+    )
+    what.add_argument(
+        "--bad", action="append", default=[], metavar="V", help="a release known to be bad"
+    )
+    how = parser.add_argument_group("how far to look")
+    how.add_argument(
+        "--assure",
+        type=_seconds,
+        metavar="S",
+        help="go on looking for other transitions for S seconds once the answer is settled "
+        f"(default: {assure}; 0 stops at once)",
+    )
+    how.add_argument(
+        "--no-attribution",
+        action="store_false",
+        dest="attribute",
+        help="don't measure whose fault each change is: the package's or a dependency's",
+    )
+    how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
+    how.add_argument("--max-probes", type=_positive, metavar="N", help="measure at most N times")
+    how.add_argument(
+        "--confidence",
+        type=_probability,
+        metavar="P",
+        help="run both sides of each transition until the posterior is P, between 0 and 1",
+    )
+    what_is_bad = parser.add_argument_group(
+        "what is bad, where the command's exit status doesn't say it well"
+    )
+    what_is_bad.add_argument(
+        "--bad-output",
+        type=_pattern,
+        default="",
+        metavar="REGEX",
+        help="only a run is bad that prints a line which matches; other failures decide nothing",
+    )
+    what_is_bad.add_argument(
+        "--bad-memory", type=size, metavar="SIZE", help="... that takes more memory than that"
+    )
+    what_is_bad.add_argument(
+        "--bad-timeout", action="store_true", help="... that is still running at the --timeout"
+    )
+    what_is_bad.add_argument(
+        "--any-failure",
+        action="store_true",
+        help="every failure is bad, also one of another kind than the newest",
+    )
+    run = parser.add_argument_group("how to measure")
+    run.add_argument(
+        "--dependencies",
+        default="newest",
+        metavar="newest|released|FILE",
+        help="their versions: resolved once for the newest candidate and held (default), "
+        "as of each release's upload, or pinned in a requirements or lock file",
+    )
+    run.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="requirements",
+        metavar="REQ",
+        help="install this as well",
+    )
+    run.add_argument("--installer", choices=("uv", "pip"), default="uv")
+    run.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="measure N at once (default: one per core, or per thread of the cluster's workers)",
+    )
+    run.add_argument(
+        "--executor",
+        choices=("threads", "dask"),
+        default="threads",
+        help="measure on threads of this machine (default), or on the workers of a Dask cluster",
+    )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of the Dask cluster, like tcp://host:8786"
+    )
+    run.add_argument("--timeout", type=_above_zero, metavar="S", help="of one run, in seconds")
+    run.add_argument("--max-memory", type=size, metavar="SIZE", help="of one run: 500M, 2GiB")
+    run.add_argument(
+        "--isolated",
+        action="store_true",
+        help="run a command in an empty folder, with copies of the files that it names",
+    )
+    run.add_argument("--keep-environments", action="store_true", help="and say where they are")
+    store = parser.add_argument_group("what is known, and what is printed")
+    store.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="the folder that measurements are kept in (default: results)",
+    )
+    add_index_options(store)
+
+
+def add_stored_option(parser: argparse.ArgumentParser) -> None:
+    """Add what reads the store alone."""
+    parser.add_argument(
+        "--stored", action="store_true", help="use what is stored; measure nothing, ask no index"
+    )
+
+
+def add_plan_options(group: argparse._ActionsContainer) -> None:
+    """Add what says which releases on which interpreters."""
+    group.add_argument(
+        "--range",
+        type=_specifier,
+        dest="within",
+        metavar="SPEC",
+        help="releases to look at, like '>=3.10,<3.13' (default: the probe's, else all)",
+    )
+    group.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        dest="pythons",
+        metavar="X.Y",
+        help="the interpreter, a version or a path; repeat it for several (default: this one)",
+    )
+    group.add_argument("--pre", action="store_true", help="search pre-releases as well")
+    group.add_argument(
+        "--no-yanked", action="store_false", dest="yanked", help="leave yanked releases out"
+    )
+    group.add_argument(
+        "--allow-build",
+        action="store_true",
+        help="build releases without a wheel; this runs their own build code",
+    )
+
+
+def add_index_options(group: argparse._ActionsContainer) -> None:
+    """Add where releases come from, and how much of what is known is trusted."""
+    group.add_argument(
+        "--index-url", metavar="URL", help="the package index (default: uv's setting, pip's)"
+    )
+    group.add_argument(
+        "--offline", action="store_true", help="use what is cached, whatever its age"
+    )
+    group.add_argument(
+        "--refresh", action="store_true", help="trust nothing that is stored: list, measure anew"
+    )
+
+
+def add_only_search_options(parser: argparse.ArgumentParser) -> None:
+    """Add what only the main command has: other orders, and sets instead of releases."""
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be looked at, and stop there"
+    )
+    parser.add_argument(
+        "--order",
+        choices=("version", "upload"),
+        default="version",
+        help="of the releases that are searched (default: version)",
+    )
+    parser.add_argument(
+        "--over",
+        choices=("releases", "dependencies"),
+        default="releases",
+        help="with dependencies, the newest release in the range is held, and searched is on "
+        "which day what it depends on changed the outcome",
+    )
+    sets = parser.add_argument_group("two sets instead of a package's releases")
+    sets.add_argument(
+        "--from",
+        type=Path,
+        dest="old",
+        metavar="FILE",
+        help="pins of which one is good and the other bad: requirements, `pip freeze`, "
+        "pylock.toml, uv.lock or poetry.lock",
+    )
+    sets.add_argument("--to", type=Path, dest="new", metavar="FILE", help="the other pins")
+
+
+def _specifier(text: str) -> SpecifierSet:
+    with suppress(InvalidSpecifier):
+        return SpecifierSet(text)
+    with suppress(InvalidVersion):
+        return SpecifierSet(f"=={Version(text)}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
+    with suppress(ValueError):
+        if isfinite(number := float(text)) and allowed(number):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+
+
+def _seconds(text: str) -> float:
+    return _number(text, "a number of seconds", lambda number: number >= 0)
+
+
+def _above_zero(text: str) -> float:
+    return _number(text, "a number of seconds above 0", lambda number: number > 0)
+
+
+def _probability(text: str) -> float:
+    return _number(text, "a probability between 0 and 1", lambda number: 0 < number < 1)
+
+
+def _positive(text: str) -> int:
+    return int(_number(text, "a whole number above 0", lambda n: n >= 1 and n == int(n)))
+
+
+def size(text: str) -> int:
+    """Return the bytes that a size like 500M or 2GiB is; raises ArgumentTypeError."""
+    units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    digits = text.upper().rstrip("IB").rstrip("KMGT")
+    unit = text.upper().rstrip("IB")[len(digits) :]
+    if unit in units:
+        with suppress(argparse.ArgumentTypeError):
+            return int(_number(digits, "", lambda number: number > 0) * units[unit])
+    raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")
