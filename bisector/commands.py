@@ -55,9 +55,21 @@ def _compare(request: Request) -> int:
     """Print which of the changes between two sets of pins make the difference."""
     if not (request.old and request.new):
         raise UsageError("--from and --to go together", "give the good set and the bad one")
-    if request.package or request.within:
+    of_releases = {
+        "--package": request.package,
+        "--range": request.within,
+        "--good": request.good,
+        "--bad": request.bad,
+        "--exhaustive": request.exhaustive,
+        "--max-probes": request.max_probes,
+        "--confidence": request.confidence,
+        "--over": request.over != "releases",
+        "--order": request.order != "version",
+        "--dependencies": request.dependencies != "newest",
+    }
+    if given := [option for option, value in of_releases.items() if value]:
         raise UsageError(
-            "--from and --to compare two sets, --package and --range search one project's releases",
+            f"--from and --to compare two sets, {given[0]} is about one project's releases",
             "leave out the one or the other",
         )
     process.become_subreaper()
@@ -178,6 +190,11 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
                     over = request.over == "dependencies"
+                    if over and (request.good or request.bad):
+                        raise UsageError(
+                            "--over dependencies searches days, --good and --bad name releases",
+                            "--range chooses the release whose dependencies are varied",
+                        )
                     findings.append((searches.find_over if over else searches.find)(one, python))
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.

@@ -280,9 +280,8 @@ def _command(task: Task, made: Environment, cwd: Path) -> tuple[tuple[str, ...],
     """
     probe, isolated = task.probe, task.conditions.isolated
     if probe.command:
-        if isolated:
-            _copy_named(probe.command, task.cwd, cwd)
-        return probe.command, probe.command
+        command = _apart(probe.command, task.cwd, cwd) if isolated else probe.command
+        return command, probe.command
     script = Path(probe.path).absolute()
     case = (probe.case,) if probe.case else ()
     if probe.reports or isolated:
@@ -293,16 +292,29 @@ def _command(task: Task, made: Environment, cwd: Path) -> tuple[tuple[str, ...],
     return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
 
 
-def _copy_named(command: Iterable[str], source: Path, target: Path) -> None:
-    """Copy the files and folders below ``source`` that ``command`` names to ``target``."""
-    for word in command:
-        named = Path(word.partition("::")[0])  # as pytest writes a test of a file
-        inside = not named.is_absolute() and ".." not in named.parts and named.parts
-        if inside and (source / named).is_dir():
-            shutil.copytree(source / named, target / named, dirs_exist_ok=True)
-        elif inside and (source / named).is_file():
-            (target / named).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / named, target / named)
+def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...]:
+    """Copy the files and folders that ``command`` names to ``target``; return it naming those.
+
+    What lies below ``source`` keeps its place there, what lies elsewhere its name alone. Programs
+    are left where they are.
+    """
+    words = []
+    for place, word in enumerate(command):
+        path, colons, test = word.partition("::")  # as pytest writes a test of a file
+        named = Path(path)
+        there = source / named
+        below = not named.is_absolute() and ".." not in named.parts
+        if not named.name or not there.exists() or (place == 0 and named.is_absolute()):
+            words.append(word)
+            continue
+        copy = named if below else Path(named.name)
+        (target / copy).parent.mkdir(parents=True, exist_ok=True)
+        if there.is_dir():
+            shutil.copytree(there, target / copy, dirs_exist_ok=True)
+        else:
+            shutil.copy2(there, target / copy)
+        words.append(word if below else f"{copy}{colons}{test}")
+    return tuple(words)
 
 
 _ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})

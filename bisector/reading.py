@@ -131,7 +131,7 @@ def read(
         if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
             return Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
         return Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
-    said = f"{uncaught.exception}: {uncaught.message}" if uncaught else ""
+    said = _said(uncaught.exception, uncaught.message) if uncaught else ""
     if uncaught and uncaught.errno in _MACHINE:
         return Reading(untestable, Reason.ENVIRONMENT, said, signature)
     if uncaught and _failed_to_import(uncaught, made, probe.package):
@@ -145,10 +145,14 @@ def read(
     if completed.exit_status == 125:
         return Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
     if not said and signature and signature.exception:
-        said = f"{signature.exception}: {signature.message}"
+        said = _said(signature.exception, signature.message)
     elif not said and (last := _last_line(completed.output)):
         ended = f"{ended}: {last}"
     return Reading(Outcome.BAD, None, said or ended, signature)
+
+
+def _said(exception: str, message: str) -> str:
+    return f"{exception}: {message}" if message else exception
 
 
 def _reported(result: Mapping[str, Any]) -> Reading:

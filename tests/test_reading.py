@@ -162,7 +162,7 @@ def test_the_exception_that_was_printed_is_the_failure(
     reading = said(ended(output))
     assert reading.outcome is Outcome.BAD
     assert reading.signature == Signature(exception, message, status=1)
-    assert reading.detail == f"{exception}: {message}"
+    assert reading.detail == (f"{exception}: {message}" if message else exception)
 
 
 @pytest.mark.parametrize(

@@ -72,23 +72,56 @@ def _changes(finding: Finding) -> Iterator[str]:
 
     What is backported is one change that came to several lines: it is said once.
     """
-    groups: list[list[Transition]] = []
-    parted: list[Transition] = []
+    for place, windows in enumerate(_strands(finding)):
+        for kind in Kind:
+            if group := [window[kind] for window in windows if kind in window]:
+                yield _together(group, finding, again=place > 0)
+    for transition in finding.transitions[-1:]:
+        if transition.parting:
+            now = "bad" if transition.kind is Kind.INTRODUCED else "good"
+            yield f"is {now} in {transition.after}, of another release line."
+
+
+Window = dict[Kind, Transition]
+"""The two sides of a bad window, as far as it has them."""
+
+
+def _strands(finding: Finding) -> list[list[Window]]:
+    """Return the bad windows, those of several release lines together that are one in time."""
+    uploads = {r.version: r.upload_time for r in finding.plan.candidates}
+
+    def later(one: Transition, other: Transition) -> bool:
+        times = uploads.get(one.after), uploads.get(other.after)
+        return times[0] is not None and times[1] is not None and times[0] > times[1]
+
+    strands: list[list[Window]] = []
+    parted = False
     for transition in finding.transitions:
         if transition.parting:
-            parted.append(transition)
-        elif groups and groups[-1][0].kind is transition.kind:
-            groups[-1].append(transition)
-            parted.clear()
+            parted = True
+            continue
+        last = strands[-1][-1] if strands else {}
+        if transition.kind is Kind.FIXED and last and Kind.FIXED not in last and not parted:
+            last[Kind.FIXED] = transition
+        elif strands and (
+            parted
+            or (
+                transition.kind is Kind.INTRODUCED
+                and Kind.FIXED in last
+                and later(last[Kind.FIXED], transition)
+            )
+        ):
+            strands[-1].append({transition.kind: transition})
         else:
-            groups.append([transition])
-    for place, group in enumerate(groups):
-        again = place >= (1 if group[0].kind is Kind.INTRODUCED else 2)
-        one = len(group) == 1
-        yield _sentence(group[0], finding, again=again) if one else _backported(group, again=again)
-    for transition in parted:
-        now = "bad" if transition.kind is Kind.INTRODUCED else "good"
-        yield f"is {now} in {transition.after}, of another release line."
+            strands.append([{transition.kind: transition}])
+        parted = False
+    return strands
+
+
+def _together(group: Sequence[Transition], finding: Finding, *, again: bool) -> str:
+    if len(group) == 1:
+        return _sentence(group[0], finding, again=again)
+    return _backported(group, again=again)
 
 
 def _sentence(transition: Transition, finding: Finding, *, again: bool) -> str:
@@ -124,9 +157,13 @@ def _backported(group: Sequence[Transition], *, again: bool) -> str:
     verb, was, _ = _WORDS[group[0].kind]
     verb += " again" if again else ""
     places = [f"between {t.before} and {t.after}" if t.untested else f"in {t.after}" for t in group]
-    last = " and ".join(str(t.before) for t in group)
-    text = f"{verb} {' and '.join(places)}, each of another release line;"
+    last = _and([str(transition.before) for transition in group])
+    text = f"{verb} {_and(places)}, each of another release line;"
     return f"{text} {last} are the last {was} releases before."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _others(finding: Finding) -> Iterator[str]:

@@ -297,6 +297,23 @@ def test_isolated_has_a_copy_of_the_test_and_nothing_else(
     assert changes(finding) == [("introduced", "1.2", "1.3")]
 
 
+def test_isolated_copies_what_is_named_outside_of_the_folder_as_well(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """By its name alone, and without what lies beside it."""
+    index.add(plain("spam", "ggbb"))
+    elsewhere = bisect.folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "check.py").write_text("import spam\nassert not spam.BROKEN\n")
+    (elsewhere / "spam.py").write_text(SHADOW)
+    for named in ("elsewhere/../elsewhere/check.py", str(elsewhere / "check.py")):
+        finding = bisect.json("--isolated", *QUICK, "--", "python", named)
+        assert changes(finding) == [("introduced", "1.1", "1.2")]
+        assert {m["detail"] for m in finding["measurements"] if m["outcome"] == "bad"} == {
+            "AssertionError"
+        }
+
+
 def test_a_script_whose_metadata_names_one_dependency_needs_no_package(
     bisect: Command, index: LocalIndex
 ) -> None:

@@ -317,6 +317,24 @@ def test_a_backported_fix_is_one_fix_in_two_lines(ask: Command, index: LocalInde
     scanned(ask, finding, ["1.4.1", "1.4.2", "1.5.0", "1.5.1"])
 
 
+def test_what_came_to_three_lines_at_once_did_not_come_again(
+    ask: Command, index: LocalIndex
+) -> None:
+    """The same day broke three lines that were kept up, and a later day mended all of them."""
+    index.add(
+        release("spam", f"{line}.{number}", f"BROKEN = {letter == 'b'}", day=day)
+        for line in ("1.0", "1.1", "1.2")
+        for number, (letter, day) in enumerate((("g", 0), ("b", 10), ("b", 20), ("g", 30)))
+    )
+    finding = asked(ask, "--exhaustive")
+    assert finding["answer"] == (
+        "spam went bad in 1.0.1, in 1.1.1 and in 1.2.1, each of another release line; "
+        "1.0.0, 1.1.0 and 1.2.0 are the last good releases before. "
+        "It was fixed in 1.0.3, in 1.1.3 and in 1.2.3, each of another release line; "
+        "1.0.2, 1.1.2 and 1.2.2 are the last bad releases before."
+    )
+
+
 def test_in_the_order_of_upload_a_backported_fix_is_two_transitions(
     ask: Command, index: LocalIndex
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from e2e.command import Command, changes, outcomes
-from e2e.projects import release
+from e2e.projects import plain, release
 from local_index import LocalIndex
 
 OVER = ("--package", "spam", "--over", "dependencies", "--assure", "0", "--jobs", "2")
@@ -92,5 +92,17 @@ def test_an_index_without_upload_times_has_no_days(eaten: Command, index: LocalI
         [
             "error: the index doesn't say when 1.1 was uploaded",
             "hint: --over dependencies needs that; --from and --to compare two sets",
+        ],
+    )
+
+
+def test_days_have_no_witnesses_among_releases(bisect: Command, index: LocalIndex) -> None:
+    index.add(plain("spam", "gb"))
+    result = bisect("--package", "spam", "--over", "dependencies", "--bad", "1.1", "--", "true")
+    assert (result.status, result.complaint) == (
+        2,
+        [
+            "error: --over dependencies searches days, --good and --bad name releases",
+            "hint: --range chooses the release whose dependencies are varied",
         ],
     )

@@ -332,9 +332,16 @@ def test_two_pylock_files(bisect: Command, index: LocalIndex) -> None:
             (*SETS, "--package", "ham"),
             [
                 (
-                    "error: --from and --to compare two sets, --package and --range search one "
+                    "error: --from and --to compare two sets, --package is about one "
                     "project's releases"
                 ),
+                "hint: leave out the one or the other",
+            ],
+        ),
+        (
+            (*SETS, "--over", "dependencies"),
+            [
+                "error: --from and --to compare two sets, --over is about one project's releases",
                 "hint: leave out the one or the other",
             ],
         ),
