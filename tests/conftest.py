@@ -10,6 +10,8 @@ from e2e.command import Command
 from hypothesis import settings
 from local_index import LocalIndex
 
+collect_ignore = ["readme"]  # examples, for releases of packages that aren't installed here
+
 # A shared machine is slow now and then; how long an example takes proves nothing.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -139,7 +139,7 @@ def test_a_folder_that_nobody_may_enter_is_removed(tmp_path: Path) -> None:
         "sys.exit(folder.exists())\n"
     )
     for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and parent.name.startswith("pytest-"):
+        if parent.stat().st_uid == os.geteuid() and parent.name.startswith(("pytest-", "popen-")):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", script, tmp_path / "run", *sys.path], check=False)
