@@ -28,7 +28,7 @@ from bisector.narrowing import Laboratory, Trial, exact, narrow
 from bisector.pins import Mix, changes
 
 OWN_TIME = "of its own time"
-HELD = "of the search"
+_LONGEST = 200
 
 
 def attribute(finding: Finding, laboratory: Laboratory) -> Finding:
@@ -107,7 +107,9 @@ class _Attribution:
             self._note(release, OWN_TIME, run)
         for run in measured:
             if run.outcome is Outcome.UNTESTABLE:
-                return f"with dependencies of its own time, {run.version} can't be tested"
+                return (
+                    f"with dependencies of its own time, {run.version} can't be tested{_why(run)}"
+                )
         for side, (release, run) in enumerate(zip(releases, measured)):
             if run.outcome is not self.outcomes[side]:
                 old = _pins(run, self.probe.package)
@@ -179,6 +181,12 @@ class _Attribution:
 
     def _told(self, blame: Blame, *, why: str = "") -> Cause:
         return Cause(blame, tuple(self.cells), why=why)
+
+
+def _why(run: Measurement) -> str:
+    """Return why a run decided nothing, in parentheses."""
+    told = ": ".join(filter(None, (run.reason.value if run.reason else "", run.detail)))
+    return f" ({told[:_LONGEST]})" if told else ""
 
 
 def _beside(finding: Finding, version: Version, outcome: Outcome) -> tuple[str, ...]:

@@ -209,7 +209,7 @@ def test_with_held_dependencies_it_is_the_packages_where_it_stands_with_those_of
     )
     if U in then:
         side = BEFORE if then[0] is U else AFTER
-        why = f"with dependencies of its own time, {side} can't be tested"
+        why = f"with dependencies of its own time, {side} can't be tested (it is untestable)"
         assert (told.blame, told.why, told.culprits) == (Blame.UNDECIDED, why, ())
     elif then == (was, now):
         assert told == Cause(Blame.PACKAGE, told.cells)

@@ -71,7 +71,8 @@ def search(bisect: Command, python: str, *words: str) -> Finding:
 def full_scan(bisect: Command, python: str, *words: str) -> Finding:
     """What there is to find."""
     need(python)
-    scan = bisect.json("--results", "scan", "--python", python, "--exhaustive", *words)
+    options = ("--results", "scan", "--python", python, "--exhaustive", "--no-attribution")
+    scan = bisect.json(*options, *words)
     assert len(finals(scan)) == scan["candidates"]
     return scan
 
@@ -186,9 +187,12 @@ def test_what_a_dependency_did_is_not_the_doing_of_the_package(
     package: str,
     dependency: tuple[str, str],
 ) -> None:
-    """The package's releases only seem to differ, while a newer dependency is held for all."""
-    scan = full_scan(bisect, python, *words)
-    bears_out(scan, search(bisect, python, *words))
+    """The package's releases only seem to differ, while a newer dependency is held for all.
+
+    The answer names the release of the dependency, or says why that can't be told.
+    """
+    scan, found = full_scan(bisect, python, *words), search(bisect, python, *words)
+    bears_out(scan, found)
     assert kinds(scan) == ["fixed"]
     assert not changes(search(bisect, python, *words, "--dependencies", "released"))
 
@@ -200,6 +204,10 @@ def test_what_a_dependency_did_is_not_the_doing_of_the_package(
     assert kinds(culprit) == ["introduced"]
 
     edge = culprit["transitions"][0]
+    cause = found["transitions"][0]["cause"]
+    named = [(t["before"], t["after"]) for c in cause["culprits"] for t in c["transitions"]]
+    assert cause["blame"] == ("dependency" if named else "undecided")
+    assert named == [(edge["last_good"], edge["first_bad"])] or "can't be tested" in cause["why"]
     assert not changes(search(bisect, python, *words, "--with", f"{name}=={edge['last_good']}"))
     held = search(bisect, python, *words, "--with", f"{name}=={edge['first_bad']}")
     assert changes(held) == changes(scan)
