@@ -257,6 +257,8 @@ class Bisection:
 
     def _told(self) -> Mapping[Version, Sequence[Measurement]]:
         """Return all runs, those that fail in another way than is looked for deciding nothing."""
+        if self.options.any_failure and not self.probe.reports:
+            return failures.counted(self.runs)
         sought = self._sought()
         return self.runs if sought is None else failures.apart(self.runs, sought)
 

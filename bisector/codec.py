@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
@@ -45,7 +46,9 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
     """Return the measurement as JSON, without what is only known while running."""
     data: dict[str, Json] = {}
     for field in dataclasses.fields(measurement):
-        if field.name != "cached":
+        if field.name != "cached" and not (
+            field.name == "imported" and measurement.imported is None
+        ):
             data[field.name] = plain(getattr(measurement, field.name))
     return data
 
@@ -75,6 +78,7 @@ def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
         differs=tuple(data["differs"]),
         started=data["started"],
         host=data["host"],
+        imported=data.get("imported"),
         cached=True,
     )
 
@@ -119,7 +123,7 @@ def conditions_from_json(told: Mapping[str, Any]) -> tuple[Probe, Conditions]:
         case=told["case"],
         command=tuple(told["command"]),
         reports=not told["command"],
-        title=" ".join(told["command"]),
+        title=shlex.join(told["command"]),
         digest=told["probe_digest"],
         text=told["probe_text"],
         companion=told["probekit_text"],

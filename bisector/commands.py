@@ -36,6 +36,7 @@ from bisector.reports.markdown import escape
 from bisector.request import Request
 from bisector.store import Store, write
 
+_INTERRUPTED = ("interrupted", "attribution")
 _MOST_COLUMNS = 8
 """What fits beside each other where Markdown is read; a wider table is one per probe."""
 
@@ -122,7 +123,7 @@ def table(request: Request) -> int:
         tables = tuple(table for whole in tables for table in narrow(whole, _MOST_COLUMNS))
     tables = tuple(map(fold, tables)) if request.fold else tables
     sys.stdout.write(_table(request, findings, tables))
-    return 130 if any(finding.stopped == "interrupted" for finding in findings) else 0
+    return 130 if any(finding.stopped in _INTERRUPTED for finding in findings) else 0
 
 
 def report(request: Request) -> int:
@@ -201,7 +202,7 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
                     undecided = error
                     said.say(f"warning: {error.message}; {error.hint}")
                     continue
-                if findings[-1].stopped == "interrupted":
+                if findings[-1].stopped in _INTERRUPTED:
                     return findings
     if undecided and not findings:
         raise undecided
@@ -282,7 +283,7 @@ def _files(finding: Finding) -> dict[str, str]:
 
 
 def _status(findings: Sequence[Finding]) -> int:
-    if any(finding.stopped == "interrupted" for finding in findings):
+    if any(finding.stopped in _INTERRUPTED for finding in findings):
         return 130
     if any(finding.transitions and finding.decided for finding in findings):
         return 0

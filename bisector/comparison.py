@@ -11,9 +11,18 @@ from packaging.version import Version
 from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.measure import now
-from bisector.model import Change, Comparison, Conditions, Outcome, Probe, Release, Transition
+from bisector.model import (
+    Change,
+    Comparison,
+    Conditions,
+    Culprit,
+    Outcome,
+    Probe,
+    Release,
+    Transition,
+)
 from bisector.narrowing import Laboratory, Trial, narrow
-from bisector.pins import Mix, changes
+from bisector.pins import Mix, changes, mixed
 
 NOTHING = Release(Version("0"), ())
 """Stands for the release under test where it is a set that is tested."""
@@ -78,19 +87,40 @@ class Comparing:
     def narrowed(self, ends: Comparison, laboratory: Laboratory) -> Comparison:
         """Return the comparison with the changes that make the difference between its ends."""
         target = ends.ends[1].outcome
-        found = narrow(
-            laboratory,
-            self.old.pins,
-            self.changes,
-            target,
-            self.trial,
-            lambda change, mix: self._history(laboratory, change, mix),
-        )
+        found: list[tuple[Culprit, ...]] = []
+        rest = self.changes
+        while not found or self._suffice(laboratory, rest, target):
+            found.append(
+                narrow(
+                    laboratory,
+                    self.old.pins,
+                    rest,
+                    target,
+                    self.trial,
+                    lambda change, mix: self._history(laboratory, change, mix),
+                )
+            )
+            named = {culprit.change.name for culprit in found[-1]}
+            rest = tuple(change for change in rest if change.name not in named)
         untestable = sum(
             run is not None and run.outcome is Outcome.UNTESTABLE
             for run in map(laboratory.known, map(self.trial, self._tried))
         )
-        return replace(ends, culprits=found, combinations=len(self._tried), untestable=untestable)
+        return replace(
+            ends,
+            culprits=found[0],
+            alternatives=tuple(found[1:]),
+            combinations=len(self._tried),
+            untestable=untestable,
+        )
+
+    def _suffice(self, laboratory: Laboratory, some: Sequence[Change], target: Outcome) -> bool:
+        """Return whether these changes lead to ``target`` without those that do already."""
+        if not some:
+            return False
+        trial = self.trial(mixed(self.old.pins, self.changes, some))
+        (run,) = laboratory.measure([trial], "all changes but those that it takes")
+        return run.outcome is target
 
     def trial(self, mix: Mix) -> Trial:
         """Return the trial of one mix of the two sets."""

@@ -21,7 +21,17 @@ _TRIES = 5
 
 
 def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
-    """Return what is held whatever the dependencies' versions are."""
+    """Return what is held whatever the dependencies' versions are.
+
+    Raises UsageError where what is asked for contradicts itself.
+    """
+    for text in request.requirements:
+        named = requirement(text)
+        if canonicalize_name(named.name) == wanted.package and named.specifier:
+            raise UsageError(
+                f"--with {text} is about the package whose releases are searched",
+                f"--range '{named.specifier}' says which of them to look at",
+            )
     return Conditions(
         interpreter=python,
         policy=request.dependencies,
@@ -94,6 +104,11 @@ def _symptom(request: Request, wanted: Probe) -> Symptom:
         raise UsageError(
             f"{wanted.name} says itself what is bad",
             "leave --bad-output, --bad-memory and --bad-timeout to commands and plain scripts",
+        )
+    if symptom != Symptom() and request.any_failure:
+        raise UsageError(
+            "--any-failure counts every failure, and --bad-... say which one counts",
+            "leave out the one or the other",
         )
     if request.bad_memory and request.max_memory and request.max_memory < request.bad_memory:
         raise UsageError(

@@ -105,8 +105,11 @@ class Driver:
         finding = self._search(task, seen.plan, self._options(wanted, seen.witnesses))
         if not request.refresh:
             finding = _with_causes(finding, self.store.caused(wanted, held))
-        if request.attribute and not finding.stopped:
-            finding = attribute(finding, self._bench(task, _failure(finding)))
+        if request.attribute and request.max_probes is None and not finding.stopped:
+            try:
+                finding = attribute(finding, self._bench(task, _failure(finding)))
+            except KeyboardInterrupt:
+                finding = replace(finding, stopped="attribution")
         if request.keep_environments:
             self.said.say(f"the environments are kept in {task.folder}")
         finding = replace(finding, replay=replay(request, wanted, python))
@@ -163,9 +166,12 @@ class Driver:
                 listener=self.said,
                 stop=stop_day,
             ).run()
-        if request.attribute and not finding.stopped:
-            bench = self._bench(task, _failure(finding))
-            finding = attribute_days(finding, release, bench)
+        if request.attribute and request.max_probes is None and not finding.stopped:
+            try:
+                bench = self._bench(task, _failure(finding))
+                finding = attribute_days(finding, release, bench)
+            except KeyboardInterrupt:
+                finding = replace(finding, stopped="attribution")
         told = replay(request, wanted, python)
         return replace(finding, replay=told)
 
@@ -275,7 +281,10 @@ class Driver:
                 any_failure=self.request.any_failure,
                 failure=failure,
             )
-            return self._search(self._task(subject, release, held, task.installer), made, options)
+            found = self._search(self._task(subject, release, held, task.installer), made, options)
+            if found.stopped == "interrupted":
+                raise KeyboardInterrupt
+            return found
 
         return Bench(
             task,
@@ -284,7 +293,8 @@ class Driver:
             store=self.store,
             said=self.said,
             jobs=self._jobs(task.probe),
-            failure=None if self.request.any_failure else failure,
+            failure=failure,
+            any_failure=self.request.any_failure,
             refresh=self.request.refresh,
         )
 

@@ -49,6 +49,19 @@ def apart(runs: Runs, wanted: Signature | None) -> dict[Version, list[Measuremen
     }
 
 
+def counted(runs: Runs) -> dict[Version, list[Measurement]]:
+    """Return ``runs`` with every failure bad, that of a package to be imported included."""
+    return {
+        version: [
+            replace(run, outcome=Outcome.BAD, reason=None)
+            if run.reason is Reason.IMPORT_FAILED
+            else run
+            for run in measured
+        ]
+        for version, measured in runs.items()
+    }
+
+
 def alike(one: Signature | None, other: Signature | None) -> bool:
     """Return whether two failures are the same one.
 

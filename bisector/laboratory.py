@@ -33,7 +33,8 @@ History = Callable[[Probe, Conditions, Sequence[Version]], Finding]
 class Bench:
     """Where trials are measured: what is stored of them counts, the rest is measured and stored.
 
-    ``failure`` is the failure that it is about: a trial that fails in another way decides nothing.
+    ``failure`` is the failure that it is about: a trial that fails in another way decides nothing,
+    unless ``any_failure`` counts.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Bench:
         said: Lines,
         jobs: int,
         failure: Signature | None,
+        any_failure: bool,
         refresh: bool,
     ) -> None:
         self._template = template
@@ -55,6 +57,7 @@ class Bench:
         self._said = said
         self.jobs = jobs
         self._failure = failure
+        self._any_failure = any_failure
         self._refresh = refresh
         self._known: dict[str, Measurement] = {}
         self._warned = False
@@ -142,7 +145,9 @@ class Bench:
         """Return the newest run, deciding nothing where it fails in another way, or they differ."""
         newest = runs[-1]
         told: Sequence[Measurement] = runs
-        if not self._template.probe.reports and self._failure is not None:
+        if self._any_failure and not self._template.probe.reports:
+            told = failures.counted({newest.version: runs})[newest.version]
+        elif not self._template.probe.reports and self._failure is not None:
             told = failures.apart({newest.version: runs}, self._failure)[newest.version]
         decided = [run for run in told if run.outcome is not Outcome.UNTESTABLE]
         if len({run.outcome for run in decided}) > 1:

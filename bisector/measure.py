@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -121,6 +122,9 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
     before = _before(task)
     python, installer = str(made.python), task.installer
     listed, held = _listed(task), task.conditions.constraints
+    if before and task.conditions.requirements:
+        with suppress(InstallFailedError):
+            return wheels | dict(_fill_dated(made, task, before, cancelled))
     try:
         known = installer.install(
             python, requirements, (*held, *listed), before=before, cancelled=cancelled
@@ -130,6 +134,25 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             raise
         known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
     return wheels | dict(known)
+
+
+def _fill_dated(
+    made: Environment, task: Task, before: str, cancelled: threading.Event | None
+) -> Mapping[str, str]:
+    """Install the release with dependencies of ``before``, and what is beside it as of today.
+
+    A test runner, say, is a tool: one of that time needn't run on this interpreter.
+    """
+    python, installer = str(made.python), task.installer
+    alone = replace(task.conditions, requirements=())
+    needed = requirements_of(task.probe, alone, task.release)
+    dated = installer.resolve(python, needed, before=before, cancelled=cancelled)
+    requirements = requirements_of(task.probe, task.conditions, task.release)
+    others = [p for p in dated.pins if canonicalize_name(Requirement(p).name) != task.probe.package]
+    installed = installer.install(
+        python, requirements, (*others, *_listed(task)), cancelled=cancelled
+    )
+    return {**dated.wheels, **installed}
 
 
 def _listed(task: Task) -> tuple[str, ...]:
@@ -237,7 +260,7 @@ def _run(
         cancelled=cancelled,
         on_output=search,
     )
-    _from_environment(folders["records"], made, probe.package)
+    imported = _imported(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = reading.result(records.read(result), completed.output)
@@ -270,6 +293,7 @@ def _run(
         exit_status=completed.exit_status,
         output_tail=_neutral(output, task, place, made.prefix),
         command=shown,
+        imported=imported if probe.package and not probe.reports else None,
     )
 
 
@@ -303,6 +327,11 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
         path, colons, test = word.partition("::")  # as pytest writes a test of a file
         named = Path(path)
         there = source / named
+        if word in (".", "./"):
+            raise UsageError(
+                "--isolated copies what a command names, and not the whole current folder",
+                "name the files and folders that it needs",
+            )
         below = not named.is_absolute() and ".." not in named.parts
         if not named.name or not there.exists() or (place == 0 and named.is_absolute()):
             words.append(word)
@@ -321,18 +350,24 @@ _ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
 """Modules that wheels carry by mistake, and that the caller's own folder has as well."""
 
 
-def _from_environment(records_dir: Path, made: Environment, package: str) -> None:
-    """Raise UsageError where a run imported the package from elsewhere than the environment."""
+def _imported(records_dir: Path, made: Environment, package: str) -> bool:
+    """Return whether a run imported the package.
+
+    Raises UsageError where it did from elsewhere than the environment.
+    """
     home = made.prefix.resolve()
+    imported = False
     for module, file in records.imported(records_dir):
         # Resolved as well as it is: an installer may link to its cache, and a prefix be a link.
         inside = Path(file).is_relative_to(made.prefix) or Path(file).resolve().is_relative_to(home)
+        imported = imported or inside
         if not (inside or module in _ANYBODYS):
             raise UsageError(
                 f"{module} was imported from {file}, not from the release of {package} under test",
                 "run it from another folder, or with --isolated, which copies only the files that "
                 "the command names",
             )
+    return imported
 
 
 def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> str:

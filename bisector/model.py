@@ -196,7 +196,10 @@ class ProcessPeak:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One run of one probe against one release in one environment, with its evidence."""
+    """One run of one probe against one release in one environment, with its evidence.
+
+    ``imported`` is whether a process of the run imported the package; None where that isn't known.
+    """
 
     version: Version
     outcome: Outcome
@@ -215,6 +218,7 @@ class Measurement:
     differs: tuple[str, ...] = ()
     started: str = ""
     host: str = ""
+    imported: bool | None = None
     cached: bool = field(default=False, compare=False)
 
     @property
@@ -399,9 +403,9 @@ class Comparison:
     """What it takes, of all that changed between two sets of pins, for the outcome to change.
 
     ``names`` are those of the two sets, ``ends`` a measurement of each. ``culprits`` are the
-    fewest changes that together make the difference; empty where there is none. ``combinations``
-    is how many mixes of the two sets were looked at, ``untestable`` how many of them decided
-    nothing.
+    fewest changes that together make the difference; empty where there is none. ``alternatives``
+    are others of the changes that make it by themselves as well. ``combinations`` is how many
+    mixes of the two sets were looked at, ``untestable`` how many of them decided nothing.
     """
 
     probe: Probe
@@ -410,6 +414,7 @@ class Comparison:
     changes: tuple[Change, ...]
     ends: tuple[Measurement, Measurement]
     culprits: tuple[Culprit, ...] = ()
+    alternatives: tuple[tuple[Culprit, ...], ...] = ()
     combinations: int = 0
     untestable: int = 0
     replay: str = ""

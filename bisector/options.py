@@ -67,7 +67,12 @@ def add_search_options(
         help="don't measure whose fault each change is: the package's or a dependency's",
     )
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
-    how.add_argument("--max-probes", type=_positive, metavar="N", help="measure at most N times")
+    how.add_argument(
+        "--max-probes",
+        type=_positive,
+        metavar="N",
+        help="measure at most N times, and leave open whose fault it is",
+    )
     how.add_argument(
         "--confidence",
         type=_probability,

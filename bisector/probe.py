@@ -6,6 +6,7 @@ import ast
 import difflib
 import hashlib
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import inf
@@ -189,6 +190,7 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     that is one project, it is the one under test unless another is named. Raises UsageError where
     python is given a script that isn't there: no release is to blame.
     """
+    _refuse_other_python(command)
     script = _script(command)
     told = parse(_text_of(script), script) if script else None
     named = [Path(word.partition("::")[0]) for word in command]  # as pytest writes a test of a file
@@ -199,7 +201,7 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     return Probe(
         name=name,
         package=about,
-        title=" ".join(command),
+        title=shlex.join(command),
         command=tuple(command),
         text=contents[0] if contents else "",
         digest=digest(*command, *contents),
@@ -207,6 +209,23 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
         dependencies=told.dependencies if told else (),
         requires_python=told.requires_python if told else SpecifierSet(),
     )
+
+
+def _refuse_other_python(command: Sequence[str]) -> None:
+    """Raise UsageError where a command brings a Python of its own: it has another package."""
+    program = Path(command[0])
+    if program.name == command[0] or not program.is_file():
+        return
+    with program.open("rb") as file:
+        first = file.readline(256)
+    shebang = re.match(rb"#!\s*(/\S*python[\d.]*)\s*$", first)
+    if shebang or re.fullmatch(r"python[\d.]*", program.name):
+        plain = "python" if not shebang else f"python {command[0]}"
+        plain = program.name if shebang and program.parent.name == "bin" else plain
+        raise UsageError(
+            f"{command[0]} runs a Python of its own, not that of the environment under test",
+            f"write `{plain}`, which is the environment's; --with PROJECT installs what it needs",
+        )
 
 
 def _script(command: Sequence[str]) -> Path | None:

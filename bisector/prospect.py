@@ -84,6 +84,11 @@ def asked_for(request: Request) -> list[Probe]:
         found = [probe.from_command(request.command, request.package or "")]
     else:
         found = [one for name in request.probes for one in probe.load(name)]
+    if not found and sets:
+        raise UsageError(
+            "nothing to run with the two sets",
+            "give a command behind --, as in `-- pytest -x`, or --probe NAME_OR_PATH",
+        )
     if not found:
         raise UsageError(
             "nothing to run: give --probe NAME_OR_PATH, or --package PROJECT -- COMMAND",

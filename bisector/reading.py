@@ -144,11 +144,23 @@ def read(
         return Reading(Outcome.GOOD, None, ended)
     if completed.exit_status == 125:
         return Reading(untestable, Reason.SKIPPED_BY_PROBE, ended)
+    if completed.exit_status in _NOTHING_TESTED and _is_pytest(probe.command):
+        why = f"pytest {_NOTHING_TESTED[completed.exit_status]}"
+        last = _last_line(completed.output)
+        return Reading(untestable, Reason.NO_VERDICT, f"{why}: {last}" if last else why, signature)
     if not said and signature and signature.exception:
         said = _said(signature.exception, signature.message)
     elif not said and (last := _last_line(completed.output)):
         ended = f"{ended}: {last}"
     return Reading(Outcome.BAD, None, said or ended, signature)
+
+
+_NOTHING_TESTED = {4: "can't do what it was asked for", 5: "found no test"}
+"""https://docs.pytest.org/en/stable/reference/exit-codes.html"""
+
+
+def _is_pytest(command: Sequence[str]) -> bool:
+    return "pytest" in command[:1] or command[1:3] == ("-m", "pytest")
 
 
 def _said(exception: str, message: str) -> str:

@@ -120,7 +120,7 @@ class Store:
 
         Of several on the same probe and interpreter, the one that was resolved last.
         """
-        latest: dict[tuple[str, str, str, str], tuple[str, Finding]] = {}
+        latest: dict[tuple[str, ...], tuple[str, Finding]] = {}
         for folder in sorted({path.parent for path in self.root.glob("*/*/*/search*.json")}):
             try:
                 found = self._searched(folder)
@@ -130,7 +130,7 @@ class Store:
             if found is None:
                 continue
             probe, python = found.probe, found.conditions.interpreter
-            same = (probe.package, probe.name, probe.case, python.series)
+            same = (probe.package, probe.name, probe.case, python.series, *probe.command)
             resolved = found.conditions.resolved
             if same not in latest or latest[same][0] <= resolved:
                 latest[same] = (resolved, found)
@@ -214,7 +214,8 @@ class Store:
         for path in self.probe_folder(probe).glob("*/conditions.json"):
             try:
                 stored = _schema(json.loads(path.read_text(encoding="utf-8")), CONDITIONS)
-                same = all(stored[name] == wanted[name] for name in wanted if name not in _RESOLVED)
+                names = {*stored, *wanted}.difference(_RESOLVED)
+                same = all(stored.get(name) == wanted.get(name) for name in names)
                 if not same or stored["resolved_for"] != str(resolved_for):
                     continue
                 held = dataclasses.replace(

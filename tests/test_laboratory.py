@@ -129,6 +129,7 @@ def bench(
         said=Lines(said or io.StringIO()),
         jobs=jobs,
         failure=failure,
+        any_failure=False,
         refresh=refresh,
     )
 

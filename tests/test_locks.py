@@ -1061,7 +1061,7 @@ def test_a_file_that_cannot_be_read(name: str, reason: str) -> None:
         read(Path(name), python())
     assert (caught.value.message, caught.value.hint) == (
         f"dependencies can't be read from {name}: {reason}",
-        "--dependencies takes newest, released, or a requirements or lock file",
+        "what is read is requirements.txt, `pip freeze`, pylock.toml, uv.lock or poetry.lock",
     )
 
 

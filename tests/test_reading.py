@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,20 @@ def test_what_is_no_text_is_searched_all_the_same() -> None:
     search = LineSearch("eggs")
     search(b"\xff\xfe eggs \xff\n")
     assert search.end() == "\ufffd\ufffd eggs \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "detail"),
+    [
+        (("pytest", "-q", "t.py"), 4, "pytest can't do what it was asked for: no t.py"),
+        (("python", "-m", "pytest"), 5, "pytest found no test: no t.py"),
+    ],
+)
+def test_where_pytest_ran_no_test_nothing_was_tested(
+    command: tuple[str, ...], status: int, detail: str
+) -> None:
+    run = ended("collecting\nno t.py\n", status)
+    reading = read(run, (None, ""), None, (), replace(COMMAND, command=command), MADE)
+    assert (reading.outcome, reading.reason) == (Outcome.UNTESTABLE, Reason.NO_VERDICT)
+    assert reading.detail == detail
+    assert said(run).outcome is Outcome.BAD, "another command's status is its own"

@@ -64,7 +64,7 @@ def _text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"dependencies can't be read from {path}: {getattr(error, 'strerror', error)}",
-            "--dependencies takes newest, released, or a requirements or lock file",
+            "what is read is requirements.txt, `pip freeze`, pylock.toml, uv.lock or poetry.lock",
         ) from error
 
 

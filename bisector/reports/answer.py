@@ -31,9 +31,12 @@ def answer(finding: Finding) -> str:
     told = _days(finding) if finding.over else _changes(finding)
     subject = safe(finding.over) or package
     sentences = [f"{'It' if place else subject} {text}" for place, text in enumerate(told)]
+    if finding.plan.by_upload and sentences:
+        sentences[0] = f"In the order of upload, {sentences[0]}"
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     sentences += dict.fromkeys(filter(None, faults))
     sentences += _others(finding)
+    sentences += _untested(finding)
     if finding.conflicting:
         sentences.append(
             f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
@@ -48,6 +51,7 @@ def answer(finding: Finding) -> str:
         stops = {
             "max-probes": "The search stopped before it was settled: --max-probes was reached.",
             "interrupted": "The search was interrupted before it was settled.",
+            "attribution": "It was interrupted before it was known whose fault that is.",
         }
         other = f"The search stopped before it was settled: {safe(finding.stopped)}."
         sentences.append(stops.get(finding.stopped, other))
@@ -178,11 +182,24 @@ def _others(finding: Finding) -> Iterator[str]:
             yield f"The failures counted are not one ({told})."
         return
     symptom = finding.conditions.symptom != Symptom()
-    others = (m for m in finding.measurements if m.reason is Reason.DIFFERENT_FAILURE)
-    for said, versions in _ways(others):
-        verb = "fails" if len(versions) == 1 else "fail"
-        told = f"{listed(versions)} {verb} in another way ({said})"
-        yield f"{told}." if symptom else f"{told}; --any-failure would count that as bad."
+    kinds = {Reason.DIFFERENT_FAILURE: "in another way"}
+    if not finding.probe.reports:
+        kinds[Reason.IMPORT_FAILED] = "to be imported"
+    for reason, how in kinds.items():
+        for said, versions in _ways(m for m in finding.measurements if m.reason is reason):
+            verb = "fails" if len(versions) == 1 else "fail"
+            told = f"{listed(versions)} {verb} {how} ({said})"
+            yield f"{told}." if symptom else f"{told}; --any-failure would count that as bad."
+
+
+def _untested(finding: Finding) -> Iterator[str]:
+    """Yield that no run had to do with the package, where that is so."""
+    imported = {m.imported for m in finding.measurements} - {None}
+    if imported == {False}:
+        yield (
+            f"No run imported {safe(finding.probe.package)} into Python: a command that brings an "
+            "interpreter of its own tests another copy."
+        )
 
 
 def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from packaging.version import Version
+
 from bisector.model import Blame, Cause, Culprit, Finding, Kind, Transition
 from bisector.reports.rows import safe
 
@@ -75,11 +77,14 @@ def culprit(told: Culprit) -> str:
         return safe(f"{change.name} {change.after}, which came in,")
     if change.after is None:
         return safe(f"{change.name} {change.before}, which went,")
-    steps = [_step(transition) for transition in told.transitions]
+    down = Version(change.before) > Version(change.after)
+    steps = [_step(transition, down=down) for transition in told.transitions]
     return safe(f"{change.name} {', '.join(steps) or f'{change.before} → {change.after}'}")
 
 
-def _step(transition: Transition) -> str:
+def _step(transition: Transition, *, down: bool) -> str:
+    if down:
+        return f"{transition.after} → {transition.before}"
     first = transition.zoom[1] if transition.zoom else transition.after
     already = f" (already in {first})" if first != transition.after else ""
     return f"{transition.before} → {transition.after}{already}"

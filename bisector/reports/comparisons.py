@@ -39,12 +39,20 @@ def answer(comparison: Comparison) -> str:
     made = "went bad" if now is Outcome.BAD else "was fixed"
     needed = comparison.culprits
     take = "it takes" if len(needed) > 1 else "it is"
-    named = " and ".join(f"{c.change.name} {_step(c)}" for c in needed)
+    named = _named(needed)
     named = f"{named} together" if len(needed) > 1 else named.removesuffix(",")
     told = [f"It {made} from {old} to {new}: of {changed}, {take} {named}."]
+    told += [
+        f"Even without that it {made}: {_named(others)} would do as well."
+        for others in comparison.alternatives
+    ]
     told += [f"{c.change.name} {said}." for c in needed for said in causes.steps(c)]
     told += [f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why]
     return safe(" ".join(told))
+
+
+def _named(culprits: Sequence[Culprit]) -> str:
+    return " and ".join(f"{c.change.name} {_step(c)}" for c in culprits)
 
 
 def render(comparisons: Sequence[Comparison], *, width: int = 100, color: bool = False) -> str:
@@ -105,6 +113,7 @@ def _object(comparison: Comparison) -> dict[str, Any]:
         "differs": comparison.differs,
         "changes": [plainly(change) for change in comparison.changes],
         "culprits": [plainly(culprit) for culprit in comparison.culprits],
+        "alternatives": [[plainly(c) for c in others] for others in comparison.alternatives],
         "combinations": comparison.combinations,
         "untestable": comparison.untestable,
         "ends": [measurement_to_json(end) for end in comparison.ends],
@@ -119,16 +128,17 @@ def _title(comparison: Comparison) -> str:
 
 def _changes(comparison: Comparison) -> list[list[str]]:
     """Return a line per change, those that matter first."""
-    found = {culprit.change.name: culprit for culprit in comparison.culprits}
+    found = {c.change.name: f"needed: {_step(c)}" for c in comparison.culprits}
+    for others in comparison.alternatives:
+        found |= {c.change.name: f"would do as well: {_step(c)}" for c in others}
+    found = {name: step.removesuffix(",") for name, step in found.items()}
     ordered = sorted(comparison.changes, key=lambda change: change.name not in found)
     return [
         [
             safe(change.name),
             safe(change.before or "-"),
             safe(change.after or "-"),
-            f"needed: {_step(found[change.name]).removesuffix(',')}"
-            if change.name in found
-            else "",
+            found.get(change.name, ""),
         ]
         for change in ordered
     ]

@@ -142,13 +142,14 @@ def sure(confidence: float) -> str:
 def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
     """Return what the runs on both sides of each transition gave as their reason.
 
-    Where nothing could be decided, it is each reason for that once, with a release that has it.
+    Where nothing changed, it is each way to fail or to decide nothing once, with a release.
     """
     told = {row.version: row for row in rows(finding)}
     sides = [v for t in finding.transitions for v in (t.before, t.after)]
     shown = [told[version] for version in dict.fromkeys(sides) if version in told]
-    if not decided(finding):
-        shown = list({(row.reason, row.detail): row for row in reversed(told.values())}.values())
+    if not finding.transitions:
+        others = [row for row in reversed(told.values()) if row.outcome != "good"]
+        shown = list({(row.reason, row.detail): row for row in others}.values())
     said = [(str(row.version), row.detail) for row in shown if row.detail]
     left = len(said) - _MOST_SAID
     return (*said[:_MOST_SAID], *([("…", f"{left} more, as --format json has them")] * (left > 0)))

@@ -192,7 +192,7 @@ BAD = [
         "--probe broken.py --dependencies no.txt",
         2,
         "dependencies can't be read from no.txt: No such file or directory",
-        "--dependencies takes newest, released, or a requirements or lock file",
+        "what is read is requirements.txt, `pip freeze`, pylock.toml, uv.lock or poetry.lock",
     ),
     (
         "--probe broken.py --dependencies bad.txt",

@@ -469,3 +469,97 @@ def test_a_name_that_is_spelt_otherwise_is_the_same_project(
         f"error: spam_eggs_x was imported from {bisect.folder / 'spam_eggs_x.py'}, "
         "not from the release of spam-eggs-x under test"
     )
+
+
+def test_a_package_that_cannot_be_imported_is_named_and_can_be_counted(
+    bisect: Command, index: LocalIndex
+) -> None:
+    index.add(plain("spam", "gguu"))
+    bisect.write("check.py", "import spam\n")
+    finding = asked(bisect, "--exhaustive")
+    assert changes(finding) == []
+    assert (
+        "1.2, 1.3 fail to be imported (OSError: unfit (in spam.py:<module>)); "
+        "--any-failure would count that as bad."
+    ) in finding["answer"]
+    counted = asked(bisect, "--exhaustive", "--any-failure")
+    assert changes(counted) == [("introduced", "1.1", "1.2")]
+
+
+def test_a_command_with_a_python_of_its_own_is_refused(bisect: Command, index: LocalIndex) -> None:
+    """It has another copy of the package, or none: every release would be the same."""
+    index.add(plain("spam", "gb"))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")
+    other = bisect.folder / "other" / "bin"
+    other.mkdir(parents=True)
+    (other / "python3.11").symlink_to(sys.executable)
+    (other / "tester").write_text(f"#!{sys.executable}\nimport spam\n")
+    for program, instead in (("python3.11", "python"), ("tester", "tester")):
+        result = bisect(*QUICK, "--", f"other/bin/{program}", "check.py")
+        assert (result.status, result.complaint) == (
+            2,
+            [
+                (
+                    f"error: other/bin/{program} runs a Python of its own, not that of the "
+                    "environment under test"
+                ),
+                (
+                    f"hint: write `{instead}`, which is the environment's; --with PROJECT installs "
+                    "what it needs"
+                ),
+            ],
+        )
+
+
+def test_a_command_that_never_imports_the_package_has_not_tested_it(
+    bisect: Command, index: LocalIndex
+) -> None:
+    index.add(plain("spam", "gg"))
+    answer = bisect.json(*QUICK, "--", "python", "-c", "print()")["answer"]
+    assert "No run imported spam into Python: " in answer
+    bisect.write("check.py", "import spam\n")
+    assert "No run imported" not in asked(bisect)["answer"]
+
+
+def test_options_that_contradict_each_other_are_refused(bisect: Command, index: LocalIndex) -> None:
+    index.add(plain("spam", "gb"))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")
+    for words, complaint in (
+        (("--with", "Spam<1.1"), "error: --with Spam<1.1 is about the package whose releases are"),
+        (("--any-failure", "--bad-timeout"), "error: --any-failure counts every failure, and "),
+    ):
+        result = bisect(*QUICK, *words, *COMMAND)
+        assert result.status == 2
+        assert result.complaint[0].startswith(complaint)
+    result = bisect(*QUICK, "--isolated", "--", "python", ".")
+    assert (result.status, result.complaint[0]) == (
+        2,
+        "error: --isolated copies what a command names, and not the whole current folder",
+    )
+
+
+def test_one_script_searched_in_several_ways_leaves_nothing_to_warn_of(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """Each way is stored under conditions of its own."""
+    index.add(plain("spam", "gb", dependencies=["ham"]), release("ham", "1.0", ""))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN, 'broken'\n")
+    for options in ((), ("--bad-output", "broken"), ("--isolated",), (), ("--isolated",)):
+        result = bisect(*QUICK, *options, *COMMAND)
+        assert result.status == 0
+        assert "is ignored" not in result.errors
+
+
+def test_what_is_installed_beside_is_not_of_the_time_of_a_release(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """A tool of that time needn't run on this interpreter: only dependencies are dated."""
+    index.add(plain("spam", "ggbb", dependencies=["ham"]), release("ham", "1.0", ""))
+    index.add(release("tool", "1.0", "raise OSError('too old')"))
+    index.add(release("tool", "2.0", "", day=50))
+    bisect.write("check.py", "import tool, spam\nassert not spam.BROKEN\n")
+    words = ("--with", "tool", "--exhaustive")
+    released = asked(bisect, *words, "--dependencies", "released")
+    assert changes(released) == [("introduced", "1.1", "1.2")]
+    (transition,) = asked(bisect, *words)["transitions"]
+    assert transition["cause"]["blame"] == "package"

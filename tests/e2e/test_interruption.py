@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 from e2e.command import HANG_S, Command, changes, outcomes
-from e2e.projects import BROKEN, plain
+from e2e.projects import BROKEN, plain, release
 from local_index import LocalIndex
 
 SLOW = BROKEN.replace("import json, os, spam", "import json, os, spam, time; time.sleep(0.05)")
@@ -171,3 +171,30 @@ def test_a_folder_that_lost_its_owner_is_swept_and_one_in_use_is_not(
     assert bisect("--probe", "broken.py", "--assure", "0").status == 0
     assert bisect.left_folders() == []
     assert bisect.left_processes() == []
+
+
+def test_interrupted_while_it_tells_whose_fault_it_is_it_keeps_nothing_coarse(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """The transition is known, its cause is not: the same command goes on and tells it."""
+    for number in range(3):
+        source = f"import ham\nBROKEN = {number < 2} and ham.V > 3"
+        built = release("spam", f"1.{number}", source, day=number, dependencies=["ham"])
+        index.add(built)
+    index.add(release("ham", f"{n}.0", f"V = {n}", day=2 * n - 2) for n in range(1, 8))
+    bisect.write("check.py", "import time, spam\ntime.sleep(0.3)\nassert not spam.BROKEN\n")
+    words = ("--package", "spam", "--assure", "0", "--jobs", "1", "--", "python", "check.py")
+    running = bisect.start(*words)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.startswith("which release of ham"):
+            break
+    status, output, _ = stop(running, signal.SIGINT)
+    assert status == 130
+    assert "It was interrupted before it was known whose fault that is." in " ".join(output.split())
+    assert "ham" not in output.partition("release  ")[0]
+    answer = bisect(*words).answer
+    assert answer == (
+        "spam was fixed in 1.2; 1.1 is the last bad release before it. "
+        "That is not spam's own: ham 3.0 → 4.0 did it."
+    )

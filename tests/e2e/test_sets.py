@@ -321,6 +321,25 @@ def test_two_pylock_files(bisect: Command, index: LocalIndex) -> None:
     )
 
 
+def test_changes_that_do_it_each_by_themselves_are_all_named(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """Taking back the first one would leave it bad."""
+    index.add(versions("ham", "1.0", "1.1", "1.2"), versions("eggs", "1.0", "1.1"))
+    index.add(versions("toast", "1.0", "1.1"))
+    write(
+        bisect,
+        "import eggs, ham\nassert ham.V < 1.2 and eggs.V < 1.1, 'either'\n",
+        {"ham": "1.0", "eggs": "1.0", "toast": "1.0"},
+        {"ham": "1.2", "eggs": "1.1", "toast": "1.1"},
+    )
+    result = compare(bisect)
+    assert result.answer == (
+        "It went bad from old.txt to new.txt: of 3 changed distributions, it is eggs 1.0 → 1.1. "
+        "Even without that it went bad: ham 1.1 → 1.2 would do as well."
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
