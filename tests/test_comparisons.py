@@ -209,6 +209,7 @@ def test_as_json() -> None:
             {"name": "jam", "before": None, "after": "1.0"},
             {"name": "toast", "before": "2.0", "after": None},
         ],
+        "alternatives": [],
         "combinations": 9,
         "untestable": 2,
         "replay": "bisect --from old.txt --to new.txt --python 3.11 -- python check.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from bisector.model import Blame, Cause, Culprit, Finding, Kind, Transition
 from bisector.reports.rows import safe
@@ -77,9 +77,16 @@ def culprit(told: Culprit) -> str:
         return safe(f"{change.name} {change.after}, which came in,")
     if change.after is None:
         return safe(f"{change.name} {change.before}, which went,")
-    down = Version(change.before) > Version(change.after)
+    down = _descends(change.before, change.after)
     steps = [_step(transition, down=down) for transition in told.transitions]
     return safe(f"{change.name} {', '.join(steps) or f'{change.before} → {change.after}'}")
+
+
+def _descends(before: str, after: str) -> bool:
+    try:
+        return Version(before) > Version(after)
+    except InvalidVersion:
+        return False
 
 
 def _step(transition: Transition, *, down: bool) -> str:

@@ -343,7 +343,7 @@ def test_in_the_order_of_upload_a_backported_fix_is_two_transitions(
     words = ("--order", "upload")
     finding = asked(ask, *words)
     assert finding["answer"] == (
-        "spam went bad in 1.4.1; 1.4.0 is the last good release before it. "
+        "In the order of upload, spam went bad in 1.4.1; 1.4.0 is the last good release before it. "
         "It was fixed in 1.5.2; 1.5.1 is the last bad release before it."
     )
     assert changes(finding) == [("introduced", "1.4.0", "1.4.1"), ("fixed", "1.5.1", "1.5.2")]
