@@ -281,7 +281,10 @@ def _run(
         outcome=said.outcome,
         reason=said.reason,
         detail=_neutral(said.detail, task, place, made.prefix),
-        signature=said.signature,
+        signature=said.signature
+        and replace(
+            said.signature, message=_neutral(said.signature.message, task, place, made.prefix)
+        ),
         metrics=said.metrics or {},
         pool=said.pool,
         processes=tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -109,6 +110,14 @@ def test_folders_of_this_machine_are_not_in_what_is_kept(task: Task, tmp_path: P
     assert "/spam.py {cwd} {run}/home" in measured.output_tail
     assert measured.signature is not None
     assert measured.signature.exception == "ZeroDivisionError"
+
+
+def test_nor_are_they_in_the_message_of_a_failure(task: Task) -> None:
+    """Python names the file that it didn't find something in."""
+    measured = measure(running(task, "from collections import Mapping"))
+    assert measured.signature is not None
+    assert "{python}/lib/" in measured.signature.message
+    assert sys.base_prefix not in repr(measured)
 
 
 def test_where_a_failure_lies_in_the_package_is_its_signature(
