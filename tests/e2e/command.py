@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -90,6 +91,7 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_as_from_a_terminal,
         )
 
     def words(self, *words: str) -> list[str]:
@@ -150,6 +152,11 @@ class Command:
                 told = [process.cwd(), *process.environ().values(), *process.cmdline()]
                 if any(str(self.folder) in text for text in told):
                     yield process
+
+
+def _as_from_a_terminal() -> None:
+    """Take SIGINT as usual: what a shell starts in the background ignores it, children included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def outcomes(finding: Mapping[str, Any]) -> dict[str, str]:
