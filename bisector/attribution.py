@@ -21,6 +21,7 @@ from bisector.model import (
     Kind,
     Measurement,
     Outcome,
+    Reason,
     Release,
     Transition,
 )
@@ -107,9 +108,9 @@ class _Attribution:
             self._note(release, OWN_TIME, run)
         for run in measured:
             if run.outcome is Outcome.UNTESTABLE:
-                return (
-                    f"with dependencies of its own time, {run.version} can't be tested{_why(run)}"
-                )
+                told = f"with dependencies of its own time, {run.version} can't be tested"
+                other = "; an older --python may be able to" * (run.reason is Reason.INSTALL_FAILED)
+                return f"{told}{_why(run)}{other}"
         for side, (release, run) in enumerate(zip(releases, measured)):
             if run.outcome is not self.outcomes[side]:
                 old = _pins(run, self.probe.package)

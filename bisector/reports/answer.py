@@ -35,8 +35,6 @@ def answer(finding: Finding) -> str:
         sentences[0] = f"In the order of upload, {sentences[0]}"
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     sentences += dict.fromkeys(filter(None, faults))
-    sentences += _others(finding)
-    sentences += _untested(finding)
     if finding.conflicting:
         sentences.append(
             f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
@@ -47,6 +45,8 @@ def answer(finding: Finding) -> str:
         sentences.append("Undecided: the runs made don't make this as sure as was asked for.")
     if not finding.transitions:
         sentences += _unchanged(package, finding)
+    sentences += _others(finding)
+    sentences += _untested(finding)
     if finding.stopped:
         stops = {
             "max-probes": "The search stopped before it was settled: --max-probes was reached.",
@@ -194,7 +194,8 @@ def _others(finding: Finding) -> Iterator[str]:
 
 def _untested(finding: Finding) -> Iterator[str]:
     """Yield that no run had to do with the package, where that is so."""
-    imported = {m.imported for m in finding.measurements} - {None}
+    decisive = (m for m in finding.measurements if m.outcome is not Outcome.UNTESTABLE)
+    imported = {m.imported for m in decisive} - {None}
     if imported == {False}:
         yield (
             f"No run imported {safe(finding.probe.package)} into Python: a command that brings an "
