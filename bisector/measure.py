@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bisector import environment, process, reading, records
+from bisector.command import imported, laid_out
 from bisector.environment import Environment
-from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.model import (
     Conditions,
@@ -236,7 +236,7 @@ def _run(
     for folder in folders.values():
         folder.mkdir()
     result = place / "result.json"
-    command, shown = _command(task, made, folders["cwd"])
+    command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=conditions.isolated)
     environ = process.scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
@@ -260,7 +260,7 @@ def _run(
         cancelled=cancelled,
         on_output=search,
     )
-    imported = _imported(folders["records"], made, probe.package)
+    found = imported(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = reading.result(records.read(result), completed.output)
@@ -296,81 +296,8 @@ def _run(
         exit_status=completed.exit_status,
         output_tail=_neutral(output, task, place, made.prefix),
         command=shown,
-        imported=imported if probe.package and not probe.reports else None,
+        imported=found if probe.package and not probe.reports else None,
     )
-
-
-def _command(task: Task, made: Environment, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the command to start, and how it is shown to people.
-
-    A probe that reports runs from its recorded text, so that what ran is what is kept.
-    """
-    probe, isolated = task.probe, task.conditions.isolated
-    if probe.command:
-        command = _apart(probe.command, task.cwd, cwd) if isolated else probe.command
-        return command, probe.command
-    script = Path(probe.path).absolute()
-    case = (probe.case,) if probe.case else ()
-    if probe.reports or isolated:
-        script = cwd / f"{probe.name}.py"
-        script.write_text(probe.text, encoding="utf-8")
-        if probe.companion:
-            (cwd / "probekit.py").write_text(probe.companion, encoding="utf-8")
-    return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
-
-
-def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...]:
-    """Copy the files and folders that ``command`` names to ``target``; return it naming those.
-
-    What lies below ``source`` keeps its place there, what lies elsewhere its name alone. Programs
-    are left where they are.
-    """
-    words = []
-    for place, word in enumerate(command):
-        path, colons, test = word.partition("::")  # as pytest writes a test of a file
-        named = Path(path)
-        there = source / named
-        if word in (".", "./"):
-            raise UsageError(
-                "--isolated copies what a command names, and not the whole current folder",
-                "name the files and folders that it needs",
-            )
-        below = not named.is_absolute() and ".." not in named.parts
-        if not named.name or not there.exists() or (place == 0 and named.is_absolute()):
-            words.append(word)
-            continue
-        copy = named if below else Path(named.name)
-        (target / copy).parent.mkdir(parents=True, exist_ok=True)
-        if there.is_dir():
-            shutil.copytree(there, target / copy, dirs_exist_ok=True)
-        else:
-            shutil.copy2(there, target / copy)
-        words.append(word if below else f"{copy}{colons}{test}")
-    return tuple(words)
-
-
-_ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
-"""Modules that wheels carry by mistake, and that the caller's own folder has as well."""
-
-
-def _imported(records_dir: Path, made: Environment, package: str) -> bool:
-    """Return whether a run imported the package.
-
-    Raises UsageError where it did from elsewhere than the environment.
-    """
-    home = made.prefix.resolve()
-    imported = False
-    for module, file in records.imported(records_dir):
-        # Resolved as well as it is: an installer may link to its cache, and a prefix be a link.
-        inside = Path(file).is_relative_to(made.prefix) or Path(file).resolve().is_relative_to(home)
-        imported = imported or inside
-        if not (inside or module in _ANYBODYS):
-            raise UsageError(
-                f"{module} was imported from {file}, not from the release of {package} under test",
-                "run it from another folder, or with --isolated, which copies only the files that "
-                "the command names",
-            )
-    return imported
 
 
 def _neutral(text: str, task: Task, place: Path, prefix: Path | None = None) -> str:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -194,7 +195,7 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     script = _script(command)
     told = parse(_text_of(script), script) if script else None
     named = [Path(word.partition("::")[0]) for word in command]  # as pytest writes a test of a file
-    files = [path for path in named if path.is_file()]
+    files = [path for path in named if _is_file(path)]
     contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
     name = files[0].stem if files else Path(command[0]).stem
     about = canonicalize_name(package) if package else told.package if told else ""
@@ -211,10 +212,17 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     )
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether there is such a file; code on a command line is too long for a name."""
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
 def _refuse_other_python(command: Sequence[str]) -> None:
     """Raise UsageError where a command brings a Python of its own: it has another package."""
     program = Path(command[0])
-    if program.name == command[0] or not program.is_file():
+    if program.name == command[0] or not _is_file(program):
         return
     with program.open("rb") as file:
         first = file.readline(256)

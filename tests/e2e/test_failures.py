@@ -563,3 +563,13 @@ def test_what_is_installed_beside_is_not_of_the_time_of_a_release(
     assert changes(released) == [("introduced", "1.1", "1.2")]
     (transition,) = asked(bisect, *words)["transitions"]
     assert transition["cause"]["blame"] == "package"
+
+
+@pytest.mark.parametrize("options", [(), ("--isolated",)])
+def test_code_on_the_command_line_may_be_longer_than_a_file_name(
+    bisect: Command, index: LocalIndex, options: tuple[str, ...]
+) -> None:
+    index.add(plain("spam", "gb"))
+    code = f"import spam\n{'x = 1; ' * 200}\nassert not spam.BROKEN"
+    finding = bisect.json(*QUICK, *options, "--", "python", "-c", code)
+    assert changes(finding) == [("introduced", "1.0", "1.1")]

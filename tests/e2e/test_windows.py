@@ -231,12 +231,13 @@ def test_any_number_of_jobs_gives_the_same_answer(
 def test_a_serial_probe_runs_alone(
     ask: Command, index: LocalIndex, tmp_path: Path, serial: str
 ) -> None:
+    """Each run takes what only one can have; one that finds it taken decides nothing."""
     index.add(plain("spam", "gggggbbbbbbggggggg"))
     alone = tmp_path / "alone.py"
     alone.write_text(ALONE.replace("SERIAL", serial).replace("TAKEN", str(tmp_path / "taken")))
     measured = ask.json("--probe", str(alone), "--jobs", "4")["measurements"]
-    assert {m["outcome"] for m in measured} >= {"good", "bad"}
-    assert any(m["outcome"] == "untestable" for m in measured) is (serial == "false")
+    met = {m["outcome"] for m in measured}
+    assert met == {"good", "bad"} if serial == "true" else "untestable" in met
 
 
 def test_a_witness_is_where_the_search_starts(ask: Command, index: LocalIndex) -> None:
