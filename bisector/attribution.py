@@ -12,19 +12,16 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from bisector.model import (
+from bisector.finding import (
     Blame,
     Cause,
     Cell,
     Change,
     Finding,
     Kind,
-    Measurement,
-    Outcome,
-    Reason,
-    Release,
     Transition,
 )
+from bisector.model import Measurement, Outcome, Reason, Release
 from bisector.narrowing import Laboratory, Trial, exact, narrow
 from bisector.pins import Mix, changes
 

@@ -10,16 +10,15 @@ from typing import Protocol
 from packaging.version import Version
 
 from bisector import failures, lines, search, transitions
+from bisector.finding import Finding, Transition
 from bisector.model import (
     Conditions,
-    Finding,
     Measurement,
     Outcome,
     Plan,
     Probe,
     Release,
     Signature,
-    Transition,
 )
 from bisector.search import Boundary, Question, Stage, Verdict
 

@@ -12,19 +12,22 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from bisector.model import (
+from bisector.finding import (
     Blame,
     Cause,
     Cell,
     Change,
-    Conditions,
     Culprit,
+    Finding,
+    Kind,
+    Transition,
+)
+from bisector.model import (
+    Conditions,
     Distribution,
     Excluded,
-    Finding,
     Interpreter,
     Json,
-    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -34,7 +37,6 @@ from bisector.model import (
     Release,
     Signature,
     Symptom,
-    Transition,
 )
 
 MEASUREMENT = "bisector/measurement/1"

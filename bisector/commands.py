@@ -15,7 +15,8 @@ from packaging.specifiers import SpecifierSet
 from bisector import cluster, documents, driver, probe, process, progress, prospect
 from bisector.driver import Driver
 from bisector.errors import UndecidedError, UsageError
-from bisector.model import Finding, Outcome, Probe
+from bisector.finding import Finding
+from bisector.model import Outcome, Probe
 from bisector.reports import (
     as_json,
     as_text,

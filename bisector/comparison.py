@@ -9,18 +9,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.installer import Installer, InstallFailedError, NotCachedError
-from bisector.measure import now
-from bisector.model import (
+from bisector.finding import (
     Change,
     Comparison,
-    Conditions,
     Culprit,
-    Outcome,
-    Probe,
-    Release,
     Transition,
 )
+from bisector.installer import Installer, InstallFailedError, NotCachedError
+from bisector.measure import now
+from bisector.model import Conditions, Outcome, Probe, Release
 from bisector.narrowing import Laboratory, Trial, narrow
 from bisector.pins import Mix, changes, mixed
 

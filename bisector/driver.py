@@ -20,15 +20,14 @@ from bisector.bisection import Bisection, Options
 from bisector.comparison import NOTHING, Comparing, complete
 from bisector.days import held, measuring, positions
 from bisector.errors import UndecidedError, UsageError
+from bisector.finding import Comparison, Finding, Transition
 from bisector.installer import Installer, Pip, Uv
 from bisector.laboratory import Bench
 from bisector.locks.files import read
 from bisector.measure import Task, requirements_of
 from bisector.model import (
-    Comparison,
     Conditions,
     Documented,
-    Finding,
     Interpreter,
     Measurement,
     Outcome,
@@ -37,7 +36,6 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
-    Transition,
 )
 from bisector.pins import name_of
 from bisector.prospect import listed, planned, prospect, summary

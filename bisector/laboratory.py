@@ -10,17 +10,9 @@ from dataclasses import replace
 from packaging.version import Version
 
 from bisector import failures
+from bisector.finding import Change, Finding, Transition
 from bisector.measure import Task
-from bisector.model import (
-    Change,
-    Conditions,
-    Finding,
-    Measurement,
-    Outcome,
-    Probe,
-    Signature,
-    Transition,
-)
+from bisector.model import Conditions, Measurement, Outcome, Probe, Signature
 from bisector.narrowing import Trial
 from bisector.progress import Lines
 from bisector.store import Store, key

@@ -10,17 +10,13 @@ from packaging.version import Version
 
 from bisector.ddmin import ddmin
 from bisector.errors import BisectorError
-from bisector.model import (
+from bisector.finding import (
     Change,
-    Conditions,
     Culprit,
     Kind,
-    Measurement,
-    Outcome,
-    Probe,
-    Release,
     Transition,
 )
+from bisector.model import Conditions, Measurement, Outcome, Probe, Release
 from bisector.pins import Mix, loosened, mixed, without
 
 

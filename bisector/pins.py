@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.model import Change
+from bisector.finding import Change
 
 
 @dataclass(frozen=True, slots=True)

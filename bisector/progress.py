@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from packaging.version import Version
 
-from bisector.model import Finding, Measurement, Outcome, Release
+from bisector.finding import Finding
+from bisector.model import Measurement, Outcome, Release
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
 from bisector.search import Stage, Verdict

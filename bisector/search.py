@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from bisector.model import Kind, Outcome
+from bisector.finding import Kind
+from bisector.model import Outcome
 
 Observations = Mapping[int, Sequence[Outcome]]
 

@@ -32,16 +32,15 @@ from bisector.codec import (
     search_to_json,
 )
 from bisector.errors import UsageError
+from bisector.finding import Finding, Transition
 from bisector.model import (
     Conditions,
-    Finding,
     Json,
     Measurement,
     Plan,
     Probe,
     Reason,
     Release,
-    Transition,
 )
 from bisector.plan import together
 

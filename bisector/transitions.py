@@ -10,7 +10,8 @@ from packaging.version import Version
 
 from bisector import lines, search
 from bisector.confidence import boundary_confidence
-from bisector.model import Excluded, Kind, Outcome, Plan, Release, Transition
+from bisector.finding import Kind, Transition
+from bisector.model import Excluded, Outcome, Plan, Release
 from bisector.search import Boundary, Verdict
 
 Outcomes = Mapping[Version, Sequence[Outcome]]

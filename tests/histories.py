@@ -10,10 +10,10 @@ from datetime import datetime, timedelta, timezone
 from packaging.version import Version
 
 from bisector.bisection import Bisection, Options
+from bisector.finding import Finding
 from bisector.model import (
     Conditions,
     Excluded,
-    Finding,
     Interpreter,
     Measurement,
     Outcome,

@@ -10,13 +10,12 @@ from functools import partial
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from bisector.finding import Finding, Kind, Transition
 from bisector.model import (
     Conditions,
     Distribution,
     Excluded,
-    Finding,
     Interpreter,
-    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -25,7 +24,6 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
-    Transition,
 )
 
 MIB = 1024 * 1024

@@ -11,7 +11,15 @@ from histories import HOSTILE, found
 from jsonschema import Draft202012Validator
 from sample_findings import hostile, sample, uploads
 
-from bisector.model import Claim, Documented, Finding, Json, Outcome, Probe, ProcessPeak
+from bisector.finding import Finding
+from bisector.model import (
+    Claim,
+    Documented,
+    Json,
+    Outcome,
+    Probe,
+    ProcessPeak,
+)
 from bisector.reports import as_json
 
 STRING = {"type": "string"}

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from rich.cells import cell_len
 from sample_findings import hostile, uploads
 
-from bisector.model import Claim, Documented, Finding, Outcome, Probe, ProcessPeak
+from bisector.finding import Finding
+from bisector.model import Claim, Documented, Outcome, Probe, ProcessPeak
 from bisector.reports import as_text
 from bisector.reports.rows import MIB
 

@@ -14,23 +14,25 @@ from packaging.version import Version
 
 from bisector.attribution import attribute, attribute_days
 from bisector.errors import UndecidedError
-from bisector.model import (
+from bisector.finding import (
     Blame,
     Cause,
     Cell,
     Change,
-    Conditions,
     Culprit,
-    Distribution,
     Finding,
-    Interpreter,
     Kind,
+    Transition,
+)
+from bisector.model import (
+    Conditions,
+    Distribution,
+    Interpreter,
     Measurement,
     Outcome,
     Plan,
     Probe,
     Release,
-    Transition,
 )
 from bisector.narrowing import Laboratory, Trial
 

@@ -15,12 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.bisection import Bisection, Options
+from bisector.finding import Finding, Kind
 from bisector.model import (
     Conditions,
     Excluded,
-    Finding,
     Interpreter,
-    Kind,
     Measurement,
     Outcome,
     Plan,

@@ -9,7 +9,17 @@ import pytest
 from histories import HOSTILE, found
 from packaging.version import Version
 
-from bisector.model import Blame, Cause, Cell, Change, Culprit, Finding, Kind, Outcome, Transition
+from bisector.finding import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
+    Culprit,
+    Finding,
+    Kind,
+    Transition,
+)
+from bisector.model import Outcome
 from bisector.reports.answer import answer
 from bisector.reports.as_json import finding_to_json
 from bisector.reports.causes import culprit, steps, verdict, whose

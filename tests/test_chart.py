@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from sample_findings import EGGS, HOSTILE, MIB, between, finding, hostile, run, sample, uploads
 
-from bisector.model import Kind, Outcome, Plan, Transition
+from bisector.finding import Kind, Transition
+from bisector.model import Outcome, Plan
 from bisector.reports.chart import bar, memory_chart, sparkline
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,18 +14,14 @@ from packaging.version import Version
 
 from bisector.comparison import Comparing, Pinned, complete
 from bisector.errors import UndecidedError, UsageError
-from bisector.installer import InstallFailedError, NotCachedError, Resolution, Uv
-from bisector.model import (
+from bisector.finding import (
     Change,
     Comparison,
-    Conditions,
-    Interpreter,
     Kind,
-    Measurement,
-    Outcome,
-    Probe,
     Transition,
 )
+from bisector.installer import InstallFailedError, NotCachedError, Resolution, Uv
+from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe
 from bisector.narrowing import Trial
 from bisector.pins import Mix
 

@@ -9,19 +9,21 @@ import pytest
 from histories import HOSTILE
 from packaging.version import Version
 
-from bisector.model import (
+from bisector.finding import (
     Change,
     Comparison,
-    Conditions,
     Culprit,
-    Interpreter,
     Kind,
+    Transition,
+)
+from bisector.model import (
+    Conditions,
+    Interpreter,
     Measurement,
     Outcome,
     Probe,
     Reason,
     Signature,
-    Transition,
 )
 from bisector.reports.comparisons import answer, render, render_json, render_markdown
 

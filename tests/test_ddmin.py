@@ -173,7 +173,7 @@ def test_more_at_once_takes_fewer_rounds(at_once: int, rounds: int) -> None:
     most = 0
     for culprit in range(30):
         asked: list[int] = []
-        tests = Worker(lambda subset, culprit=culprit: culprit in subset)  # type: ignore[misc]
+        tests = Worker(lambda subset, culprit=culprit: culprit in subset)  # type: ignore[misc]  # a default binds it
 
         def counted(
             subsets: Sequence[Subset], tests: Worker = tests, asked: list[int] = asked

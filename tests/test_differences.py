@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from histories import HOSTILE, found
 
-from bisector.model import Finding, Interpreter, Probe
+from bisector.finding import Finding
+from bisector.model import Interpreter, Probe
 from bisector.reports.as_text import render
 from bisector.reports.differences import differences
 

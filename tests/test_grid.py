@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from bisector.model import Finding, Probe
+from bisector.finding import Finding
+from bisector.model import Probe
 from bisector.reports.grid import Cell, Grid, Known, fold, grids, narrow
 
 SIGNS = {

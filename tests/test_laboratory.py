@@ -16,15 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from bisector.finding import (
+    Change,
+    Finding,
+    Kind,
+    Transition,
+)
 from bisector.installer import Uv
 from bisector.laboratory import Bench
 from bisector.measure import Task
 from bisector.model import (
-    Change,
     Conditions,
-    Finding,
     Interpreter,
-    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -32,7 +35,6 @@ from bisector.model import (
     Reason,
     Release,
     Signature,
-    Transition,
 )
 from bisector.narrowing import Trial, exact
 from bisector.progress import Lines

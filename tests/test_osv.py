@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from packaging.version import Version
 from sample_findings import hostile, sample
 
-from bisector.model import Documented, Finding, Probe
+from bisector.finding import Finding
+from bisector.model import Documented, Probe
 from bisector.reports import osv
 
 STRING = {"type": "string"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisector.errors import UsageError
-from bisector.model import Change
+from bisector.finding import Change
 from bisector.pins import Mix, changes, mixed
 
 OLD = ("eggs==1.0", "ham==2.0", "toast==1.0")

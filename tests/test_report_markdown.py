@@ -9,11 +9,11 @@ from histories import HOSTILE, found
 from markdown_reader import cells, harm, links
 from sample_findings import hostile, sample, uploads
 
+from bisector.finding import Finding
 from bisector.model import (
     Claim,
     Distribution,
     Documented,
-    Finding,
     Json,
     Outcome,
     Probe,

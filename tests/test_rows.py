@@ -9,7 +9,8 @@ import pytest
 from histories import HOSTILE, found
 from packaging.version import Version
 
-from bisector.model import Finding, Interpreter, Measurement, Outcome, Probe, ProcessPeak
+from bisector.finding import Finding
+from bisector.model import Interpreter, Measurement, Outcome, Probe, ProcessPeak
 from bisector.reports import rows
 from bisector.reports.answer import answer
 from bisector.reports.replay import further, replay

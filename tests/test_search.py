@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bisector.model import Kind, Outcome
+from bisector.finding import Kind
+from bisector.model import Outcome
 from bisector.search import (
     Boundary,
     Question,

@@ -18,19 +18,22 @@ from packaging.version import Version
 
 from bisector.codec import measurement_from_json, measurement_to_json
 from bisector.errors import UsageError
-from bisector.model import (
+from bisector.finding import (
     Blame,
     Cause,
     Cell,
     Change,
-    Conditions,
     Culprit,
+    Finding,
+    Kind,
+    Transition,
+)
+from bisector.model import (
+    Conditions,
     Distribution,
     File,
-    Finding,
     Interpreter,
     Json,
-    Kind,
     Measurement,
     Outcome,
     Plan,
@@ -40,7 +43,6 @@ from bisector.model import (
     Release,
     Signature,
     Symptom,
-    Transition,
 )
 from bisector.store import Store, key
 

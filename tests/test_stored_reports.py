@@ -11,7 +11,7 @@ import pytest
 from histories import found
 
 from bisector import cli, driver, probe, prospect
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.store import Store
 
 SCRIPT = '''\

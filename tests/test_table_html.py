@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from sample_findings import HOSTILE, SPAM, finding, hostile, run, sample, uploads
 
-from bisector.model import Finding, Reason
+from bisector.finding import Finding
+from bisector.model import Reason
 from bisector.reports.evidence import Evidence
 from bisector.reports.grid import Cell, Known, fold, grids
 from bisector.reports.table_html import render, state

@@ -10,7 +10,8 @@ from histories import HOSTILE, found
 from rich.cells import cell_len
 from sample_findings import hostile, sample
 
-from bisector.model import Finding, Probe, ProcessPeak
+from bisector.finding import Finding
+from bisector.model import Probe, ProcessPeak
 from bisector.reports import table_text
 from bisector.reports.grid import fold, grids
 from bisector.reports.rows import MIB

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from packaging.version import Version
 
 from bisector import failures
-from bisector.model import Finding, Kind, Measurement, Outcome, Reason, Symptom, Transition
+from bisector.finding import Finding, Kind, Transition
+from bisector.model import Measurement, Outcome, Reason, Symptom
 from bisector.reports import causes
 from bisector.reports.rows import (
     count,

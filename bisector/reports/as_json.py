@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bisector.codec import cause_to_json, measurement_to_json
-from bisector.model import Finding, Kind, Measurement, Transition
+from bisector.finding import Finding, Kind, Transition
+from bisector.model import Measurement
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bisector.model import Finding, Plan, Probe, Release
+from bisector.finding import Finding
+from bisector.model import Plan, Probe, Release
 from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims

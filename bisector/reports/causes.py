@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from packaging.version import InvalidVersion, Version
 
-from bisector.model import Blame, Cause, Culprit, Finding, Kind, Transition
+from bisector.finding import (
+    Blame,
+    Cause,
+    Culprit,
+    Finding,
+    Kind,
+    Transition,
+)
 from bisector.reports.rows import safe
 
 

@@ -10,7 +10,8 @@ from statistics import median
 
 from packaging.version import Version
 
-from bisector.model import Finding, Kind, Measurement, Outcome, Transition
+from bisector.finding import Finding, Kind, Transition
+from bisector.model import Measurement, Outcome
 from bisector.reports.rows import MIB, conditions, mib, name, safe
 
 _WIDTH, _HEIGHT = 800, 400

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from bisector.model import Claim, Finding, Outcome
+from bisector.finding import Finding
+from bisector.model import Claim, Outcome
 from bisector.reports.rows import count, listed, safe
 
 

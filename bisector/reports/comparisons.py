@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bisector.codec import measurement_to_json
 from bisector.codec import plain as plainly
-from bisector.model import Comparison, Culprit, Outcome
+from bisector.finding import Comparison, Culprit
+from bisector.model import Outcome
 from bisector.reports import causes, rows
 from bisector.reports.as_json import strict
 from bisector.reports.markdown import block, code, escape, folded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.reports import rows
 from bisector.reports.rows import safe
 

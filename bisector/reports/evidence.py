@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
-from bisector.model import Distribution, Finding, Json, Measurement, Signature
+from bisector.finding import Finding
+from bisector.model import Distribution, Json, Measurement, Signature
 from bisector.reports.grid import Cell, Column, Grid, Line
 from bisector.reports.rows import conditions, mib, safe
 

@@ -9,7 +9,8 @@ from enum import Enum
 
 from packaging.version import Version
 
-from bisector.model import Excluded, Finding, Measurement, Outcome, Release
+from bisector.finding import Finding
+from bisector.model import Excluded, Measurement, Outcome, Release
 from bisector.reports.rows import safe
 from bisector.search import Verdict, verdict
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from bisector.model import Finding, Kind
+from bisector.finding import Finding, Kind
 from bisector.reports import rows
 from bisector.reports.answer import answer
 from bisector.reports.as_json import strict

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bisector.model import Excluded, Finding
+from bisector.finding import Finding
+from bisector.model import Excluded
 from bisector.reports.rows import decided, excluded, safe, shown, why_not
 
 _LOWER = (">=", ">", "~=", "==", "===")

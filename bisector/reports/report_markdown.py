@@ -7,7 +7,8 @@ from statistics import median
 
 from packaging.version import Version
 
-from bisector.model import Finding, Measurement, Outcome, Transition
+from bisector.finding import Finding, Transition
+from bisector.model import Measurement, Outcome
 from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.reports import rows
 
 _METADATA = re.compile(r"^# /// script$\n(?:^#(?:| .*)$\n)+^# ///$\n", re.MULTILINE)

@@ -10,7 +10,15 @@ from statistics import median
 
 from packaging.version import Version
 
-from bisector.model import Conditions, Excluded, Finding, Json, Measurement, Outcome, Release
+from bisector.finding import Finding
+from bisector.model import (
+    Conditions,
+    Excluded,
+    Json,
+    Measurement,
+    Outcome,
+    Release,
+)
 from bisector.search import Verdict, verdict
 
 MIB = 1024 * 1024

@@ -12,7 +12,7 @@ from importlib.resources import files
 
 from packaging.version import Version
 
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.reports.chart import bar, sparkline
 from bisector.reports.evidence import Evidence
 from bisector.reports.grid import Cell, Column, Grid, Known, Line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bisector.documents import Document
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.reports import rows
 from bisector.reports.claims import ClaimRow, claims
 from bisector.reports.grid import Cell, Column, Grid, Known

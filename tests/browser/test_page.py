@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sample_findings import SPAM, hostile, sample
 
-from bisector.model import Finding
+from bisector.finding import Finding
 from bisector.reports.grid import grids
 from bisector.reports.table_html import render
 

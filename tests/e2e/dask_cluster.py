@@ -49,7 +49,8 @@ class Cluster:
 
     def runs(self) -> list[str]:
         """The folders of measurements that are still there, and the probes that still run."""
-        found = [str(path) for path in self.folder.glob("*/cache/bisector/work/run-*")]
+        caches = self.folder.glob("*/cache/bisector")
+        found = [str(path) for cache in caches for path in (cache / "work").glob("run-*")]
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 result = process.environ().get("BISECTOR_RESULT", "")
