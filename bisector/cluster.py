@@ -15,10 +15,10 @@ from bisector import __version__
 from bisector.bisection import Stop
 from bisector.errors import UsageError, WorkersError
 from bisector.flights import Flights, Warn, first_line
-from bisector.measure import Task
 from bisector.model import Probe
 from bisector.request import Request
 from bisector.store import Store
+from bisector.task import Task
 from bisector.workers import Start
 
 if TYPE_CHECKING:

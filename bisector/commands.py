@@ -48,7 +48,7 @@ def search(request: Request) -> int:
         return _foresee(request)
     if request.old or request.new:
         return _compare(request)
-    findings = _found(request, sharing=False)
+    findings = _found(request)
     sys.stdout.write(_rendered(findings, request.format))
     return _status(findings)
 
@@ -77,7 +77,7 @@ def _compare(request: Request) -> int:
     process.become_subreaper()
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
     found = []
-    with Driver(request, Store(request.results), said, sharing=False) as driving:
+    with Driver(request, Store(request.results), said) as driving:
         for python in prospect.interpreters(request):
             for one in prospect.asked_for(request):
                 found.append(driving.compare(one, python, (request.old, request.new)))
@@ -118,7 +118,7 @@ def table(request: Request) -> int:
         request = replace(request, probes=named, package=None)
     if request.assure is None:
         request = replace(request, assure=0.0)
-    findings = _found(request, sharing=True)
+    findings = _found(request)
     tables = grids(findings)
     if request.format == "markdown":
         tables = tuple(table for whole in tables for table in narrow(whole, _MOST_COLUMNS))
@@ -129,7 +129,7 @@ def table(request: Request) -> int:
 
 def report(request: Request) -> int:
     """Write what to attach to a bug report, or print one part of it."""
-    findings = _found(request, sharing=False)
+    findings = _found(request)
     if request.format != "files":
         sys.stdout.write(_rendered(findings, request.format))
         return _status(findings)
@@ -166,7 +166,7 @@ def probes() -> int:
     return 0
 
 
-def _found(request: Request, *, sharing: bool) -> list[Finding]:
+def _found(request: Request) -> list[Finding]:
     """Return the findings asked for: searched for, or read from what is stored."""
     store = Store(request.results)
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
@@ -185,7 +185,7 @@ def _found(request: Request, *, sharing: bool) -> list[Finding]:
     process.become_subreaper()
     findings: list[Finding] = []
     undecided: UndecidedError | None = None
-    with Driver(request, store, said, sharing=sharing) as searches:
+    with Driver(request, store, said) as searches:
         for python in prospect.interpreters(request):
             for one in wanted:
                 if len(wanted) > 1:

@@ -12,10 +12,11 @@ from bisector.errors import UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.locks.files import read
 from bisector.locks.requirements_txt import requirement
-from bisector.measure import now, requirements_of
+from bisector.measure import now
 from bisector.model import Conditions, Interpreter, Plan, Probe, Symptom
 from bisector.request import Request
 from bisector.store import Store
+from bisector.task import requirements_of
 
 _TRIES = 5
 

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta, timezone
 from packaging.version import Version
 
 from bisector.bisection import Stop, Submit
-from bisector.measure import Task
 from bisector.model import Conditions, Measurement, Release
+from bisector.task import Task
 from bisector.workers import Start
 
 

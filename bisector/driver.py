@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,6 @@ from bisector.finding import Comparison, Finding, Transition
 from bisector.installer import Installer, Pip, Uv
 from bisector.laboratory import Bench
 from bisector.locks.files import read
-from bisector.measure import Task, requirements_of
 from bisector.model import (
     Conditions,
     Documented,
@@ -42,6 +41,7 @@ from bisector.prospect import listed, planned, prospect, summary
 from bisector.reports.rows import count
 from bisector.request import Request, replay
 from bisector.store import Store
+from bisector.task import Task, requirements_of
 from bisector.workers import Threads, Workers
 from bisector.workspace import workspace
 
@@ -52,19 +52,15 @@ if TYPE_CHECKING:
 
 
 class Driver:
-    """Everything that the searches of one command share; use it as a context.
-
-    ``sharing``: see ``Threads``.
-    """
+    """Everything that the searches of one command share; use it as a context."""
 
     workers: Workers
 
-    def __init__(self, request: Request, store: Store, said: Lines, *, sharing: bool) -> None:
+    def __init__(self, request: Request, store: Store, said: Lines) -> None:
         self.request = request
         self.store = store
         self.said = said
         self._source = settings.index_url(request.index_url)
-        self._sharing = sharing
         self._stack = ExitStack()
         self._folder = Path()
 
@@ -85,7 +81,7 @@ class Driver:
         request = self.request
         if request.scheduler:
             return cluster.connected(request.scheduler, request.jobs, self.store, self.said.say)
-        return nullcontext(Threads(request.jobs, self.store, self._folder, sharing=self._sharing))
+        return closing(Threads(request.jobs, self.store, self._folder))
 
     def find(self, wanted: Probe, python: Interpreter) -> Finding:
         """Return what one search learned; each measurement is stored as it completes.
@@ -226,10 +222,10 @@ class Driver:
         self, wanted: Probe, release: Release, held: Conditions, installer: Installer
     ) -> Task:
         """Return what a measurement of a release needs; of others, only the release differs."""
-        keep = self.request.keep_environments
-        folder = settings.cache_dir() / "kept" if keep else self._folder
+        keep, cache = self.request.keep_environments, settings.cache_dir()
+        folder = cache / "kept" if keep else self._folder
         folder.mkdir(parents=True, exist_ok=True)
-        return Task(wanted, release, held, installer, folder, cwd=Path.cwd(), keep=keep)
+        return Task(wanted, release, held, installer, folder, Path.cwd(), cache, keep=keep)
 
     def _search(self, task: Task, made: Plan, options: Options) -> Finding:
         """Return what a search over a plan learned, from what is stored and what it measures."""

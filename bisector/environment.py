@@ -1,11 +1,14 @@
-"""Makes a throw-away environment, and says what is installed in one."""
+"""Makes a throw-away environment, copies one, and says what is installed in one."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import shutil
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +23,28 @@ from bisector.errors import InstallerError
 from bisector.model import Distribution, Interpreter
 from bisector.plan import wheel_tags
 
+_SHEBANG_BYTES = 1024
 _MAKING = threading.Lock()  # virtualenv's discovery and application data are not thread-safe
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment: its folder, its interpreter, where its packages and scripts lie."""
+    """A virtual environment: its folder, its interpreter, where its packages and scripts lie.
+
+    ``origin`` is the path that it was made at, which its scripts name.
+    """
 
     prefix: Path
     python: Path
     site_packages: Path
     scripts: Path
+    origin: Path
 
     def distributions(self, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
         """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
         found = []
         for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
-            metadata = installed.metadata  # parsed anew each time, long descriptions and all
-            name, version = canonicalize_name(metadata["Name"]), metadata["Version"]
+            name, version = _named(installed)
             sha256 = _wheel_hash(name, version, installed.read_text("WHEEL") or "", wheels)
             found.append(Distribution(name, version, sha256))
         return tuple(sorted(found, key=lambda distribution: distribution.name))
@@ -45,7 +52,7 @@ class Environment:
     def modules(self, package: str) -> frozenset[str]:
         """Return the names under which ``package`` is imported; none where it isn't installed."""
         for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
-            if canonicalize_name(installed.metadata["Name"]) == package:
+            if _named(installed)[0] == package:
                 tops = {Path(str(file)).parts[0] for file in installed.files or ()}
                 named = {top.split(".")[0] for top in tops if not top.endswith(_NOT_MODULES)}
                 return frozenset(name for name in named if name.isidentifier())
@@ -66,16 +73,81 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
             session = session_via_cli(arguments, setup_logging=False)
             session.run()
     except (OSError, RuntimeError, SystemExit) as error:  # it exits where it doesn't like a path
-        raise InstallerError(
-            f"no environment could be made at {prefix}: {error}",
-            "look at the disk's free space, at the interpreter, and at the path of uv's cache",
-        ) from error
+        raise _unmade(prefix, error) from error
     creator: Any = session.creator
     environment = Environment(
-        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir)
+        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir), prefix
     )
     records.install(environment.site_packages)
     return environment
+
+
+def move(made: Environment, prefix: Path) -> Environment:
+    """Return the environment, moved to ``prefix``; its scripts name its old place still."""
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        made.prefix.rename(prefix)
+    except OSError as error:
+        raise _unmade(prefix, error) from error
+    return _at(prefix, made)
+
+
+def copy(made: Environment, prefix: Path) -> Environment:
+    """Return a copy at ``prefix``, which shares the files but for the scripts that name a place."""
+    try:
+        shutil.copytree(made.prefix, prefix, symlinks=True, copy_function=_link)
+        copied = _at(prefix, made)
+        for script in copied.scripts.iterdir():
+            if script.is_file() and not script.is_symlink():
+                _rewrite(script, bytes(made.origin), bytes(prefix))
+    except OSError as error:
+        raise _unmade(prefix, error) from error
+    return replace(copied, origin=prefix)
+
+
+def _at(prefix: Path, made: Environment) -> Environment:
+    """Return what ``made`` is at another place."""
+    return Environment(
+        prefix,
+        prefix / made.python.relative_to(made.prefix),
+        prefix / made.site_packages.relative_to(made.prefix),
+        prefix / made.scripts.relative_to(made.prefix),
+        made.origin,
+    )
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links, or a file with too many
+        shutil.copy2(source, target)
+
+
+def _rewrite(script: Path, old: bytes, new: bytes) -> None:
+    """Have a script name its interpreter at a new place; others that have that file keep theirs."""
+    with script.open("rb") as file:
+        start = file.read(_SHEBANG_BYTES)
+        if old not in start:
+            return
+        text = start.replace(old, new) + file.read()
+    mode = script.stat().st_mode
+    script.unlink()
+    script.write_bytes(text)
+    script.chmod(mode)
+
+
+def _unmade(prefix: Path, error: object) -> InstallerError:
+    return InstallerError(
+        f"no environment could be made at {prefix}: {error}",
+        "look at the disk's free space, at the interpreter, and at the path of uv's cache",
+    )
+
+
+def _named(installed: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Return the name and the version; what follows the header, long descriptions, isn't parsed."""
+    told = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
+    header = HeaderParser().parsestr(told.partition("\n\n")[0])
+    return canonicalize_name(header["Name"]), header["Version"]
 
 
 def _wheel_hash(name: str, version: str, said: str, wheels: Mapping[str, str]) -> str | None:

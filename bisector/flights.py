@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from bisector import remote
 from bisector.errors import WorkersError
-from bisector.measure import Task, now
+from bisector.measure import now
 from bisector.model import Measurement, Outcome, Reason
 from bisector.remote import Answer, Needs
 from bisector.store import Store
+from bisector.task import Task
 
 if TYPE_CHECKING:
     from distributed import Client

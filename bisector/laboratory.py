@@ -11,11 +11,11 @@ from packaging.version import Version
 
 from bisector import failures
 from bisector.finding import Change, Finding, Transition
-from bisector.measure import Task
 from bisector.model import Conditions, Measurement, Outcome, Probe, Signature
 from bisector.narrowing import Trial
 from bisector.progress import Lines
 from bisector.store import Store, key
+from bisector.task import Task
 
 Start = Callable[[Task], "Future[Measurement]"]
 Stop = Callable[["Future[Measurement]"], None]

@@ -21,8 +21,9 @@ from uv import find_uv_bin
 from bisector import __version__, interpreter, settings
 from bisector.errors import BisectorError, UsageError
 from bisector.installer import Installer, Pip, Uv
-from bisector.measure import Task, measure
+from bisector.measure import measure
 from bisector.model import Interpreter, Measurement, Reason
+from bisector.task import Task
 from bisector.workspace import workspace
 
 if TYPE_CHECKING:
@@ -129,10 +130,12 @@ def run(task: Task) -> Answer:
 
 def _answer(task: Task, address: str, stopped: threading.Event) -> Answer:
     try:
-        with workspace(settings.cache_dir() / "work") as folder:
+        cache = settings.cache_dir()
+        with workspace(cache / "work") as folder:
             own = replace(task.conditions, interpreter=counterpart(task.conditions.interpreter))
             installer = replace(_known(task.installer), folder=folder)
-            here = replace(task, conditions=own, installer=installer, folder=folder, cwd=folder)
+            here = replace(task, folder=folder, cwd=folder, cache=cache)
+            here = replace(here, conditions=own, installer=installer)
             return Answer(address, measure(here, stopped))
     except BisectorError as error:
         return Answer(address, failure=(error.message, error.hint))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import shutil
 import stat
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from bisector import process
 from bisector.errors import InstallerError
@@ -32,10 +34,7 @@ def workspace(root: Path) -> Iterator[Path]:
             owner = (folder / _LOCK).open("w")
             fcntl.flock(owner, fcntl.LOCK_EX)
     except OSError as error:
-        raise InstallerError(
-            f"environments can't be made in {root}: {error.strerror}",
-            "free the disk, or move uv's cache with UV_CACHE_DIR: environments lie beside it",
-        ) from error
+        raise _unusable(root, error) from error
     with owner:
         try:
             yield folder
@@ -53,6 +52,37 @@ def sweep(root: Path) -> None:
             remove(folder)
 
 
+@contextmanager
+def place(root: Path) -> Iterator[Path]:
+    """Give a path below ``root`` where nothing is, and that nobody else is given meanwhile.
+
+    Few are in use, again and again. What is put there and not moved away is removed.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        path, lock = next(_free(root))
+    except OSError as error:
+        raise _unusable(root, error) from error
+    with lock:
+        remove(path)  # of an owner that was killed
+        try:
+            yield path
+        finally:
+            remove(path)
+
+
+def _free(root: Path) -> Iterator[tuple[Path, TextIO]]:
+    """Yield the numbered paths that nobody holds, each with its lock, which is held now."""
+    for number in itertools.count():
+        lock = (root / f"{number}.lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            yield root / str(number), lock
+
+
 def remove(folder: Path) -> None:
     """Remove ``folder`` with everything in it, whatever permissions a probe left behind."""
     with suppress(OSError):
@@ -65,6 +95,13 @@ def remove(folder: Path) -> None:
                 if not path.is_symlink():
                     path.chmod(stat.S_IRWXU)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unusable(root: Path, error: OSError) -> InstallerError:
+    return InstallerError(
+        f"environments can't be made in {root}: {error.strerror}",
+        "free the disk, or move uv's cache with UV_CACHE_DIR: environments lie beside it",
+    )
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from packaging.version import Version
 
 from bisector.days import held, measuring, positions
 from bisector.installer import Uv
-from bisector.measure import Task
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Release
+from bisector.task import Task
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
 HELD = Conditions(
@@ -30,6 +30,7 @@ TASK = Task(
     Release(Version("1.5"), (), upload_time=FIRST),
     HELD,
     Uv("http://index", Path("/nowhere")),
+    Path("/nowhere"),
     Path("/nowhere"),
     Path("/nowhere"),
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from wheels import Built, wheel
 
-from bisector.environment import Environment, differing, make
+from bisector.environment import Environment, copy, differing, make, move
 from bisector.errors import InstallerError
 from bisector.interpreter import find
 from bisector.model import Distribution
@@ -62,6 +62,50 @@ def test_the_modules_of_a_package_are_those_of_its_record(made: Environment) -> 
     put(made, wheel("spam", "1.0", {"spam.py": "", "other/__init__.py": "", "_x.pyi": ""}))
     assert made.modules("spam") == {"spam", "other", "_x"}
     assert made.modules("ham") == frozenset()
+
+
+@pytest.fixture
+def scripted(made: Environment) -> Environment:
+    """An environment with a module and with a script that names its interpreter."""
+    put(made, wheel("spam", "1.0", {"spam.py": "X = 1"}))
+    script = made.scripts / "spam"
+    script.write_text(f"#!{made.python}\nimport sys, spam\nprint(sys.prefix, spam.__file__)\n")
+    script.chmod(0o755)
+    return made
+
+
+def test_a_copy_is_an_environment_of_its_own(scripted: Environment, tmp_path: Path) -> None:
+    copied = copy(scripted, tmp_path / "copy")
+    assert copied.distributions({}) == scripted.distributions({})
+    for one in (scripted, copied):
+        done = subprocess.run([str(one.scripts / "spam")], capture_output=True, text=True, env={})
+        assert done.stdout.split() == [str(one.prefix), str(one.site_packages / "spam.py")]
+    (copied.site_packages / "eggs.py").touch()
+    (copied.site_packages / "spam.py").unlink()
+    assert (scripted.site_packages / "spam.py").exists()
+    assert not (scripted.site_packages / "eggs.py").exists()
+
+
+def test_a_copy_shares_its_files(scripted: Environment, tmp_path: Path) -> None:
+    copied = copy(scripted, tmp_path / "copy")
+    assert (copied.site_packages / "spam.py").samefile(scripted.site_packages / "spam.py")
+
+
+def test_the_copy_of_one_that_was_moved_names_its_own_place(
+    scripted: Environment, tmp_path: Path
+) -> None:
+    moved = move(scripted, tmp_path / "elsewhere" / "env")
+    assert not scripted.prefix.exists()
+    copied = copy(moved, tmp_path / "copy")
+    done = subprocess.run([str(copied.scripts / "spam")], capture_output=True, text=True, env={})
+    assert done.stdout.split()[0] == str(copied.prefix)
+
+
+def test_a_copy_that_has_no_room_is_one_clear_error(scripted: Environment, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(InstallerError) as caught:
+        copy(scripted, tmp_path / "a file" / "copy")
+    assert caught.value.message.startswith("no environment could be made at")
 
 
 def test_dependencies_that_are_not_as_held_are_told() -> None:

@@ -24,7 +24,6 @@ from bisector.finding import (
 )
 from bisector.installer import Uv
 from bisector.laboratory import Bench
-from bisector.measure import Task
 from bisector.model import (
     Conditions,
     Interpreter,
@@ -39,6 +38,7 @@ from bisector.model import (
 from bisector.narrowing import Trial, exact
 from bisector.progress import Lines
 from bisector.store import Store
+from bisector.task import Task
 
 LETTERS = {"g": Outcome.GOOD, "b": Outcome.BAD, "u": Outcome.UNTESTABLE}
 PROBE = Probe("check", "spam", command=("python", "check.py"), reports=False)
@@ -122,7 +122,7 @@ def bench(
     said: io.StringIO | None = None,
     history: object = None,
 ) -> Bench:
-    template = Task(PROBE, RELEASE, HELD, Uv("http://index", folder), folder, folder)
+    template = Task(PROBE, RELEASE, HELD, Uv("http://index", folder), folder, folder, folder)
     return Bench(
         template,
         world.measuring,  # type: ignore[arg-type]  # a context manager of the very two

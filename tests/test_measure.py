@@ -20,9 +20,10 @@ from wheels import Built
 from bisector import probe
 from bisector.installer import Uv
 from bisector.interpreter import find
-from bisector.measure import Task, measure, requirements_of
+from bisector.measure import measure
 from bisector.model import Conditions, File, Outcome, Probe, Reason, Release
 from bisector.process import StartError
+from bisector.task import Task, requirements_of
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def task(tmp_path: Path, index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> 
         installer=Uv(index.url, tmp_path / "work"),
         folder=tmp_path / "work",
         cwd=tmp_path,
+        cache=tmp_path / "cache",
     )
 
 

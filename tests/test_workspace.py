@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bisector.errors import InstallerError
-from bisector.workspace import remove, sweep, workspace
+from bisector.workspace import place, remove, sweep, workspace
 
 OWNER = """
 import sys, time
@@ -144,3 +144,29 @@ def test_a_folder_that_nobody_may_enter_is_removed(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", script, tmp_path / "run", *sys.path], check=False)
     assert done.returncode == 0
+
+
+def test_a_place_is_one_persons_at_a_time_and_used_again(tmp_path: Path) -> None:
+    with place(tmp_path / "places") as first, place(tmp_path / "places") as second:
+        assert first != second
+        assert not first.exists()
+        first.mkdir()
+    assert not first.exists()
+    with place(tmp_path / "places") as third:
+        assert third == first
+
+
+def test_a_place_is_empty_whatever_was_left_there(tmp_path: Path) -> None:
+    (tmp_path / "0" / "env").mkdir(parents=True)
+    with place(tmp_path) as empty:
+        assert empty == tmp_path / "0"
+        assert not empty.exists()
+
+
+def test_a_place_where_nothing_can_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InstallerError, match="environments can't be made"),
+        place(tmp_path / "file"),
+    ):
+        pass

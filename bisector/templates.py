@@ -1,0 +1,95 @@
+"""The templates of one command: each is made once, and where it can be before it is asked for."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from bisector.task import Task, requirements_of
+from bisector.template import Template, make
+
+
+class Templates:
+    """The templates below ``folder``; close it when nothing is asked for any more.
+
+    Those that are expected are made by ``spare`` threads, on cores that nothing is measured on.
+    """
+
+    def __init__(self, folder: Path, spare: int) -> None:
+        self._folder = folder
+        self._spare = spare
+        self._numbers = itertools.count()
+        self._made: dict[object, Future[Template]] = {}
+        self._expected: dict[object, Future[Template]] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._pool = ThreadPoolExecutor(max(spare, 1))
+
+    def close(self) -> None:
+        """Stop what is being made, and wait for that."""
+        self._closing.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def expect(self, tasks: Sequence[Task]) -> None:
+        """Begin with the templates for these tasks, the likeliest first; no more with others."""
+        wanted = {_key(task): task for task in tasks if self._spare}
+        with self._lock:
+            for key, made in list(self._expected.items()):
+                if key not in wanted and made.cancel():
+                    del self._expected[key], self._made[key]
+            for key, task in wanted.items():
+                if key not in self._made:
+                    made = self._pool.submit(self._make, task, self._closing)
+                    self._made[key] = self._expected[key] = made
+
+    def get(self, task: Task, stopped: threading.Event | None = None) -> Template:
+        """Return the template for a task, made now where it isn't yet; raises as ``make`` does.
+
+        Where somebody makes it already, that is waited for.
+        """
+        key = _key(task)
+        while True:
+            with self._lock:
+                expected = self._expected.pop(key, None)
+                if expected is not None and expected.cancel():  # nobody has begun
+                    del self._made[key]
+                mine = key not in self._made
+                made = self._made.setdefault(key, Future())
+            if mine:
+                self._fulfil(made, task, stopped or self._closing)
+            with suppress(CancelledError):  # whoever made it was stopped
+                return made.result()
+
+    def _fulfil(self, made: Future[Template], task: Task, stopped: threading.Event) -> None:
+        """Make a template for all who wait for it; where that is stopped, they see to it."""
+        try:
+            made.set_result(self._make(task, stopped))
+        except BaseException as error:
+            if not stopped.is_set():
+                made.set_exception(error)
+                return
+            with self._lock:
+                del self._made[_key(task)]
+            made.cancel()
+            raise
+
+    def _make(self, task: Task, stopped: threading.Event) -> Template:
+        return make(task, self._folder / f"template-{next(self._numbers)}", stopped)
+
+
+def _key(task: Task) -> object:
+    """Return what must be the same for two measurements to have one template."""
+    held = task.conditions
+    return (
+        task.release,
+        tuple(requirements_of(task.probe, held, task.release)),
+        task.probe.package,
+        held.interpreter,
+        held.policy,
+        held.constraints,
+        task.installer,
+    )
