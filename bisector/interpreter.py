@@ -24,6 +24,7 @@ print(json.dumps({
     "implementation": sys.implementation.name,
     "version": platform.python_version(),
     "platform": sysconfig.get_platform(),
+    "cache_tag": sys.implementation.cache_tag or "",
     "soabi": sysconfig.get_config_var("SOABI") or "",
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
@@ -77,6 +78,7 @@ def describe(executable: str) -> Interpreter:
         implementation=told["implementation"],
         platform=told["platform"],
         tags=tuple(dict.fromkeys(str(tag) for tag in _tags(told))),
+        cache_tag=told["cache_tag"],
     )
 
 

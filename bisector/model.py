@@ -72,7 +72,8 @@ class Release:
 class Interpreter:
     """A Python that environments are made from: its path, what it is, and the wheels it takes.
 
-    ``tags`` are in the order of preference of :mod:`packaging.tags`.
+    ``tags`` are in the order of preference of :mod:`packaging.tags`. ``cache_tag`` is in the names
+    of its compiled modules (PEP 3147); empty where it doesn't write any.
     """
 
     executable: str
@@ -80,6 +81,7 @@ class Interpreter:
     implementation: str
     platform: str
     tags: tuple[str, ...] = field(repr=False)
+    cache_tag: str = ""
 
     @property
     def series(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bisector import environment
+from bisector import bytecode, environment
 from bisector.environment import Environment
 from bisector.installer import InstallFailedError, NotCachedError
 from bisector.model import Distribution, Interpreter
@@ -40,7 +40,7 @@ class Template:
 
 
 def make(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> Template:
-    """Return a new environment at ``prefix`` that holds the task's release.
+    """Return a new environment at ``prefix`` that holds the task's release, compiled.
 
     Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
     where it was ``cancelled`` meanwhile.
@@ -50,6 +50,7 @@ def make(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> 
         made = environment.make(empty, interpreter)
         wheels = _fill(made, task, cancelled)
         installed = _hashed(made, task, wheels, cancelled)
+        bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
         made = environment.move(made, prefix)
     modules = made.modules(task.probe.package)
     differs = environment.differing(installed, held, task.probe.package)
