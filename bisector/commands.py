@@ -12,7 +12,7 @@ from typing import TextIO
 
 from packaging.specifiers import SpecifierSet
 
-from bisector import cluster, documents, driver, probe, process, progress, prospect
+from bisector import documents, driver, probe, process, progress, prospect
 from bisector.driver import Driver
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
@@ -181,7 +181,10 @@ def _found(request: Request) -> list[Finding]:
             )
         return known
     wanted = prospect.asked_for(request)
-    cluster.check(request, wanted)
+    if request.executor == "dask" or request.scheduler:
+        from bisector import cluster  # it costs 15 ms that only a cluster's users need
+
+        cluster.check(request, wanted)
     process.become_subreaper()
     findings: list[Finding] = []
     undecided: UndecidedError | None = None

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector import cluster, conditions, probe, settings
+from bisector import conditions, probe, settings
 from bisector.attribution import attribute, attribute_days
 from bisector.bisection import Bisection, Options
 from bisector.comparison import NOTHING, Comparing, complete
@@ -80,6 +80,8 @@ class Driver:
     def _opened(self) -> AbstractContextManager[Workers]:
         request = self.request
         if request.scheduler:
+            from bisector import cluster  # see `commands`
+
             return cluster.connected(request.scheduler, request.jobs, self.store, self.said.say)
         return closing(Threads(request.jobs, self.store, self._folder))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from email.parser import HeaderParser
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from bisector.model import Distribution, Interpreter
 from bisector.plan import wheel_tags
 
 _SHEBANG_BYTES = 1024
-_MAKING = threading.Lock()  # virtualenv's discovery and application data are not thread-safe
+_MAKING = threading.RLock()  # virtualenv's discovery and application data are not thread-safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,44 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
     )
     records.install(environment.site_packages)
     return environment
+
+
+def empty(root: Path, interpreter: Interpreter) -> Environment:
+    """Return an empty environment that is kept below ``root``, to be copied; made if need be.
+
+    Where the harness, or what makes environments, is another than before, so is that.
+    """
+    prefix = root / f"empty-{_generation()}"
+    layout = prefix / "layout.json"
+    if not layout.exists():
+        _keep(prefix, layout.name, interpreter)
+    told = json.loads(layout.read_text(encoding="utf-8"))
+    python, site_packages, scripts = (prefix / place for place in told)
+    return Environment(prefix, python, site_packages, scripts, prefix)
+
+
+def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
+    """Make an environment at ``prefix`` at one stroke, with the ``layout`` of it written down."""
+    with _MAKING:
+        if prefix.exists():
+            return
+        new = prefix.with_name(f"{prefix.name}-{os.getpid()}")
+        made = make(new, interpreter)
+        places = (made.python, made.site_packages, made.scripts)
+        told = json.dumps([str(place.relative_to(new)) for place in places])
+        try:
+            (new / layout).write_text(told, encoding="utf-8")
+            new.rename(prefix)
+        except OSError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            if not prefix.exists():  # else another process was faster
+                raise _unmade(prefix, error) from error
+
+
+@cache
+def _generation() -> str:
+    parts = f"virtualenv {importlib.metadata.version('virtualenv')}".encode(), records.harness()
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 def move(made: Environment, prefix: Path) -> Environment:

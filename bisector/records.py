@@ -57,12 +57,16 @@ class Uncaught:
 
 def install(site_packages: Path) -> None:
     """Put the harness into an environment: it starts by itself where BISECTOR_RECORDS is set."""
-    source = Path(__file__).with_name("harness.py").read_bytes()
-    (site_packages / f"{HARNESS_MODULE}.py").write_bytes(source)
+    (site_packages / f"{HARNESS_MODULE}.py").write_bytes(harness())
     (site_packages / f"{HARNESS_MODULE}.pth").write_text(
         f"import os; os.environ.get({RECORDS_VARIABLE!r}) and __import__({HARNESS_MODULE!r})\n",
         encoding="ascii",
     )
+
+
+def harness() -> bytes:
+    """Return the source of what runs in the environment."""
+    return Path(__file__).with_name("harness.py").read_bytes()
 
 
 def peaks(records_dir: Path, completed: Completed) -> tuple[ProcessPeak, ...]:

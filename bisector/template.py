@@ -46,8 +46,9 @@ def make(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> 
     where it was ``cancelled`` meanwhile.
     """
     interpreter, held = task.conditions.interpreter, task.conditions.constraints
-    with place(task.cache / "places" / _named(interpreter)) as empty:
-        made = environment.make(empty, interpreter)
+    places = task.cache / "places" / _named(interpreter)
+    with place(places) as where:
+        made = environment.copy(environment.empty(places, interpreter), where)
         wheels = _fill(made, task, cancelled)
         installed = _hashed(made, task, wheels, cancelled)
         bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)

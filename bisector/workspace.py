@@ -86,6 +86,9 @@ def _free(root: Path) -> Iterator[tuple[Path, TextIO]]:
 def remove(folder: Path) -> None:
     """Remove ``folder`` with everything in it, whatever permissions a probe left behind."""
     with suppress(OSError):
+        shutil.rmtree(folder)
+        return
+    with suppress(OSError):
         folder.chmod(stat.S_IRWXU)
     # From the top down: a folder's entries are listed only once it may be read.
     for parent, folders, _ in os.walk(folder):

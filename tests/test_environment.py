@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from wheels import Built, wheel
 
-from bisector.environment import Environment, copy, differing, make, move
+from bisector import records
+from bisector.environment import Environment, _generation, copy, differing, empty, make, move
 from bisector.errors import InstallerError
 from bisector.interpreter import find
 from bisector.model import Distribution
@@ -133,3 +135,37 @@ def test_a_place_that_is_refused_is_one_clear_error(tmp_path: Path, name: str) -
         make(tmp_path / name / "env", find())
     assert caught.value.message.startswith(f"no environment could be made at {tmp_path / name}")
     assert caught.value.exit_code == 4
+
+
+def test_an_empty_one_is_kept_and_made_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        kept = {one.result() for one in [pool.submit(empty, tmp_path, find()) for _ in range(4)]}
+    assert len(kept) == len(list(tmp_path.iterdir())) == 1
+    copied = copy(kept.pop(), tmp_path / "copy")
+    assert copied.distributions({}) == ()
+    assert (copied.site_packages / "_bisector_harness.py").is_file()
+    done = subprocess.run(
+        [str(copied.python), "-c", "import sys; print(sys.prefix)"],
+        capture_output=True,
+        text=True,
+        env={},
+    )
+    assert done.stdout.strip() == str(tmp_path / "copy")
+
+
+def test_an_empty_one_has_the_harness_of_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = empty(tmp_path, find())
+    monkeypatch.setattr(records, "harness", lambda: b"another = True")
+    _generation.cache_clear()
+    after = empty(tmp_path, find())
+    _generation.cache_clear()
+    for made, text in ((before, "BISECTOR_RECORDS"), (after, "another = True")):
+        assert text in (made.site_packages / "_bisector_harness.py").read_text()
+
+
+def test_an_empty_one_that_cant_be_kept_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(InstallerError):
+        empty(tmp_path / "a file", find())
