@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,14 +22,13 @@ from bisector import process
 from bisector.errors import InstallerError
 
 if TYPE_CHECKING:
-    import threading
-
     from bisector.environment import Environment
     from bisector.model import Interpreter
 
 WORTH_BYTES = 4 * 1024 * 1024
 """The sources of a distribution up to which it is compiled whole: of more, little is imported."""
 
+_COMPILING = threading.Lock()  # what one compiles, another needn't
 _TIMEOUT_S = 300.0
 _SHA256 = re.compile(r"sha256=([\w-]{43})", re.ASCII)
 
@@ -68,16 +68,13 @@ def supply(
             for record in made.site_packages.glob("*.dist-info/RECORD")
             for source, digest in _sources(record)
         }
-        missing = {
-            source: kept
-            for source, kept in wanted.items()
-            if not _link(kept, source, interpreter.cache_tag)
-        }
+        missing = _missing(wanted, interpreter.cache_tag)
         if missing:
             compiled.mkdir(parents=True, exist_ok=True)
-            _compile(made, missing, folder, cancelled)
-            for source, kept in missing.items():
-                _link(kept, source, interpreter.cache_tag)
+            with _COMPILING:
+                missing = _missing(missing, interpreter.cache_tag)
+                _compile(made, missing, folder, cancelled)
+            _missing(missing, interpreter.cache_tag)
     except OSError as error:
         raise InstallerError(
             f"bytecode can't be written to {cache}: {error.strerror}", "free the disk"
@@ -97,6 +94,11 @@ def _sources(record: Path) -> Iterator[tuple[str, str]]:
                 found.append((name, digest[1]))
                 total_bytes += int(size) if size.isdecimal() else WORTH_BYTES
     yield from found if total_bytes <= WORTH_BYTES else ()
+
+
+def _missing(wanted: Mapping[Path, Path], cache_tag: str) -> dict[Path, Path]:
+    """Link what is compiled to where it is looked for; return the sources that aren't."""
+    return {source: kept for source, kept in wanted.items() if not _link(kept, source, cache_tag)}
 
 
 def _link(kept: Path, source: Path, cache_tag: str) -> bool:
