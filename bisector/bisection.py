@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Protocol
@@ -89,6 +89,20 @@ class Options:
     any_failure: bool = False
     failure: Signature | None = None
     over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """Releases in order, what is asked about them, and which stages of that are pursued."""
+
+    releases: Sequence[Release]
+    question: Question
+    allowed: Callable[[Stage], bool]
+
+    def places(self, some: Iterable[Release]) -> list[int]:
+        """Return the positions of those that are among its releases."""
+        versions = {release.version for release in some}
+        return [p for p, release in enumerate(self.releases) if release.version in versions]
 
 
 class Bisection:
@@ -181,13 +195,23 @@ class Bisection:
         )
 
     def _settle(self, allowed: Callable[[Stage], bool]) -> None:
-        releases = self.plan.candidates
-        self._pursue(releases, self._question(releases), allowed)
-        for boundary in self._boundaries():
-            self._zoom(releases[boundary.before], releases[boundary.after])
+        self._pursue(allowed)
         while self._unsure() and not self.stopped and self.confirmations < MOST_RUNS:
             self.confirmations += 1
-            self._pursue(releases, self._question(releases), lambda stage: stage < Stage.ASSURE)
+            self._pursue(lambda stage: stage < Stage.ASSURE)
+
+    def _fronts(self, main: _Front) -> Iterator[_Front]:
+        """Yield the main front, then the pre-releases in each transition that it has come to."""
+        yield main
+        releases = main.releases
+        for boundary in self._boundaries():
+            between = releases[boundary.before + 1 : boundary.after]
+            if all(release.version in self.runs for release in between):
+                sides = releases[boundary.before], releases[boundary.after]
+                inside = transitions.between(self.plan, *sides)
+                question = Question(len(inside), confirmations=self.options.confirmations)
+                if len(inside) > len(sides):
+                    yield _Front(inside, question, lambda stage: stage < Stage.SEEK)
 
     def _question(self, releases: Sequence[Release]) -> Question:
         place = {release.version: position for position, release in enumerate(releases)}
@@ -206,45 +230,71 @@ class Bisection:
             exhaustive=self.options.exhaustive,
         )
 
-    def _pursue(
-        self, releases: Sequence[Release], question: Question, allowed: Callable[[Stage], bool]
-    ) -> None:
-        """Measure what is wanted of ``releases`` while its stage is ``allowed``."""
-        flying: dict[Future[Measurement], int] = {}
-        narrowing: set[int] = set()
+    def _pursue(self, allowed: Callable[[Stage], bool]) -> None:
+        """Measure what is wanted while its stage is ``allowed``, on all fronts at once."""
+        main = _Front(self.plan.candidates, self._question(self.plan.candidates), allowed)
+        flying: dict[Future[Measurement], Release] = {}
+        narrowing: set[Version] = set()
         try:
             while True:
                 while idle := self.options.jobs - len(flying):
-                    observed = self._observed(releases)
-                    wanted = search.want(question, observed, flying.values(), idle)
-                    if wanted is None or not allowed(wanted.stage):
+                    wanted = self._want(main, flying.values(), idle)
+                    if wanted is None:
                         break
+                    release, stage = wanted
                     if self._made == self.options.max_probes:
-                        if wanted.stage < Stage.ASSURE:
+                        if stage < Stage.ASSURE:
                             self.stopped = "max-probes"
                         break
                     self._made += 1
-                    release = releases[wanted.position]
-                    self._listener.started(release, wanted.stage)
-                    flying[self._submit(release)] = wanted.position
-                    if wanted.stage is Stage.NARROW:
-                        narrowing.add(wanted.position)
+                    self._listener.started(release, stage)
+                    flying[self._submit(release)] = release
+                    if stage is Stage.NARROW:
+                        narrowing.add(release.version)
                 if not flying:
                     return
-                likely = search.likely(question, self._observed(releases), flying.values())
-                self._expect([releases[w.position] for w in likely if allowed(w.stage)])
+                self._expect(self._likely(main, flying.values()))
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     del flying[future]
                     self._record(future.result())
-                observed = self._observed(releases)
-                late = search.outside(len(releases), observed, narrowing & {*flying.values()})
-                for future in [f for f, position in flying.items() if position in late]:
-                    self._listener.stopped(releases[flying.pop(future)])
+                late = set()
+                for front in self._fronts(main):
+                    late |= self._outside(front, narrowing & {r.version for r in flying.values()})
+                for future in [f for f, release in flying.items() if release.version in late]:
+                    self._listener.stopped(flying.pop(future))
                     self._stop(future)
                     self._made -= 1
         finally:
             for future in flying:
                 future.cancel()
+
+    def _want(
+        self, main: _Front, flying: Iterable[Release], idle: int
+    ) -> tuple[Release, Stage] | None:
+        """Return what to measure next and why, on the first front that wants something."""
+        for front in self._fronts(main):
+            observed, places = self._observed(front.releases), front.places(flying)
+            wanted = search.want(front.question, observed, places, idle)
+            if wanted and front.allowed(wanted.stage):
+                return front.releases[wanted.position], wanted.stage
+        return None
+
+    def _likely(self, main: _Front, flying: Iterable[Release]) -> list[Release]:
+        """Return what may be wanted once one of those in flight is known."""
+        found = []
+        for front in self._fronts(main):
+            observed, places = self._observed(front.releases), front.places(flying)
+            wanted = search.likely(front.question, observed, places)
+            if not wanted and (now := search.want(front.question, observed, places)):
+                wanted = (now,)
+            found += [front.releases[w.position] for w in wanted if front.allowed(w.stage)]
+        return found
+
+    def _outside(self, front: _Front, narrowing: Collection[Version]) -> set[Version]:
+        """Return the releases that need narrow nothing on a front any more."""
+        places = [p for p, release in enumerate(front.releases) if release.version in narrowing]
+        late = search.outside(len(front.releases), self._observed(front.releases), places)
+        return {front.releases[place].version for place in late}
 
     def _record(self, measurement: Measurement) -> None:
         self.runs.setdefault(measurement.version, []).append(measurement)
@@ -276,13 +326,6 @@ class Bisection:
     def _boundaries(self) -> tuple[Boundary, ...]:
         releases = self.plan.candidates
         return search.boundaries(len(releases), self._observed(releases))
-
-    def _zoom(self, before: Release, after: Release) -> None:
-        """Narrow one transition to the pre-releases that lie in it."""
-        releases = transitions.between(self.plan, before, after)
-        if len(releases) > 2 and not self.stopped:
-            question = Question(len(releases), confirmations=self.options.confirmations)
-            self._pursue(releases, question, lambda stage: stage < Stage.SEEK)
 
     def _transitions(self) -> tuple[Transition, ...]:
         return transitions.transitions(self.plan, self._outcomes(), self.options.confirmations)
