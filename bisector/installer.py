@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +71,11 @@ class Installer(Protocol):
         *,
         before: str = "",
         cancelled: threading.Event | None = None,
+        asking: Callable[[], None] | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of wheels that became known by it, by name.
+
+        ``asking`` is called where the cache doesn't do and the index has to be asked.
 
         Constraints may carry ``--hash=sha256:…``: a file cached under the same name isn't taken
         for the one that is listed. Raises InstallFailedError where the requirements can't be met.
@@ -118,6 +121,7 @@ class Uv:
         *,
         before: str = "",
         cancelled: threading.Event | None = None,
+        asking: Callable[[], None] | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; what uv installs from is known from resolving."""
         if not requirements:
@@ -126,15 +130,31 @@ class Uv:
         with _scratch(self.folder) as folder:
             held = _written(folder / "constraints.txt", constraints)
             command = ["install", *requirements, "--constraint", held, "--python", python]
+
+            def from_cache() -> bool:
+                """Install without the index; return whether that is what it would have said."""
+                with suppress(InstallFailedError, NotCachedError, MismatchError):
+                    done = self._run(command, folder, before, cancelled, offline=True)
+                    return _installed(done) <= _held((*requirements, *constraints))
+                return False
+
             # What is held and in the cache already needs no index, and asking costs far more than
             # installing; only a time before which to look is a question to the index.
             if not (self.offline or before):
-                with suppress(InstallFailedError, NotCachedError, MismatchError):
-                    done = self._run(command, folder, before, cancelled, offline=True)
-                    if _installed(done) <= _held((*requirements, *constraints)):
+                if from_cache():
+                    return {}
+                if asking:
+                    asking()
+                # Mostly it is the release alone that isn't there: the index needn't be asked about
+                # each of those that are held.
+                if left_out := [*_nowhere(requirements, constraints)]:
+                    without = ["--override", _written(folder / "overrides.txt", left_out)]
+                    with _listed(requirements[0]):
+                        self._run([*command, *without], folder, before, cancelled)
+                    if from_cache():
                         return {}
-                    # The newest of what isn't held is for the index to say, not for the cache.
-                    command.append("--upgrade")
+                # The newest of what isn't held is for the index to say, not for the cache.
+                command.append("--upgrade")
             with _listed(requirements[0]):
                 self._run(command, folder, before, cancelled)
         return {}
@@ -186,6 +206,7 @@ class Pip:
         *,
         before: str = "",
         cancelled: threading.Event | None = None,
+        asking: Callable[[], None] | None = None,  # noqa: ARG002  # it doesn't tell
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""
         if not requirements:
@@ -331,6 +352,15 @@ def _installed(done: process.Completed) -> set[str]:
     """Return the names of what uv says it has installed."""
     named = re.findall(r"^ \+ ([\w.-]+)==", done.errors.decode(errors="replace"), re.MULTILINE)
     return set(map(canonicalize_name, named))
+
+
+def _nowhere(requirements: Sequence[str], constraints: Iterable[str]) -> Iterator[str]:
+    """Yield overrides by which nothing that is held is installed, but for what is required."""
+    named = {canonicalize_name(Requirement(text).name) for text in requirements}
+    for text in constraints:
+        name = canonicalize_name(Requirement(text.partition(" --hash=")[0]).name)
+        if name not in named:
+            yield f"{name}; python_version < '0'"
 
 
 def _held(requirements: Iterable[str]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
@@ -39,9 +39,15 @@ class Template:
     differs: tuple[str, ...]
 
 
-def make(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> Template:
+def make(
+    task: Task,
+    prefix: Path,
+    cancelled: threading.Event | None = None,
+    asking: Callable[[], None] | None = None,
+) -> Template:
     """Return a new environment at ``prefix`` that holds the task's release, compiled.
 
+    ``asking`` is called where the cache doesn't do, as in ``Installer.install``.
     Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
     where it was ``cancelled`` meanwhile.
     """
@@ -49,7 +55,7 @@ def make(task: Task, prefix: Path, cancelled: threading.Event | None = None) -> 
     places = task.cache / "places" / _named(interpreter)
     with place(places) as where:
         made = environment.copy(environment.empty(places, interpreter), where)
-        wheels = _fill(made, task, cancelled)
+        wheels = _fill(made, task, cancelled, asking)
         installed = _hashed(made, task, wheels, cancelled)
         bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
         made = environment.move(made, prefix)
@@ -69,7 +75,12 @@ def _named(interpreter: Interpreter) -> str:
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> dict[str, str]:
+def _fill(
+    made: Environment,
+    task: Task,
+    cancelled: threading.Event | None,
+    asking: Callable[[], None] | None,
+) -> dict[str, str]:
     """Install the release, alone where it can't live with the held dependencies."""
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
@@ -82,7 +93,12 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             return wheels | dict(_fill_dated(made, task, before, cancelled))
     try:
         known = installer.install(
-            python, requirements, (*held, *listed), before=before, cancelled=cancelled
+            python,
+            requirements,
+            (*held, *listed),
+            before=before,
+            cancelled=cancelled,
+            asking=asking,
         )
     except InstallFailedError:
         if not held or task.conditions.policy == "exact":

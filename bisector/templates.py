@@ -12,39 +12,52 @@ from pathlib import Path
 from bisector.task import Task, requirements_of
 from bisector.template import Template, make
 
+FETCHERS = 2
+"""How many are fetched at once, beside those that are asked for."""
+
 
 class Templates:
     """The templates below ``folder``; close it when nothing is asked for any more.
 
-    Those that are expected are made by ``spare`` threads, on cores that nothing is measured on.
+    Those that are expected are made by ``spare`` threads, on cores that nothing is measured on;
+    and by ``FETCHERS`` while they aren't in the cache, since what those wait for is the index.
     """
 
     def __init__(self, folder: Path, spare: int) -> None:
         self._folder = folder
-        self._spare = spare
         self._numbers = itertools.count()
         self._made: dict[object, Future[Template]] = {}
-        self._expected: dict[object, Future[Template]] = {}
+        self._begun: dict[object, Future[Template]] = {}
+        self._expected: dict[object, Task] = {}
+        self._asking = False
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._pool = ThreadPoolExecutor(max(spare, 1))
+        self._spare = ThreadPoolExecutor(spare) if spare else None
+        self._fetchers = ThreadPoolExecutor(FETCHERS)
 
     def close(self) -> None:
         """Stop what is being made, and wait for that."""
-        self._closing.set()
-        self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            self._closing.set()
+        for pool in filter(None, (self._spare, self._fetchers)):
+            pool.shutdown(cancel_futures=True)
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Begin with the templates for these tasks, the likeliest first; no more with others."""
-        wanted = {_key(task): task for task in tasks if self._spare}
         with self._lock:
-            for key, made in list(self._expected.items()):
-                if key not in wanted and made.cancel():
-                    del self._expected[key], self._made[key]
-            for key, task in wanted.items():
-                if key not in self._made:
-                    made = self._pool.submit(self._make, task, self._closing)
-                    self._made[key] = self._expected[key] = made
+            self._expected = {_key(task): task for task in tasks}
+            self._begin()
+
+    def _begin(self) -> None:
+        pool = self._fetchers if self._asking else self._spare
+        wanted = self._expected if pool and not self._closing.is_set() else {}
+        for key in self._begun.keys() - wanted.keys():
+            if self._begun[key].cancel():  # nobody has
+                del self._begun[key], self._made[key]
+        for key, task in wanted.items():
+            if pool and key not in self._made:
+                made = pool.submit(self._make, task, self._closing)
+                self._made[key] = self._begun[key] = made
 
     def get(self, task: Task, stopped: threading.Event | None = None) -> Template:
         """Return the template for a task, made now where it isn't yet; raises as ``make`` does.
@@ -54,8 +67,8 @@ class Templates:
         key = _key(task)
         while True:
             with self._lock:
-                expected = self._expected.pop(key, None)
-                if expected is not None and expected.cancel():  # nobody has begun
+                begun = self._begun.pop(key, None)
+                if begun is not None and begun.cancel():  # nobody has, after all
                     del self._made[key]
                 mine = key not in self._made
                 made = self._made.setdefault(key, Future())
@@ -78,7 +91,17 @@ class Templates:
             raise
 
     def _make(self, task: Task, stopped: threading.Event) -> Template:
-        return make(task, self._folder / f"template-{next(self._numbers)}", stopped)
+        asked = threading.Event()
+
+        def asking() -> None:
+            asked.set()
+            with self._lock:
+                self._asking = True
+                self._begin()
+
+        made = make(task, self._folder / f"template-{next(self._numbers)}", stopped, asking)
+        self._asking = asked.is_set()
+        return made
 
 
 def _key(task: Task) -> object:

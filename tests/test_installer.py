@@ -220,3 +220,18 @@ def test_what_is_held_and_cached_asks_no_index(
     asked = len(stocked.requests)
     uv.install(str(fresh().python), ["spam==1.0"], held)
     assert len(stocked.requests) == asked
+
+
+def test_of_what_is_held_and_cached_the_index_is_asked_about_the_release_alone(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    stocked.add(release("spam", "1.3", "", dependencies=["ham"]))
+    uv, held, asked = Uv(stocked.url, tmp_path), ["ham==2.0"], threading.Event()
+    uv.install(str(fresh().python), ["spam==1.0"], held)
+    before = len(stocked.requests)
+    made = fresh()
+    uv.install(str(made.python), ["spam==1.3"], held, asking=asked.set)
+    assert asked.is_set()
+    assert not [r.path for r in list(stocked.requests)[before:] if "ham" in r.path]
+    installed = [(d.name, d.version) for d in made.distributions({})]
+    assert installed == [("ham", "2.0"), ("spam", "1.3")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +26,17 @@ class Maker:
 
     def __init__(self) -> None:
         self.made: list[str] = []
+        self.fetched: set[Version] = set()
         self.held = threading.Event()
         self.held.set()
         self.begun = threading.Semaphore(0)
 
-    def __call__(self, task: Task, prefix: Path, stopped: threading.Event) -> Template:
+    def __call__(
+        self, task: Task, prefix: Path, stopped: threading.Event, asking: Callable[[], None]
+    ) -> Template:
         self.made.append(str(task.release.version))
+        if task.release.version in self.fetched:
+            asking()
         self.begun.release()
         while not self.held.wait(0.01):
             if stopped.is_set():
@@ -141,6 +146,20 @@ def test_no_core_that_something_is_measured_on_is_used(maker: Maker) -> None:
     made.expect([task("1.0")])
     made.close()
     assert maker.made == []
+
+
+def test_where_the_index_has_to_be_asked_what_is_expected_is_fetched(maker: Maker) -> None:
+    maker.fetched = {Version("1.0"), Version("2.0")}
+    made = Templates(Path("work"), 0)
+    made.expect([task("2.0")])
+    made.get(task("1.0"))
+    for _ in range(2):
+        maker.wait()
+    assert maker.made == ["1.0", "2.0"]
+    made.get(task("3.0"))  # is in the cache, so that making another would take a core
+    made.expect([task("4.0")])
+    made.close()
+    assert "4.0" not in maker.made
 
 
 def test_where_making_is_stopped_another_who_waits_makes_it(
