@@ -12,7 +12,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -189,12 +189,16 @@ class Store:
         and if it wasn't the machine's own fault. A broken or altered file is a warning.
         """
         runs: dict[Version, list[Measurement]] = {}
+        listed = {
+            version: {file.sha256 for file in release.files if file.sha256}
+            for version, release in releases.items()
+        }
         for path in _runs_in(self.folder(probe, conditions)):
             measurement = self._read(path)
             if measurement is None or measurement.reason is Reason.ENVIRONMENT:
                 continue
-            release = releases.get(measurement.version)
-            if release and _same_files(measurement, release, probe.package):
+            files = listed.get(measurement.version)
+            if files is not None and _is_of(measurement, files, probe.package):
                 runs.setdefault(measurement.version, []).append(measurement)
         for found in runs.values():
             found.sort(key=lambda measurement: measurement.started)
@@ -266,10 +270,10 @@ def _seen(plan: Plan) -> frozenset[Version]:
     return frozenset(one.version for part in named for one in part)
 
 
-def _same_files(measurement: Measurement, release: Release, package: str) -> bool:
-    listed = {file.sha256 for file in release.files if file.sha256}
-    used = {d.sha256 for d in measurement.installed if d.name == package and d.sha256}
-    return not listed or not used or bool(used & listed)
+def _is_of(measurement: Measurement, files: Collection[str], package: str) -> bool:
+    """Return whether a run was of one of these files, as far as that is known."""
+    used = [d.sha256 for d in measurement.installed if d.name == package and d.sha256]
+    return not files or not used or any(sha256 in files for sha256 in used)
 
 
 def _runs_in(folder: Path) -> list[Path]:

@@ -201,15 +201,10 @@ class Loops:
             shutil.rmtree(place)
         return seconds * len(self.decisions) / len(sample)
 
-    def bare(self, *, compiled: bool) -> float:
-        """The probe alone in environments that are ready; without bytecode, as a new one is."""
-        seconds = 0.0
-        for made in map(self._ready, self.decisions):
-            if not compiled:
-                for folder in [*made.site_packages.rglob("__pycache__")]:
-                    shutil.rmtree(folder)
-            seconds += self._timed([[str(made.python), *self.words]])
-        return seconds
+    def bare(self) -> float:
+        """The probe alone in environments that are ready."""
+        made = map(self._ready, self.decisions)
+        return self._timed([[str(one.python), *self.words] for one in made])
 
     def compile(self) -> None:
         """Run in each environment once, so that its bytecode is there."""
@@ -321,15 +316,18 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
     shutil.rmtree(stored, ignore_errors=True)
     results.rename(stored)
     loops = Loops(bench, found, decisions)
-    loops.bare(compiled=False)
+    loops.compile()
 
     def seconds_of(jobs: int | None) -> float:
         return bench.search(wanted, jobs)[0]
 
-    bare, run = "bare probes, bytecode to compile", "warm, default jobs"
+    def uncompiled() -> float:
+        shutil.rmtree(bench.folder / "warm" / "bisector" / "bytecode")
+        return seconds_of(None)
+
+    bare, run = "bare probes", "warm, default jobs"
     variants: dict[str, Variant] = {
-        bare: lambda: loops.bare(compiled=False),
-        "bare probes, bytecode there": lambda: loops.bare(compiled=True),
+        bare: loops.bare,
         "warm, --jobs 1": partial(seconds_of, 1),
         "warm, --jobs 2": partial(seconds_of, 2),
         run: partial(seconds_of, None),
@@ -339,6 +337,7 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
         loops.venv_and_pip()
         variants |= {
             "warm, --jobs 4": partial(seconds_of, 4),
+            "warm, bytecode to compile": uncompiled,
             "stored": lambda: bench.bisect("--probe", wanted, *ANSWER_ALONE, results=stored),
             "venv and pip loop": loops.venv_and_pip,
         }
@@ -399,7 +398,7 @@ def tables(bench: Bench) -> str:
     bench.search(TABLE[0], 1)  # fills the caches
     body: list[list[str]] = []
     for number in (1, 4) if bench.quick else (1, 4, 16):
-        rounds = 1 if number > 4 else bench.rounds
+        rounds = 1 if number > 1 else bench.rounds
         body += _table(dataclasses.replace(bench, rounds=rounds), TABLE[:number], str(number))
     return table(_TABLE_HEAD, body)
 
@@ -430,7 +429,7 @@ def _table(bench: Bench, names: Sequence[str], shown: str) -> Iterator[list[str]
         shutil.rmtree(results, ignore_errors=True)
         return bench.bisect("table", *chosen, "--jobs", str(jobs), results=results)
 
-    for jobs in (2,) if shown == "all" else (1, 2, 4):
+    for jobs in (1, 2, 4) if 0 < len(names) <= 4 else (2,):
         taken: list[float] = []
         bare: list[float] = []
         for _ in range(bench.rounds):
@@ -440,7 +439,7 @@ def _table(bench: Bench, names: Sequence[str], shown: str) -> Iterator[list[str]
             loops = [Loops(bench, found, decisions) for found, decisions in searches(results)]
             for loop in loops:
                 loop.compile()
-            seconds = sum(loop.bare(compiled=True) for loop in loops)
+            seconds = sum(loop.bare() for loop in loops)
             bare.append(seconds / min(jobs, os.cpu_count() or 1))
             print(f"  --jobs {jobs}: {taken[-1]:.1f} s, bare {bare[-1]:.1f} s", file=sys.stderr)
         yield [
