@@ -27,11 +27,14 @@ _LEAST_FREE_BYTES = 1 << 20
 
 
 def measure(
-    task: Task, cancelled: threading.Event | None = None, get: Get | None = None
+    task: Task,
+    cancelled: threading.Event | None = None,
+    get: Get | None = None,
+    discard: Callable[[Path], object] = remove,
 ) -> Measurement:
     """Return what ``task`` measured, in a copy of the template that ``get`` gives for it.
 
-    By default that is a new one. All that it made is gone afterwards, unless ``task.keep``. Raises
+    By default that is a new one. The folder that it made is discarded, unless ``task.keep``. Raises
     InstallerError where the installer, the index or the disk failed: no release's fault.
     """
     place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
@@ -54,7 +57,7 @@ def measure(
         return _run(measured, made, ready.modules, place, task, cancelled)
     finally:
         if not task.keep:
-            remove(place)
+            discard(place)
 
 
 def now() -> str:

@@ -16,6 +16,7 @@ from bisector.model import Measurement, Reason
 from bisector.store import Store
 from bisector.task import Task
 from bisector.templates import Templates
+from bisector.workspace import remove
 
 Start = Callable[[Task], "Future[Measurement]"]
 """Starts one measurement."""
@@ -46,10 +47,15 @@ class Threads:
         self.jobs = jobs or cores
         self._store = store
         self._templates = Templates(folder, max(0, cores - self.jobs))
+        self._tidying = ThreadPoolExecutor(1)  # the next measurement needn't wait for it
 
     def close(self) -> None:
         """Stop what is being made for measurements that nobody asked for."""
         self._templates.close()
+        self._tidying.shutdown()
+
+    def _discard(self, place: Path) -> None:
+        self._tidying.submit(remove, place)
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Make ready for these tasks on the cores that are left over, if any are."""
@@ -61,7 +67,7 @@ class Threads:
         events: dict[Future[Measurement], threading.Event] = {}
 
         def work(task: Task, stopped: threading.Event) -> Measurement:
-            measurement = measure(task, stopped, self._templates.get)
+            measurement = measure(task, stopped, self._templates.get, self._discard)
             # What was stopped decided nothing; what had ended by then is complete.
             if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
                 self._store.save(task.probe, task.conditions, measurement)
