@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from bisector import failures, lines, search, transitions
 from bisector.finding import Finding, Transition
+from bisector.fronts import Front
 from bisector.model import (
     Conditions,
     Measurement,
@@ -89,20 +90,6 @@ class Options:
     any_failure: bool = False
     failure: Signature | None = None
     over: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Front:
-    """Releases in order, what is asked about them, and which stages of that are pursued."""
-
-    releases: Sequence[Release]
-    question: Question
-    allowed: Callable[[Stage], bool]
-
-    def places(self, some: Iterable[Release]) -> list[int]:
-        """Return the positions of those that are among its releases."""
-        versions = {release.version for release in some}
-        return [p for p, release in enumerate(self.releases) if release.version in versions]
 
 
 class Bisection:
@@ -200,7 +187,7 @@ class Bisection:
             self.confirmations += 1
             self._pursue(lambda stage: stage < Stage.ASSURE)
 
-    def _fronts(self, main: _Front) -> Iterator[_Front]:
+    def _fronts(self, main: Front) -> Iterator[Front]:
         """Yield the main front, then the pre-releases in each transition that it has come to."""
         yield main
         releases = main.releases
@@ -211,7 +198,7 @@ class Bisection:
                 inside = transitions.between(self.plan, *sides)
                 question = Question(len(inside), confirmations=self.options.confirmations)
                 if len(inside) > len(sides):
-                    yield _Front(inside, question, lambda stage: stage < Stage.SEEK)
+                    yield Front(inside, question, lambda stage: stage < Stage.SEEK)
 
     def _question(self, releases: Sequence[Release]) -> Question:
         place = {release.version: position for position, release in enumerate(releases)}
@@ -232,7 +219,7 @@ class Bisection:
 
     def _pursue(self, allowed: Callable[[Stage], bool]) -> None:
         """Measure what is wanted while its stage is ``allowed``, on all fronts at once."""
-        main = _Front(self.plan.candidates, self._question(self.plan.candidates), allowed)
+        main = Front(self.plan.candidates, self._question(self.plan.candidates), allowed)
         flying: dict[Future[Measurement], Release] = {}
         narrowing: set[Version] = set()
         try:
@@ -259,7 +246,7 @@ class Bisection:
                     self._record(future.result())
                 late = set()
                 for front in self._fronts(main):
-                    late |= self._outside(front, narrowing & {r.version for r in flying.values()})
+                    late |= front.outside(self._outcomes(), narrowing & _versions(flying.values()))
                 for future in [f for f, release in flying.items() if release.version in late]:
                     self._listener.stopped(flying.pop(future))
                     self._stop(future)
@@ -269,32 +256,17 @@ class Bisection:
                 future.cancel()
 
     def _want(
-        self, main: _Front, flying: Iterable[Release], idle: int
+        self, main: Front, flying: Collection[Release], idle: int
     ) -> tuple[Release, Stage] | None:
         """Return what to measure next and why, on the first front that wants something."""
-        for front in self._fronts(main):
-            observed, places = self._observed(front.releases), front.places(flying)
-            wanted = search.want(front.question, observed, places, idle)
-            if wanted and front.allowed(wanted.stage):
-                return front.releases[wanted.position], wanted.stage
-        return None
+        outcomes, beside = self._outcomes(), _versions(flying)
+        wants = (front.want(outcomes, beside, idle) for front in self._fronts(main))
+        return next(filter(None, wants), None)
 
-    def _likely(self, main: _Front, flying: Iterable[Release]) -> list[Release]:
+    def _likely(self, main: Front, flying: Collection[Release]) -> list[Release]:
         """Return what may be wanted once one of those in flight is known."""
-        found = []
-        for front in self._fronts(main):
-            observed, places = self._observed(front.releases), front.places(flying)
-            wanted = search.likely(front.question, observed, places)
-            if not wanted and (now := search.want(front.question, observed, places)):
-                wanted = (now,)
-            found += [front.releases[w.position] for w in wanted if front.allowed(w.stage)]
-        return found
-
-    def _outside(self, front: _Front, narrowing: Collection[Version]) -> set[Version]:
-        """Return the releases that need narrow nothing on a front any more."""
-        places = [p for p, release in enumerate(front.releases) if release.version in narrowing]
-        late = search.outside(len(front.releases), self._observed(front.releases), places)
-        return {front.releases[place].version for place in late}
+        outcomes, beside = self._outcomes(), _versions(flying)
+        return [r for front in self._fronts(main) for r in front.likely(outcomes, beside)]
 
     def _record(self, measurement: Measurement) -> None:
         self.runs.setdefault(measurement.version, []).append(measurement)
@@ -333,6 +305,10 @@ class Bisection:
     def _unsure(self) -> bool:
         wished = self.options.confidence
         return wished is not None and any(t.confidence < wished for t in self._transitions())
+
+
+def _versions(releases: Iterable[Release]) -> set[Version]:
+    return {release.version for release in releases}
 
 
 def _wait(_releases: Sequence[Release]) -> None:

@@ -42,8 +42,10 @@ with open(sys.argv[1]) as file:
 for kept, source in wanted.items():
     try:
         py_compile.compile(source, kept, doraise=True, invalidation_mode=checked)
-    except Exception:
+    except py_compile.PyCompileError:
         open(kept, "wb").close()
+    except OSError:
+        pass
 """
 
 
@@ -126,10 +128,12 @@ def _compile(
     with tempfile.TemporaryDirectory(prefix="compiler-", dir=folder) as own:
         job = Path(own, "job.json")
         job.write_text(json.dumps({str(kept): str(source) for source, kept in missing.items()}))
-        process.capture(
+        done = process.capture(
             [str(made.python), "-I", "-S", "-c", _COMPILE, str(job)],
             environ={},
             timeout_s=_TIMEOUT_S,
             cwd=Path(own),
             cancelled=cancelled,
         )
+    if done.ended is not process.Ended.EXITED:
+        raise InstallerError(f"compiling what is installed was stopped ({done.ended.value})")

@@ -94,8 +94,11 @@ def empty(root: Path, interpreter: Interpreter) -> Environment:
     layout = prefix / "layout.json"
     if not layout.exists():
         _keep(prefix, layout.name, interpreter)
-    told = json.loads(layout.read_text(encoding="utf-8"))
-    python, site_packages, scripts = (prefix / place for place in told)
+    try:
+        told = json.loads(layout.read_text(encoding="utf-8"))
+        python, site_packages, scripts = (prefix / place for place in told)
+    except (OSError, ValueError, TypeError) as error:
+        raise InstallerError(f"{prefix} is broken: {error}", "remove that folder") from error
     return Environment(prefix, python, site_packages, scripts, prefix)
 
 
