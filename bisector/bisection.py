@@ -287,7 +287,10 @@ class Bisection:
         """Return the failure that alone is bad; None where every one is."""
         if self.probe.reports or self.options.any_failure:
             return None
-        return self.options.failure or failures.sought(self.runs, self.options.witnesses)
+        # Pre-releases don't count: what fails in them alone isn't what is looked for.
+        named = (release.version for release in self.plan.candidates)
+        runs = {version: self.runs[version] for version in named if version in self.runs}
+        return self.options.failure or failures.sought(runs, self.options.witnesses)
 
     def _outcomes(self) -> dict[Version, list[Outcome]]:
         return {version: [run.outcome for run in runs] for version, runs in self._told().items()}

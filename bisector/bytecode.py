@@ -11,6 +11,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -34,18 +35,23 @@ _SHA256 = re.compile(r"sha256=([\w-]{43})", re.ASCII)
 
 # What doesn't compile, or not without a warning, is left for each run to say: an empty file.
 _COMPILE = """
-import json, py_compile, sys, warnings
+import json, marshal, os, py_compile, sys, warnings
 warnings.simplefilter("error")
 checked = py_compile.PycInvalidationMode.CHECKED_HASH
 with open(sys.argv[1]) as file:
     wanted = json.load(file)
 for kept, source in wanted.items():
+    new = "%s-%d" % (kept, os.getpid())
     try:
-        py_compile.compile(source, kept, doraise=True, invalidation_mode=checked)
+        py_compile.compile(source, new, doraise=True, invalidation_mode=checked)
+        with open(new, "rb") as file:
+            marshal.loads(file.read()[16:])  # where the disk is full it may be cut short
+        os.replace(new, kept)
     except py_compile.PyCompileError:
         open(kept, "wb").close()
-    except OSError:
-        pass
+    except (OSError, EOFError, ValueError, TypeError):
+        if os.path.exists(new):
+            os.remove(new)
 """
 
 
@@ -79,7 +85,8 @@ def supply(
             _missing(missing, interpreter.cache_tag)
     except OSError as error:
         raise InstallerError(
-            f"bytecode can't be written to {cache}: {error.strerror}", "free the disk"
+            f"bytecode can't be kept in {cache}: {error.strerror}",
+            "free the disk, or see whose that folder is",
         ) from error
 
 
@@ -107,16 +114,25 @@ def _link(kept: Path, source: Path, cache_tag: str) -> bool:
     """Put the kept bytecode of a module where it is looked for; return whether there is one."""
     target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
     try:
-        os.link(kept, target)
-    except FileExistsError:  # pip compiles what it installs
-        return True
+        _share(kept, target)
     except FileNotFoundError:
         if not kept.exists():
             return False
-        target.parent.mkdir(exist_ok=True)
-        with suppress(FileExistsError):
-            os.link(kept, target)
+        with suppress(FileNotFoundError):  # of a module that was recorded and not installed
+            target.parent.mkdir(exist_ok=True)
+            _share(kept, target)
     return True
+
+
+def _share(kept: Path, target: Path) -> None:
+    try:
+        os.link(kept, target)
+    except FileExistsError:  # pip compiles what it installs
+        return
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without hard links, or a file of somebody else's
+        shutil.copyfile(kept, target)
 
 
 def _compile(
@@ -135,5 +151,5 @@ def _compile(
             cwd=Path(own),
             cancelled=cancelled,
         )
-    if done.ended is not process.Ended.EXITED:
-        raise InstallerError(f"compiling what is installed was stopped ({done.ended.value})")
+    if done.ended is process.Ended.CANCELLED:
+        raise InstallerError("compiling what is installed was stopped")

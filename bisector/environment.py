@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from email.parser import HeaderParser
 from functools import cache
@@ -69,6 +70,7 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
     """Return a new, empty environment at ``prefix`` that carries the harness."""
     from virtualenv import session_via_cli  # it costs 0.1 s, and an answer from the store none
 
+    prefix = prefix.resolve()  # as virtualenv does
     arguments = [str(prefix), "--no-seed", "--python", interpreter.executable]
     arguments += ["--activators", "", "--no-periodic-update"]
     try:
@@ -108,16 +110,17 @@ def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
         if prefix.exists():
             return
         new = prefix.with_name(f"{prefix.name}-{os.getpid()}")
-        made = make(new, interpreter)
-        places = (made.python, made.site_packages, made.scripts)
-        told = json.dumps([str(place.relative_to(new)) for place in places])
         try:
+            made = make(new, interpreter)
+            places = (made.python, made.site_packages, made.scripts)
+            told = json.dumps([str(place.relative_to(made.prefix)) for place in places])
             (new / layout).write_text(told, encoding="utf-8")
             new.rename(prefix)
         except OSError as error:
-            shutil.rmtree(new, ignore_errors=True)
             if not prefix.exists():  # else another process was faster
                 raise _unmade(prefix, error) from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
 
 
 @cache
@@ -137,7 +140,11 @@ def move(made: Environment, prefix: Path) -> Environment:
 
 
 def copy(made: Environment, prefix: Path) -> Environment:
-    """Return a copy at ``prefix``, which shares the files but for the scripts that name a place."""
+    """Return a copy at ``prefix``, its scripts naming that place.
+
+    What is a hard link already, as what uv installs from its cache, becomes one more; the rest is
+    copied, so that what one environment overwrites no other finds.
+    """
     try:
         shutil.copytree(made.prefix, prefix, symlinks=True, copy_function=_link)
         copied = _at(prefix, made)
@@ -161,10 +168,11 @@ def _at(prefix: Path, made: Environment) -> Environment:
 
 
 def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links, or a file with too many
-        shutil.copy2(source, target)
+    with suppress(OSError):  # a file with too many links
+        if Path(source).stat().st_nlink > 1:
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
 
 
 def _rewrite(script: Path, old: bytes, new: bytes) -> None:

@@ -131,30 +131,36 @@ class Uv:
             held = _written(folder / "constraints.txt", constraints)
             command = ["install", *requirements, "--constraint", held, "--python", python]
 
-            def from_cache() -> bool:
-                """Install without the index; return whether that is what it would have said."""
+            def from_cache() -> bool | None:
+                """Install without the index; return whether that is what it would have said.
+
+                None where the cache doesn't have all.
+                """
                 with suppress(InstallFailedError, NotCachedError, MismatchError):
                     done = self._run(command, folder, before, cancelled, offline=True)
                     return _installed(done) <= _held((*requirements, *constraints))
-                return False
+                return None
 
             # What is held and in the cache already needs no index, and asking costs far more than
             # installing; only a time before which to look is a question to the index.
             if not (self.offline or before):
-                if from_cache():
+                if cached := from_cache():
                     return {}
                 if asking:
                     asking()
                 # Mostly it is the release alone that isn't there: the index needn't be asked about
                 # each of those that are held.
-                if left_out := [*_nowhere(requirements, constraints)]:
-                    without = ["--override", _written(folder / "overrides.txt", left_out)]
+                left_out = [*_nowhere(requirements, constraints)]
+                if cached is None and left_out:
+                    aside = ["--override", _written(folder / "overrides.txt", left_out)]
+                    aside += ["--target", str(folder / "fetched")]
                     with _listed(requirements[0]):
-                        self._run([*command, *without], folder, before, cancelled)
-                    if from_cache():
+                        self._run([*command, *aside], folder, before, cancelled)
+                    if cached := from_cache():
                         return {}
-                # The newest of what isn't held is for the index to say, not for the cache.
-                command.append("--upgrade")
+                if cached is not None:
+                    # The newest of what isn't held is for the index to say, not for the cache.
+                    command.append("--upgrade")
             with _listed(requirements[0]):
                 self._run(command, folder, before, cancelled)
         return {}

@@ -53,7 +53,7 @@ def make(
     """
     interpreter, held = task.conditions.interpreter, task.conditions.constraints
     places = task.cache / "places" / _named(interpreter)
-    with place(places) as where:
+    with place(places, task.cache / "work") as where:
         made = environment.copy(environment.empty(places, interpreter), where)
         wheels = _fill(made, task, cancelled, asking)
         installed = _hashed(made, task, wheels, cancelled)
@@ -71,8 +71,9 @@ def _named(interpreter: Interpreter) -> str:
     and remembers that by its path. The name is long, so that what a copy of the environment says
     of its own path (``environment.copy``) isn't longer than what its original did.
     """
-    told = f"{interpreter.executable} {interpreter.version} {interpreter.platform}"
-    return hashlib.sha256(told.encode()).hexdigest()
+    program = Path(interpreter.executable).resolve()
+    told = (program, program.stat().st_mtime_ns, interpreter.version, interpreter.tags[:1])
+    return hashlib.sha256(f"{interpreter.executable} {told}".encode()).hexdigest()
 
 
 def _fill(

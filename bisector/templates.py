@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from bisector.errors import InstallerError
 from bisector.task import Task, requirements_of
 from bisector.template import Template, make
 
+_LOOK_S = 0.1
 FETCHERS = 2
 """How many are fetched at once, beside those that are asked for."""
 
@@ -62,9 +63,9 @@ class Templates:
     def get(self, task: Task, stopped: threading.Event | None = None) -> Template:
         """Return the template for a task, made now where it isn't yet; raises as ``make`` does.
 
-        Where somebody makes it already, that is waited for.
+        Where somebody makes it already, that is waited for, unless this is ``stopped``.
         """
-        key = _key(task)
+        key, stopped = _key(task), stopped or self._closing
         while True:
             with self._lock:
                 begun = self._begun.pop(key, None)
@@ -73,9 +74,21 @@ class Templates:
                 mine = key not in self._made
                 made = self._made.setdefault(key, Future())
             if mine:
-                self._fulfil(made, task, stopped or self._closing)
-            with suppress(CancelledError):  # whoever made it was stopped
+                self._fulfil(made, task, stopped)
+            try:
+                while not made.done():
+                    wait([made], timeout=_LOOK_S)
+                    if stopped.is_set() and not made.done():
+                        raise InstallerError("making the environment was stopped")
                 return made.result()
+            except CancelledError:  # whoever made it was stopped
+                continue
+            except InstallerError:  # no release's fault: it is worth another try
+                with self._lock:
+                    if self._made.get(key) is made and made.done():
+                        del self._made[key]
+                if mine or stopped.is_set():
+                    raise
 
     def _fulfil(self, made: Future[Template], task: Task, stopped: threading.Event) -> None:
         """Make a template for all who wait for it; where that is stopped, they see to it."""
@@ -99,9 +112,10 @@ class Templates:
                 self._asking = True
                 self._begin()
 
-        made = make(task, self._folder / f"template-{next(self._numbers)}", stopped, asking)
-        self._asking = asked.is_set()
-        return made
+        try:
+            return make(task, self._folder / f"template-{next(self._numbers)}", stopped, asking)
+        finally:
+            self._asking = asked.is_set()
 
 
 def _key(task: Task) -> object:

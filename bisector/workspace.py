@@ -53,10 +53,11 @@ def sweep(root: Path) -> None:
 
 
 @contextmanager
-def place(root: Path) -> Iterator[Path]:
+def place(root: Path, work: Path) -> Iterator[Path]:
     """Give a path below ``root`` where nothing is, and that nobody else is given meanwhile.
 
-    Few are in use, again and again. What is put there and not moved away is removed.
+    Few are in use, again and again. What is put there and not moved away is removed. What an owner
+    that was killed left is swept, with what it still ran in its folder below ``work``.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,9 @@ def place(root: Path) -> Iterator[Path]:
     except OSError as error:
         raise _unusable(root, error) from error
     with lock:
-        remove(path)  # of an owner that was killed
+        if path.exists():
+            sweep(work)
+            remove(path)
         try:
             yield path
         finally:

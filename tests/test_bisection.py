@@ -26,6 +26,7 @@ from bisector.model import (
     Probe,
     Reason,
     Release,
+    Signature,
 )
 from bisector.search import Stage, Verdict
 from bisector.transitions import affected
@@ -273,6 +274,31 @@ def test_prereleases_between_narrow_a_transition_once() -> None:
     assert finding.transitions[0].zoom == (Version("1.1a1"), Version("1.1b2"))
     assert finding.transitions[0].untested == ()
     assert "1.2a1" not in world.asked
+
+
+def test_a_prerelease_that_fails_in_its_own_way_is_not_what_is_looked_for() -> None:
+    said = {"1.0": "g", "1.1": "b", "1.2": "b", "1.3b1": "x", "1.3": "g", "1.4": "g"}
+    failures = {"b": Signature("ValueError", "spam"), "x": Signature("TypeError", "eggs")}
+
+    def submit(release: Release) -> Future[Measurement]:
+        letter = said[str(release.version)]
+        measured = run(str(release.version), "b" if letter in failures else letter)
+        done: Future[Measurement] = Future()
+        done.set_result(replace(measured, signature=failures.get(letter)))
+        return done
+
+    stable = releases(*(version for version in said if version != "1.3b1"))
+    finding = Bisection(
+        replace(PROBE, reports=False),
+        Plan(stable, prereleases=releases("1.3b1")),
+        CONDITIONS,
+        {},
+        submit,
+        options=AT_ONCE,
+        clock=lambda: 0.0,
+    ).run()
+    changes = [(str(t.before), str(t.after)) for t in finding.transitions]
+    assert changes == [("1.0", "1.1"), ("1.2", "1.3")]
 
 
 _ORDER = ("1.4.0", "1.4.1", "1.4.2", "1.5.0", "1.5.1", "1.5.2", "1.4.3", "1.5.3", "1.4.4", "1.5.4")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import os
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -131,6 +133,32 @@ def test_of_a_large_distribution_nothing_is_compiled(
     made = installed({"spam.py": "X = 1\n" * 10, "eggs.py": "X = 1\n" * 10})
     assert kept(tmp_path) == set()
     assert not cached(made).exists()
+
+
+def test_where_nothing_can_be_linked_it_is_copied(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        made = installed({"spam.py": "X = 1"})
+        assert cached(made).read_bytes()
+        assert said(made, "import spam; print(spam.X)") == "1\n"
+
+
+def test_a_module_that_was_recorded_and_not_installed_is_passed_over(
+    installed: Installed, tmp_path: Path
+) -> None:
+    installed({"eggs/spam.py": "X = 1"})
+    made = make(tmp_path / "env", PYTHON)
+    info = made.site_packages / "spam-1.0.dist-info"
+    info.mkdir()
+    names = sorted(path.name for path in kept(tmp_path))
+    info.joinpath("RECORD").write_text("".join(f"gone/x.py,sha256={n},5\n" for n in names))
+    supply(made, PYTHON, tmp_path / "cache", tmp_path)
+    assert not (made.site_packages / "gone").exists()
 
 
 def test_what_another_compiled_already_is_left(tmp_path: Path) -> None:

@@ -88,9 +88,25 @@ def test_a_copy_is_an_environment_of_its_own(scripted: Environment, tmp_path: Pa
     assert not (scripted.site_packages / "eggs.py").exists()
 
 
-def test_a_copy_shares_its_files(scripted: Environment, tmp_path: Path) -> None:
+def test_a_copy_shares_what_is_shared_already_and_nothing_else(
+    scripted: Environment, tmp_path: Path
+) -> None:
+    module = scripted.site_packages / "spam.py"
+    (scripted.site_packages / "eggs.py").hardlink_to(module)
+    (scripted.site_packages / "ham.py").write_text("X = 1")
     copied = copy(scripted, tmp_path / "copy")
-    assert (copied.site_packages / "spam.py").samefile(scripted.site_packages / "spam.py")
+    assert (copied.site_packages / "spam.py").samefile(module)
+    (copied.site_packages / "ham.py").write_text("X = 2")
+    assert (scripted.site_packages / "ham.py").read_text() == "X = 1"
+
+
+def test_it_can_lie_behind_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (linked := tmp_path / "linked").symlink_to(tmp_path / "real")
+    copied = copy(empty(linked / "kept", find()), linked / "copy")
+    done = subprocess.run([str(copied.python), "-c", ""], check=False, env={})
+    assert done.returncode == 0
+    assert [path.name for path in (linked / "kept").iterdir()] == [f"empty-{_generation()}"]
 
 
 def test_the_copy_of_one_that_was_moved_names_its_own_place(

@@ -235,3 +235,26 @@ def test_of_what_is_held_and_cached_the_index_is_asked_about_the_release_alone(
     assert not [r.path for r in list(stocked.requests)[before:] if "ham" in r.path]
     installed = [(d.name, d.version) for d in made.distributions({})]
     assert installed == [("ham", "2.0"), ("spam", "1.3")]
+
+
+def test_what_nothing_holds_is_the_index_s_newest_also_beside_what_is_held(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    stocked.add(release("toast", "1.0", "", dependencies=["ham", "jam"]))
+    stocked.add(release("jam", "1.0", ""))
+    uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]
+    uv.install(str(fresh().python), ["toast==1.0"], held)
+    stocked.add(release("jam", "2.0", "", day=21))
+    made = fresh()
+    uv.install(str(made.python), ["toast==1.0"], held)
+    installed = [(d.name, d.version) for d in made.distributions({})]
+    assert installed == [("ham", "2.0"), ("jam", "2.0"), ("toast", "1.0")]
+
+
+def test_what_can_t_live_with_what_is_held_leaves_nothing_behind(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    made = fresh()
+    with pytest.raises(InstallFailedError):
+        Uv(stocked.url, tmp_path).install(str(made.python), ["spam==1.2"], ["ham==2.0"])
+    assert made.distributions({}) == ()

@@ -27,6 +27,7 @@ class Maker:
     def __init__(self) -> None:
         self.made: list[str] = []
         self.fetched: set[Version] = set()
+        self.failing: set[Version] = set()
         self.held = threading.Event()
         self.held.set()
         self.begun = threading.Semaphore(0)
@@ -35,6 +36,9 @@ class Maker:
         self, task: Task, prefix: Path, stopped: threading.Event, asking: Callable[[], None]
     ) -> Template:
         self.made.append(str(task.release.version))
+        if task.release.version in self.failing:
+            self.begun.release()
+            raise InstallerError("the index answers 429")
         if task.release.version in self.fetched:
             asking()
         self.begun.release()
@@ -189,6 +193,30 @@ def test_a_release_that_is_to_blame_is_blamed_each_time_it_is_asked_for(
         with pytest.raises(InstallFailedError):
             one_spare.get(task("1.0", yanked=True))
     assert maker.made == ["1.0"]
+
+
+def test_who_waits_for_another_can_be_stopped(maker: Maker, one_spare: Templates) -> None:
+    maker.held.clear()
+    one_spare.expect([task("1.0")])
+    maker.wait()
+    stopped = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(one_spare.get, task("1.0"), stopped)
+        stopped.set()
+        with pytest.raises(InstallerError):
+            asked.result(10)
+    maker.held.set()
+
+
+def test_what_failed_for_no_release_s_fault_is_made_again(
+    maker: Maker, one_spare: Templates
+) -> None:
+    maker.failing = {Version("1.0")}
+    one_spare.expect([task("1.0")])
+    maker.wait()
+    maker.failing = set()
+    one_spare.get(task("1.0"))
+    assert maker.made == ["1.0", "1.0"]
 
 
 def test_closing_stops_what_is_being_made(maker: Maker) -> None:

@@ -147,18 +147,19 @@ def test_a_folder_that_nobody_may_enter_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_place_is_one_persons_at_a_time_and_used_again(tmp_path: Path) -> None:
-    with place(tmp_path / "places") as first, place(tmp_path / "places") as second:
+    places, work = tmp_path / "places", tmp_path / "work"
+    with place(places, work) as first, place(places, work) as second:
         assert first != second
         assert not first.exists()
         first.mkdir()
     assert not first.exists()
-    with place(tmp_path / "places") as third:
+    with place(places, work) as third:
         assert third == first
 
 
 def test_a_place_is_empty_whatever_was_left_there(tmp_path: Path) -> None:
     (tmp_path / "0" / "env").mkdir(parents=True)
-    with place(tmp_path) as empty:
+    with place(tmp_path, tmp_path / "work") as empty:
         assert empty == tmp_path / "0"
         assert not empty.exists()
 
@@ -167,6 +168,6 @@ def test_a_place_where_nothing_can_be_made_is_one_clear_error(tmp_path: Path) ->
     (tmp_path / "file").touch()
     with (
         pytest.raises(InstallerError, match="environments can't be made"),
-        place(tmp_path / "file"),
+        place(tmp_path / "file", tmp_path),
     ):
         pass
