@@ -201,10 +201,14 @@ class Loops:
             shutil.rmtree(place)
         return seconds * len(self.decisions) / len(sample)
 
-    def bare(self) -> float:
-        """The probe alone in environments that are ready."""
-        made = map(self._ready, self.decisions)
-        return self._timed([[str(one.python), *self.words] for one in made])
+    def bare(self, *, compiled: bool = True) -> float:
+        """The probe alone in environments that are ready; or but for the bytecode, as new ones."""
+        seconds = 0.0
+        for made in map(self._ready, self.decisions):
+            for folder in [] if compiled else [*made.site_packages.rglob("__pycache__")]:
+                shutil.rmtree(folder)
+            seconds += self._timed([[str(made.python), *self.words]])
+        return seconds
 
     def compile(self) -> None:
         """Run in each environment once, so that its bytecode is there."""
@@ -326,7 +330,9 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
         return seconds_of(None)
 
     bare, run = "bare probes", "warm, default jobs"
+    new = "bare probes, bytecode to compile"
     variants: dict[str, Variant] = {
+        new: partial(loops.bare, compiled=False),
         bare: loops.bare,
         "warm, --jobs 1": partial(seconds_of, 1),
         "warm, --jobs 2": partial(seconds_of, 2),
@@ -351,7 +357,8 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
     beyond = [a.seconds - 1.15 * b.seconds for a, b in zip(one, turns[bare], strict=True)]
     said = (
         f"One job takes {ratio(one, turns[bare]):.2f} times the bare probes "
-        f"({statistics.median(beyond):+.2f} s from 1.15 times them), "
+        f"({statistics.median(beyond):+.2f} s from 1.15 times them), {ratio(one, turns[new]):.2f} "
+        "times those that have their bytecode to compile; "
         f"two jobs {ratio(turns['warm, --jobs 2'], one):.2f} times one job.\n"
     )
     lines = [
