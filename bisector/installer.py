@@ -16,9 +16,8 @@ from urllib.parse import unquote, urlsplit
 import tomli
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from uv import find_uv_bin
 
-from bisector import process
+from bisector import process, settings
 from bisector.errors import InstallerError
 
 if TYPE_CHECKING:
@@ -178,7 +177,7 @@ class Uv:
         options += [] if self.allow_build else ["--only-binary", ":all:"]
         options += ["--offline"] if self.offline or offline else []
         options += ["--exclude-newer", before] if before else []
-        whole = [find_uv_bin(), "pip", *command, *options]
+        whole = [settings.uv_program(), "pip", *command, *options]
         return _run(whole, self.index_url, folder, cancelled)
 
 

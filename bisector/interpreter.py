@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from packaging import tags
-from uv import find_uv_bin
 
-from bisector import process
+from bisector import process, settings
 from bisector.errors import UsageError
 from bisector.model import Interpreter
 
@@ -109,7 +108,7 @@ def _places(wanted: str) -> Iterator[str]:
         if (folder / "bin" / "python").is_file():
             yield str(folder / "bin" / "python")
     done = process.capture(
-        [find_uv_bin(), "python", "find", "--no-project", wanted],
+        [settings.uv_program(), "python", "find", "--no-project", wanted],
         environ=process.installer_environ(),
         timeout_s=60,
     )

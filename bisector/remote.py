@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from uv import find_uv_bin
-
 from bisector import __version__, interpreter, settings
 from bisector.errors import BisectorError, UsageError
 from bisector.installer import Installer, Pip, Uv
@@ -78,7 +76,7 @@ def _unfit(needed: Needs) -> str:
     try:
         counterpart(needed.interpreter)
         if needed.uv:
-            find_uv_bin()
+            settings.uv_program()
         with workspace(settings.cache_dir() / "work"):
             return ""
     except BisectorError as error:

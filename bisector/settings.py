@@ -9,12 +9,17 @@ import configparser
 import os
 import re
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from uv import find_uv_bin
+
 from bisector.errors import UsageError
+
+_FINDING = threading.Lock()
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +70,16 @@ def index_url(explicit: str | None = None, around: Surroundings | None = None) -
         return _source(explicit, "--index-url")
     settings = _index_settings(around or Surroundings())
     return next(_source(value, origin) for value, origin in settings if value)
+
+
+def uv_program() -> str:
+    """Return the path of uv; raises FileNotFoundError where there is none.
+
+    One thread at a time: it asks sysconfig, whose variables are None to a thread that asks while
+    another reads them for the first time (https://github.com/python/cpython/issues/92452).
+    """
+    with _FINDING:
+        return find_uv_bin()
 
 
 def cache_dir(around: Surroundings | None = None) -> Path:

@@ -270,3 +270,20 @@ def test_uv_itself_asks_the_same_index(machine: Machine, kind: str) -> None:
         shown = [find_uv_bin(), "cache", "dir"]
         cache = subprocess.run(shown, env=environ, capture_output=True, check=True, timeout=60)
         assert cache_dir(machine.around) == Path(cache.stdout.decode().strip()).parent / "bisector"
+
+
+def test_threads_that_look_for_uv_at_once_all_find_it() -> None:
+    code = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from bisector.settings import uv_program
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(8)
+def find(_):
+    start.wait()
+    return uv_program()
+with ThreadPoolExecutor(8) as pool:
+    assert len(set(pool.map(find, range(8)))) == 1
+"""
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", code], check=True)

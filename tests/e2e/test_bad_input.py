@@ -331,9 +331,10 @@ def test_an_index_that_fails_while_releases_are_installed(
     assert failed.complaint[1] == (
         "hint: look at the network, the index's address and its credentials"
     )
+    kept = len(bisect.stored())  # with what had been fetched ahead
     index.recover()
     finding = bisect.json(*words)
-    assert sum(m["cached"] for m in finding["measurements"]) == 2
+    assert 2 <= kept == sum(m["cached"] for m in finding["measurements"]) < 5
     assert {m["outcome"] for m in finding["measurements"]} == {"good"}
 
 
