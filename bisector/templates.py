@@ -115,7 +115,8 @@ class Templates:
         try:
             return make(task, self._folder / f"template-{next(self._numbers)}", stopped, asking)
         finally:
-            self._asking = asked.is_set()
+            with self._lock:
+                self._asking = asked.is_set()
 
 
 def _key(task: Task) -> object:

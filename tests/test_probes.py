@@ -155,7 +155,7 @@ def test_syntax_is_that_of_the_oldest_python(path: Path) -> None:
 
 @each_case
 def test_probe_runs_by_itself_and_decides(path: Path, case: str) -> None:
-    pytest.importorskip(read(path).package)
+    pytest.importorskip(read(path).package, reason="the probe runs here, without bisector")
     done = run(path, *filter(None, [case]))
     result = json.loads(done.stdout.splitlines()[-1])
 
@@ -166,7 +166,7 @@ def test_probe_runs_by_itself_and_decides(path: Path, case: str) -> None:
 
 @pytest.mark.parametrize("path", [p for p in SCRIPTS if read(p).cases], ids=lambda path: path.stem)
 def test_unknown_case_is_an_error_that_names_those_of_the_metadata(path: Path) -> None:
-    pytest.importorskip(read(path).package)
+    pytest.importorskip(read(path).package, reason="the probe runs here, without bisector")
     done = run(path, "none-such")
 
     assert done.returncode == 2
