@@ -7,7 +7,9 @@ don't belong together, it compiles by itself.
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
 import os
 import re
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from bisector import process
 from bisector.errors import InstallerError
+from bisector.records import HARNESS_MODULE
 
 if TYPE_CHECKING:
     from bisector.environment import Environment
@@ -76,6 +79,8 @@ def supply(
             for record in made.site_packages.glob("*.dist-info/RECORD")
             for source, digest in _sources(record)
         }
+        harness = made.site_packages / f"{HARNESS_MODULE}.py"
+        wanted[harness] = compiled / _digest(harness.read_bytes())
         missing = _missing(wanted, interpreter.cache_tag)
         if missing:
             compiled.mkdir(parents=True, exist_ok=True)
@@ -103,6 +108,11 @@ def _sources(record: Path) -> Iterator[tuple[str, str]]:
                 found.append((name, digest[1]))
                 total_bytes += int(size) if size.isdecimal() else WORTH_BYTES
     yield from found if total_bytes <= WORTH_BYTES else ()
+
+
+def _digest(source: bytes) -> str:
+    """Return what a RECORD would give for a source."""
+    return base64.urlsafe_b64encode(hashlib.sha256(source).digest()).decode().rstrip("=")
 
 
 def _missing(wanted: Mapping[Path, Path], cache_tag: str) -> dict[Path, Path]:

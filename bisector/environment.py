@@ -9,8 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import cache
 from pathlib import Path
@@ -33,16 +32,12 @@ _MAKING = threading.RLock()  # virtualenv's discovery and application data are n
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A virtual environment: its folder, its interpreter, where its packages and scripts lie.
-
-    ``origin`` is the path that it was made at, which its scripts name.
-    """
+    """A virtual environment: its folder, its interpreter, where its packages and scripts lie."""
 
     prefix: Path
     python: Path
     site_packages: Path
     scripts: Path
-    origin: Path
 
     def distributions(self, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
         """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
@@ -81,7 +76,7 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
         raise _unmade(prefix, error) from error
     creator: Any = session.creator
     environment = Environment(
-        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir), prefix
+        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir)
     )
     records.install(environment.site_packages)
     return environment
@@ -101,7 +96,7 @@ def empty(root: Path, interpreter: Interpreter) -> Environment:
         python, site_packages, scripts = (prefix / place for place in told)
     except (OSError, ValueError, TypeError) as error:
         raise InstallerError(f"{prefix} is broken: {error}", "remove that folder") from error
-    return Environment(prefix, python, site_packages, scripts, prefix)
+    return Environment(prefix, python, site_packages, scripts)
 
 
 def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
@@ -130,30 +125,47 @@ def _generation() -> str:
 
 
 def move(made: Environment, prefix: Path) -> Environment:
-    """Return the environment, moved to ``prefix``; its scripts name its old place still."""
+    """Return the environment, moved to ``prefix``, which its scripts name from now on."""
     try:
         prefix.parent.mkdir(parents=True, exist_ok=True)
         made.prefix.rename(prefix)
+        moved = _at(prefix, made)
+        for script in moved.scripts.iterdir():
+            if script.is_file() and not script.is_symlink():
+                _rewrite(script, bytes(made.prefix), bytes(prefix))
+    except OSError as error:
+        raise _unmade(prefix, error) from error
+    return moved
+
+
+def copy(made: Environment, prefix: Path) -> Environment:
+    """Return a copy at ``prefix`` of an environment without scripts that name their place."""
+    try:
+        shutil.copytree(made.prefix, prefix, symlinks=True)
     except OSError as error:
         raise _unmade(prefix, error) from error
     return _at(prefix, made)
 
 
-def copy(made: Environment, prefix: Path) -> Environment:
-    """Return a copy at ``prefix``, its scripts naming that place.
+def state(made: Environment) -> str:
+    """Return a digest that changes where anything in an environment is added, removed or written.
 
-    What is a hard link already, as what uv installs from its cache, becomes one more; the rest is
-    copied, so that what one environment overwrites no other finds.
+    A file is known by its inode, size and time of modification, as ``make`` knows it. Raises
+    OSError where something in it can't be read.
     """
-    try:
-        shutil.copytree(made.prefix, prefix, symlinks=True, copy_function=_link)
-        copied = _at(prefix, made)
-        for script in copied.scripts.iterdir():
-            if script.is_file() and not script.is_symlink():
-                _rewrite(script, bytes(made.origin), bytes(prefix))
-    except OSError as error:
-        raise _unmade(prefix, error) from error
-    return replace(copied, origin=prefix)
+    found: list[tuple[str, tuple[int, ...]]] = []
+    folders = [str(made.prefix)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                told = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    found.append((entry.path, (told.st_mode,)))
+                else:
+                    known = (told.st_mode, told.st_ino, told.st_size, told.st_mtime_ns)
+                    found.append((entry.path, known))
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
 def _at(prefix: Path, made: Environment) -> Environment:
@@ -163,16 +175,7 @@ def _at(prefix: Path, made: Environment) -> Environment:
         prefix / made.python.relative_to(made.prefix),
         prefix / made.site_packages.relative_to(made.prefix),
         prefix / made.scripts.relative_to(made.prefix),
-        made.origin,
     )
-
-
-def _link(source: str, target: str) -> None:
-    with suppress(OSError):  # a file with too many links
-        if Path(source).stat().st_nlink > 1:
-            os.link(source, target)
-            return
-    shutil.copy2(source, target)
 
 
 def _rewrite(script: Path, old: bytes, new: bytes) -> None:

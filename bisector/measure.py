@@ -6,21 +6,23 @@ import platform
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from bisector import process, reading, records
 from bisector.command import imported, laid_out
-from bisector.environment import Environment, copy
+from bisector.environment import Environment
+from bisector.installation import Installation, make
 from bisector.installer import InstallFailedError, NotCachedError
 from bisector.model import Measurement, Outcome, Reason, Symptom
 from bisector.task import Task
-from bisector.template import Template, make
 from bisector.workspace import remove
 
-Get = Callable[[Task, "threading.Event | None"], Template]
+Lent = Callable[[Task, "threading.Event | None"], AbstractContextManager[Installation]]
+"""Gives the installation that a task needs to one run."""
 
 KEPT_OUTPUT_BYTES = 4096
 _LEAST_FREE_BYTES = 1 << 20
@@ -29,13 +31,13 @@ _LEAST_FREE_BYTES = 1 << 20
 def measure(
     task: Task,
     cancelled: threading.Event | None = None,
-    get: Get | None = None,
+    lent: Lent | None = None,
     discard: Callable[[Path], object] = remove,
 ) -> Measurement:
-    """Return what ``task`` measured, in a copy of the template that ``get`` gives for it.
+    """Return what ``task`` measured in the installation that is ``lent`` for it, or in a new one.
 
-    By default that is a new one. The folder that it made is discarded, unless ``task.keep``. Raises
-    InstallerError where the installer, the index or the disk failed: no release's fault.
+    The folder that it made is discarded, unless ``task.keep``. Raises InstallerError where the
+    installer, the index or the disk failed: no release's fault.
     """
     place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
     blank = Measurement(
@@ -44,20 +46,21 @@ def measure(
         started=now(),
         host=platform.node(),
     )
-    try:
+    with ExitStack() as stack:
+        if not task.keep:
+            stack.callback(discard, place)
         try:
-            ready = get(task, cancelled) if get else make(task, place / "template", cancelled)
+            if task.keep or not lent:
+                made = make(task, place / "env", cancelled)
+            else:
+                made = stack.enter_context(lent(task, cancelled))
         except InstallFailedError as error:
             detail = _neutral(str(error), task, place)
             return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
         except NotCachedError as error:
             return replace(blank, reason=Reason.ENVIRONMENT, detail=str(error))
-        measured = replace(blank, installed=ready.installed, differs=ready.differs)
-        made = copy(ready.environment, place / "env")
-        return _run(measured, made, ready.modules, place, task, cancelled)
-    finally:
-        if not task.keep:
-            discard(place)
+        measured = replace(blank, installed=made.installed, differs=made.differs)
+        return _run(measured, made, place, task, cancelled)
 
 
 def now() -> str:
@@ -67,13 +70,12 @@ def now() -> str:
 
 def _run(
     measured: Measurement,
-    made: Environment,
-    modules: Iterable[str],
+    installation: Installation,
     place: Path,
     task: Task,
     cancelled: threading.Event | None,
 ) -> Measurement:
-    probe, conditions = task.probe, task.conditions
+    probe, conditions, made = task.probe, task.conditions, installation.environment
     folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
     for folder in folders.values():
         folder.mkdir()
@@ -87,7 +89,7 @@ def _run(
             "VIRTUAL_ENV": str(made.prefix),
             "BISECTOR_RESULT": str(result),
             records.RECORDS_VARIABLE: str(folders["records"]),
-            records.MODULES_VARIABLE: " ".join(sorted(modules)),
+            records.MODULES_VARIABLE: " ".join(sorted(installation.modules)),
         },
     )
     symptom = conditions.symptom
@@ -122,30 +124,30 @@ def _run(
         measured,
         outcome=said.outcome,
         reason=said.reason,
-        detail=_neutral(said.detail, task, place),
+        detail=_neutral(said.detail, task, place, made),
         signature=said.signature
-        and replace(said.signature, message=_neutral(said.signature.message, task, place)),
+        and replace(said.signature, message=_neutral(said.signature.message, task, place, made)),
         metrics=said.metrics or {},
         pool=said.pool,
         processes=tuple(
-            replace(peak, command=_neutral(peak.command, task, place)) for peak in peaks
+            replace(peak, command=_neutral(peak.command, task, place, made)) for peak in peaks
         ),
         wall_s=round(completed.wall_s, 4),
         cpu_s=round(completed.cpu_s, 4),
         exit_status=completed.exit_status,
-        output_tail=_neutral(output, task, place),
+        output_tail=_neutral(output, task, place, made),
         command=shown,
         imported=found if probe.package and not probe.reports else None,
     )
 
 
-def _neutral(text: str, task: Task, place: Path) -> str:
+def _neutral(text: str, task: Task, place: Path, made: Environment | None = None) -> str:
     """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
     interpreter = Path(task.conditions.interpreter.executable)
     return reading.neutral(
         text,
         {
-            str(place / "env"): "{env}",
+            str(made.prefix if made else place / "env"): "{env}",
             str(place): "{run}",
             str(task.folder): "{workspace}",
             str(task.cache): "{cache}",

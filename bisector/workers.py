@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from bisector.bisection import Stop
+from bisector.installations import Installations
 from bisector.measure import measure
 from bisector.model import Measurement, Reason
 from bisector.store import Store
 from bisector.task import Task
-from bisector.templates import Templates
 from bisector.workspace import remove
 
 Start = Callable[[Task], "Future[Measurement]"]
@@ -40,18 +40,19 @@ class Workers(Protocol):
 
 
 class Threads:
-    """The threads of this machine, which share templates below a folder; close it at the end."""
+    """Threads of this machine, which share installations below a folder; close it at the end."""
 
     def __init__(self, jobs: int | None, store: Store, folder: Path) -> None:
         cores = os.cpu_count() or 1
         self.jobs = jobs or cores
         self._store = store
-        self._templates = Templates(folder, max(0, cores - self.jobs))
         self._tidying = ThreadPoolExecutor(1)  # the next measurement needn't wait for it
+        spare = max(0, cores - self.jobs)
+        self._installations = Installations(folder, spare, self._discard)
 
     def close(self) -> None:
         """Stop what is being made for measurements that nobody asked for."""
-        self._templates.close()
+        self._installations.close()
         self._tidying.shutdown()
 
     def _discard(self, place: Path) -> None:
@@ -59,7 +60,7 @@ class Threads:
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Make ready for these tasks on the cores that are left over, if any are."""
-        self._templates.expect(tasks)
+        self._installations.expect(tasks)
 
     @contextmanager
     def measuring(self, _template: Task, /) -> Iterator[tuple[Start, Stop]]:
@@ -67,7 +68,7 @@ class Threads:
         events: dict[Future[Measurement], threading.Event] = {}
 
         def work(task: Task, stopped: threading.Event) -> Measurement:
-            measurement = measure(task, stopped, self._templates.get, self._discard)
+            measurement = measure(task, stopped, self._installations.lent, self._discard)
             # What was stopped decided nothing; what had ended by then is complete.
             if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
                 self._store.save(task.probe, task.conditions, measurement)
@@ -87,7 +88,7 @@ class Threads:
             try:
                 yield start, stop
             finally:
-                self._templates.expect(())
+                self._installations.expect(())
                 for stopped in events.values():
                     stopped.set()
                 pool.shutdown(cancel_futures=True)

@@ -17,7 +17,7 @@ from wheels import Modules, wheel
 
 from bisector import bytecode
 from bisector.bytecode import supply
-from bisector.environment import Environment, make
+from bisector.environment import Environment, make, state
 from bisector.interpreter import find
 
 PYTHON = find()
@@ -40,6 +40,7 @@ def installed(tmp_path: Path) -> Installed:
 
 
 def kept(tmp_path: Path) -> set[Path]:
+    """All bytecode that is kept; that of the harness is always."""
     return {path for path in (tmp_path / "cache").rglob("*") if path.is_file()}
 
 
@@ -58,6 +59,14 @@ def test_what_is_installed_is_there_compiled(installed: Installed) -> None:
     assert {path.name.partition(".")[0] for path in before} >= {"spam", "__init__", "ham"}
     assert said(made, "import spam, eggs.ham") == "spam\n"
     assert {path: path.stat().st_ino for path in before} == before
+
+
+def test_so_is_the_harness(installed: Installed, tmp_path: Path) -> None:
+    made = installed({})
+    before = state(made)
+    environ = {"BISECTOR_RECORDS": str(tmp_path)}
+    subprocess.run([str(made.python), "-c", "import _bisector_harness"], env=environ, check=True)
+    assert state(made) == before
 
 
 def test_what_releases_have_in_common_is_compiled_once(
@@ -110,7 +119,7 @@ def test_nothing_outside_the_environment_is_touched(tmp_path: Path) -> None:
         f"spam.py,sha256=../../{'A' * 37},5\nno record\n\n"
     )
     supply(made, PYTHON, tmp_path / "cache", tmp_path)
-    assert kept(tmp_path) == set()
+    assert len(kept(tmp_path)) == 1
     assert not (tmp_path / "__pycache__").exists()
 
 
@@ -131,7 +140,7 @@ def test_of_a_large_distribution_nothing_is_compiled(
 ) -> None:
     monkeypatch.setattr(bytecode, "WORTH_BYTES", 100)
     made = installed({"spam.py": "X = 1\n" * 10, "eggs.py": "X = 1\n" * 10})
-    assert kept(tmp_path) == set()
+    assert len(kept(tmp_path)) == 1
     assert not cached(made).exists()
 
 

@@ -18,6 +18,7 @@ from packaging.version import Version
 from wheels import Built
 
 from bisector import probe
+from bisector.installations import Installations
 from bisector.installer import Uv
 from bisector.interpreter import find
 from bisector.measure import measure
@@ -78,6 +79,26 @@ def test_it_is_made_of_values_that_any_executor_can_carry(task: Task) -> None:
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         measured = pool.submit(measure, task).result()
     assert measured.outcome is Outcome.GOOD
+
+
+def test_a_run_has_the_environment_of_an_earlier_one_or_a_new_one(task: Task) -> None:
+    """That of an earlier one only where everything in it is as it was."""
+    installations = Installations(task.folder, 0)
+
+    def prefix(code: str) -> str:
+        source = f"import pathlib, spam; file = pathlib.Path(spam.__file__); spam.BROKEN; {code}"
+        measured = measure(replace(running(task, source), cwd=Path("/")), lent=installations.lent)
+        assert measured.outcome is Outcome.GOOD, measured.output_tail
+        with installations.lent(task) as made:  # as the next run would
+            return str(made.environment.prefix)
+
+    first = prefix("")
+    assert prefix("") == first
+    second = prefix("file.unlink(); file.touch()")
+    third = prefix("file.with_name('ham.py').touch()")
+    assert len({first, second, third}) == 3
+    assert prefix("") == third
+    installations.close()
 
 
 def test_several_at_once_do_not_get_in_each_others_way(task: Task) -> None:

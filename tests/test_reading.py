@@ -58,9 +58,7 @@ def test_a_report_behind_an_unfinished_line_is_read() -> None:
 
 
 PREFIX = Path("/envs/1/lib/python3.11/site-packages")
-MADE = Environment(
-    Path("/envs/1"), Path("/envs/1/bin/python"), PREFIX, Path("/envs/1/bin"), Path("/envs/1")
-)
+MADE = Environment(Path("/envs/1"), Path("/envs/1/bin/python"), PREFIX, Path("/envs/1/bin"))
 COMMAND = Probe("check", "spam", command=("python", "check.py"), reports=False)
 
 

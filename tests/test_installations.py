@@ -1,4 +1,4 @@
-"""Templates: made once for all that need the same, ahead where a core is left, never in vain."""
+"""Installations: lent again where nothing was changed, made ahead where a core is left."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from bisector import templates
+from bisector import environment, installations
 from bisector.environment import Environment
 from bisector.errors import InstallerError
+from bisector.installation import Installation
+from bisector.installations import Installations
 from bisector.installer import InstallFailedError, Uv
 from bisector.model import Conditions, Interpreter, Probe, Release
 from bisector.task import Task
-from bisector.template import Template
-from bisector.templates import Templates
 
 
 class Maker:
@@ -34,7 +34,7 @@ class Maker:
 
     def __call__(
         self, task: Task, prefix: Path, stopped: threading.Event, asking: Callable[[], None]
-    ) -> Template:
+    ) -> Installation:
         self.made.append(str(task.release.version))
         if task.release.version in self.failing:
             self.begun.release()
@@ -47,8 +47,10 @@ class Maker:
                 raise InstallerError("the installer was stopped")
         if task.release.yanked:
             raise InstallFailedError("unfit")
-        made = Environment(prefix, prefix, prefix, prefix, prefix)
-        return Template(made, (), frozenset(), ())
+        prefix.mkdir()
+        (prefix / "spam.py").write_text("GOOD = 1")
+        made = Environment(prefix, prefix, prefix, prefix)
+        return Installation(made, (), frozenset(), (), environment.state(made))
 
     def wait(self) -> None:
         assert self.begun.acquire(timeout=10)
@@ -57,13 +59,13 @@ class Maker:
 @pytest.fixture
 def maker(monkeypatch: pytest.MonkeyPatch) -> Maker:
     made = Maker()
-    monkeypatch.setattr(templates, "make", made)
+    monkeypatch.setattr(installations, "make", made)
     return made
 
 
 @pytest.fixture
-def one_spare() -> Iterator[Templates]:
-    made = Templates(Path("work"), 1)
+def one_spare(tmp_path: Path) -> Iterator[Installations]:
+    made = Installations(tmp_path, 1)
     yield made
     made.close()
 
@@ -81,11 +83,46 @@ def task(version: str, *, yanked: bool = False) -> Task:
     )
 
 
-def test_all_that_need_the_same_get_the_same(maker: Maker, one_spare: Templates) -> None:
+def borrow(
+    installations: Installations, wanted: Task, stopped: threading.Event | None = None
+) -> Installation:
+    """Borrow and give back; return what was lent."""
+    with installations.lent(wanted, stopped) as made:
+        return made
+
+
+def test_what_was_left_as_it_was_is_lent_again(maker: Maker, one_spare: Installations) -> None:
     other = replace(task("1.0"), probe=Probe(name="ham", case="b", package="spam"))
-    first = one_spare.get(task("1.0"))
-    assert one_spare.get(task("1.0")) is one_spare.get(other) is first
+    first = borrow(one_spare, task("1.0"))
+    assert borrow(one_spare, other) is borrow(one_spare, task("1.0")) is first
     assert maker.made == ["1.0"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "spam.py").write_text("GOOD = 2"),
+        lambda folder: (folder / "spam.py").chmod(0o755),
+        lambda folder: (folder / "spam.py").unlink(),
+        lambda folder: (folder / "spam.pyc").touch(),
+        lambda folder: (folder / "eggs").mkdir(),
+        lambda folder: (folder / "eggs").symlink_to("spam.py"),
+        lambda folder: folder.rename(folder.with_name("elsewhere")),
+    ],
+)
+def test_what_was_changed_is_not(
+    maker: Maker, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    discarded: list[Path] = []
+    lending = Installations(tmp_path, 1, discarded.append)
+    with lending.lent(task("1.0")) as first:
+        change(first.environment.prefix)
+    second = borrow(lending, task("1.0"))
+    assert second is borrow(lending, task("1.0"))
+    assert second.environment.prefix != first.environment.prefix
+    assert discarded == [first.environment.prefix]
+    assert maker.made == ["1.0", "1.0"]
+    lending.close()
 
 
 @pytest.mark.parametrize(
@@ -100,128 +137,119 @@ def test_all_that_need_the_same_get_the_same(maker: Maker, one_spare: Templates)
     ],
 )
 @pytest.mark.usefixtures("maker")
-def test_what_needs_something_else_gets_its_own(one_spare: Templates, other: Task) -> None:
-    assert one_spare.get(task("1.0")) is not one_spare.get(other)
+def test_what_needs_something_else_gets_its_own(one_spare: Installations, other: Task) -> None:
+    assert borrow(one_spare, task("1.0")) is not borrow(one_spare, other)
 
 
-def test_those_who_ask_meanwhile_wait_for_it(maker: Maker, one_spare: Templates) -> None:
-    maker.held.clear()
-    with ThreadPoolExecutor(3) as pool:
-        asked = [pool.submit(one_spare.get, task("1.0")) for _ in range(3)]
-        maker.wait()
-        maker.held.set()
-        assert len({id(one.result(10)) for one in asked}) == 1
-    assert maker.made == ["1.0"]
+@pytest.mark.usefixtures("maker")
+def test_no_two_runs_have_one_at_once(one_spare: Installations) -> None:
+    with one_spare.lent(task("1.0")) as first, one_spare.lent(task("1.0")) as second:
+        assert first.environment.prefix != second.environment.prefix
 
 
 def test_what_was_expected_is_made_before_it_is_asked_for(
-    maker: Maker, one_spare: Templates
+    maker: Maker, one_spare: Installations
 ) -> None:
     one_spare.expect([task("1.0")])
     maker.wait()
-    one_spare.get(task("1.0"))
+    borrow(one_spare, task("1.0"))
     assert maker.made == ["1.0"]
 
 
-def test_what_is_expected_no_more_is_not_begun(maker: Maker, one_spare: Templates) -> None:
+def test_what_is_there_be_it_lent_is_not_made_ahead(maker: Maker, one_spare: Installations) -> None:
+    with one_spare.lent(task("1.0")):
+        one_spare.expect([task("1.0"), task("2.0")])
+    one_spare.expect([task("1.0"), task("2.0")])
+    borrow(one_spare, task("2.0"))
+    assert maker.made == ["1.0", "2.0"]
+
+
+def test_what_is_expected_no_more_is_not_begun(maker: Maker, one_spare: Installations) -> None:
     maker.held.clear()
     one_spare.expect([task("1.0"), task("2.0")])
     maker.wait()
     one_spare.expect([task("1.0"), task("3.0")])
     maker.held.set()
-    one_spare.get(task("3.0"))
+    borrow(one_spare, task("3.0"))
     assert "2.0" not in maker.made
 
 
-def test_what_nobody_has_begun_is_made_by_who_asks(maker: Maker, one_spare: Templates) -> None:
+def test_what_nobody_has_begun_is_made_by_who_asks(maker: Maker, one_spare: Installations) -> None:
     maker.held.clear()
     one_spare.expect([task("1.0"), task("2.0")])
     maker.wait()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(one_spare.get, task("2.0"))
+        asked = pool.submit(borrow, one_spare, task("2.0"))
         maker.wait()  # the spare thread is with 1.0 still
         maker.held.set()
         asked.result(10)
     assert maker.made == ["1.0", "2.0"]
 
 
-def test_no_core_that_something_is_measured_on_is_used(maker: Maker) -> None:
-    made = Templates(Path("work"), 0)
+def test_no_core_that_something_is_measured_on_is_used(maker: Maker, tmp_path: Path) -> None:
+    made = Installations(tmp_path, 0)
     made.expect([task("1.0")])
     made.close()
     assert maker.made == []
 
 
-def test_where_the_index_has_to_be_asked_what_is_expected_is_fetched(maker: Maker) -> None:
+def test_where_the_index_has_to_be_asked_what_is_expected_is_fetched(
+    maker: Maker, tmp_path: Path
+) -> None:
     maker.fetched = {Version("1.0"), Version("2.0")}
-    made = Templates(Path("work"), 0)
+    made = Installations(tmp_path, 0)
     made.expect([task("2.0")])
-    made.get(task("1.0"))
+    borrow(made, task("1.0"))
     for _ in range(2):
         maker.wait()
     assert maker.made == ["1.0", "2.0"]
-    made.get(task("3.0"))  # is in the cache, so that making another would take a core
+    borrow(made, task("3.0"))  # is in the cache, so that making another would take a core
     made.expect([task("4.0")])
     made.close()
     assert "4.0" not in maker.made
 
 
-def test_where_making_is_stopped_another_who_waits_makes_it(
-    maker: Maker, one_spare: Templates
-) -> None:
-    maker.held.clear()
-    stopped = threading.Event()
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(one_spare.get, task("1.0"), stopped)
-        maker.wait()
-        second = pool.submit(one_spare.get, task("1.0"))
-        stopped.set()
-        with pytest.raises(InstallerError):
-            first.result(10)
-        maker.wait()
-        maker.held.set()
-        assert second.result(10) is one_spare.get(task("1.0"))
-    assert maker.made == ["1.0", "1.0"]
-
-
 def test_a_release_that_is_to_blame_is_blamed_each_time_it_is_asked_for(
-    maker: Maker, one_spare: Templates
+    maker: Maker, one_spare: Installations
 ) -> None:
     one_spare.expect([task("1.0", yanked=True)])
     maker.wait()
     for _ in range(2):
         with pytest.raises(InstallFailedError):
-            one_spare.get(task("1.0", yanked=True))
+            borrow(one_spare, task("1.0", yanked=True))
+    one_spare.expect([task("1.0", yanked=True)])
     assert maker.made == ["1.0"]
 
 
-def test_who_waits_for_another_can_be_stopped(maker: Maker, one_spare: Templates) -> None:
+def test_who_waits_for_another_can_be_stopped(maker: Maker, one_spare: Installations) -> None:
     maker.held.clear()
     one_spare.expect([task("1.0")])
     maker.wait()
     stopped = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(one_spare.get, task("1.0"), stopped)
+        asked = pool.submit(borrow, one_spare, task("1.0"), stopped)
         stopped.set()
         with pytest.raises(InstallerError):
             asked.result(10)
     maker.held.set()
+    borrow(one_spare, task("1.0"))
+    assert maker.made == ["1.0"]
 
 
 def test_what_failed_for_no_release_s_fault_is_made_again(
-    maker: Maker, one_spare: Templates
+    maker: Maker, one_spare: Installations
 ) -> None:
     maker.failing = {Version("1.0")}
     one_spare.expect([task("1.0")])
     maker.wait()
     maker.failing = set()
-    one_spare.get(task("1.0"))
+    borrow(one_spare, task("1.0"))
     assert maker.made == ["1.0", "1.0"]
 
 
-def test_closing_stops_what_is_being_made(maker: Maker) -> None:
+def test_closing_stops_what_is_being_made(maker: Maker, tmp_path: Path) -> None:
     maker.held.clear()
-    made = Templates(Path("work"), 1)
+    made = Installations(tmp_path, 1)
     made.expect([task("1.0"), task("2.0")])
     maker.wait()
     made.close()

@@ -1,4 +1,4 @@
-"""An environment with a release in it, made once; each measurement gets a copy."""
+"""An environment with a release in it: made here, and known by what is in it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,25 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class Installation:
     """An environment with a release in it, and what is known of that.
 
     ``modules`` are the names under which the package is imported, ``differs`` what isn't as it
-    was held.
+    was held, and ``state`` is what ``environment.state`` said when it was made.
     """
 
     environment: Environment
     installed: tuple[Distribution, ...]
     modules: frozenset[str]
     differs: tuple[str, ...]
+    state: str
+
+    def unchanged(self) -> bool:
+        """Return whether everything in the environment is as it was when it was made."""
+        try:
+            return environment.state(self.environment) == self.state
+        except OSError:
+            return False
 
 
 def make(
@@ -44,7 +52,7 @@ def make(
     prefix: Path,
     cancelled: threading.Event | None = None,
     asking: Callable[[], None] | None = None,
-) -> Template:
+) -> Installation:
     """Return a new environment at ``prefix`` that holds the task's release, compiled.
 
     ``asking`` is called where the cache doesn't do, as in ``Installer.install``.
@@ -61,15 +69,15 @@ def make(
         made = environment.move(made, prefix)
     modules = made.modules(task.probe.package)
     differs = environment.differing(installed, held, task.probe.package)
-    return Template(made, installed, modules, differs)
+    return Installation(made, installed, modules, differs, environment.state(made))
 
 
 def _named(interpreter: Interpreter) -> str:
     """Return a name for places that only this interpreter's environments are made at.
 
     uv asks the Python of an environment what it is, which takes longer than to install into it,
-    and remembers that by its path. The name is long, so that what a copy of the environment says
-    of its own path (``environment.copy``) isn't longer than what its original did.
+    and remembers that by its path. The name is long, so that what the scripts say of that path has
+    room for the one that the environment is moved to.
     """
     program = Path(interpreter.executable).resolve()
     told = (program, program.stat().st_mtime_ns, interpreter.version, interpreter.tags[:1])
