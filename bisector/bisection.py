@@ -101,7 +101,7 @@ class Bisection:
         plan: Plan,
         conditions: Conditions,
         known: Mapping[Version, Sequence[Measurement]],
-        submit: Submit,
+        submit: Submit | None = None,
         *,
         options: Options,
         clock: Callable[[], float],
@@ -116,7 +116,7 @@ class Bisection:
         self.options = options
         self.confirmations = options.confirmations
         self.stopped = ""
-        self._submit = submit
+        self._submit = submit or _refuse
         self._stop = stop or _leave
         self._expect = expect or _wait
         self._clock = clock
@@ -147,6 +147,17 @@ class Bisection:
             if not settled:
                 self.stopped = "interrupted"
         return self.finding()
+
+    def first(self) -> list[Release]:
+        """Return the releases that a search measures first, whatever each turns out to be."""
+        main = self._main(lambda stage: stage is Stage.START)
+        chosen: list[Release] = []
+        while self.options.max_probes is None or len(chosen) < self.options.max_probes:
+            wanted = self._want(main, chosen, idle=1)
+            if wanted is None:
+                break
+            chosen.append(wanted[0])
+        return chosen
 
     def finding(self) -> Finding:
         """Return what is known now."""
@@ -187,6 +198,9 @@ class Bisection:
             self.confirmations += 1
             self._pursue(lambda stage: stage < Stage.ASSURE)
 
+    def _main(self, allowed: Callable[[Stage], bool]) -> Front:
+        return Front(self.plan.candidates, self._question(self.plan.candidates), allowed)
+
     def _fronts(self, main: Front) -> Iterator[Front]:
         """Yield the main front, then the pre-releases in each transition that it has come to."""
         yield main
@@ -219,7 +233,7 @@ class Bisection:
 
     def _pursue(self, allowed: Callable[[Stage], bool]) -> None:
         """Measure what is wanted while its stage is ``allowed``, on all fronts at once."""
-        main = Front(self.plan.candidates, self._question(self.plan.candidates), allowed)
+        main = self._main(allowed)
         flying: dict[Future[Measurement], Release] = {}
         narrowing: set[Version] = set()
         try:
@@ -253,7 +267,7 @@ class Bisection:
                     self._made -= 1
         finally:
             for future in flying:
-                future.cancel()
+                self._stop(future)
 
     def _want(
         self, main: Front, flying: Collection[Release], idle: int
@@ -312,6 +326,11 @@ class Bisection:
 
 def _versions(releases: Iterable[Release]) -> set[Version]:
     return {release.version for release in releases}
+
+
+def _refuse(_release: Release) -> Future[Measurement]:
+    """Measure nothing: the submit of those who only ask what is known, or wanted first."""
+    raise AssertionError("nothing is measured here")
 
 
 def _wait(_releases: Sequence[Release]) -> None:

@@ -104,6 +104,9 @@ class Cluster:
     def expect(self, tasks: Sequence[Task]) -> None:
         """Do nothing: the workers make their environments as they come to need them."""
 
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Do nothing: which workers fit is judged when a search begins."""
+
     @contextmanager
     def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""

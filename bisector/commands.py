@@ -12,7 +12,7 @@ from typing import TextIO
 
 from packaging.specifiers import SpecifierSet
 
-from bisector import documents, driver, probe, process, progress, prospect
+from bisector import documents, probe, process, progress, prospect, stored
 from bisector.driver import Driver
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
@@ -171,7 +171,7 @@ def _found(request: Request) -> list[Finding]:
     store = Store(request.results)
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
     if request.stored:
-        known = driver.stored(store, request.probes, request.package)
+        known = stored.findings(store, request.probes, request.package)
         for warning in store.warnings:
             said.say(f"warning: {warning}")
         if not known:

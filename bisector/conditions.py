@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.locks.files import read
 from bisector.locks.requirements_txt import requirement
 from bisector.measure import now
-from bisector.model import Conditions, Interpreter, Plan, Probe, Symptom
+from bisector.model import Conditions, Interpreter, Plan, Probe, Release, Symptom
 from bisector.request import Request
 from bisector.store import Store
 from bisector.task import requirements_of
@@ -53,8 +55,13 @@ def settle(
     made: Plan,
     store: Store,
     installer: Installer,
+    meanwhile: Callable[[Conditions], object],
 ) -> Conditions:
-    """Return what is held for the whole search, the dependencies resolved once."""
+    """Return what is held for the whole search, the dependencies resolved once.
+
+    ``meanwhile`` is told what that will be if the index has nothing newer than the cache, before
+    the index is asked.
+    """
     blank = plain(request, wanted, python)
 
     if request.dependencies == "released":
@@ -75,27 +82,39 @@ def settle(
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
-        try:
-            resolution = installer.resolve(
-                python.executable, requirements_of(wanted, blank, release)
-            )
-        except (InstallFailedError, NotCachedError):
-            continue
-        held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
-        names = {canonicalize_name(Requirement(p).name) for p in held}
-        return replace(
-            blank,
-            constraints=tuple(held),
-            wheels={
-                filename: sha256
-                for filename, sha256 in sorted(resolution.wheels.items())
-                if canonicalize_name(filename.partition("-")[0]) in names
-            },
-            resolved=now(),
-            resolved_for=str(release.version),
-        )
+        if release is made.candidates[-1] and not request.offline:
+            with suppress(InstallFailedError, NotCachedError):
+                meanwhile(_resolved(wanted, blank, release, installer, offline=True))
+        with suppress(InstallFailedError, NotCachedError):
+            return _resolved(wanted, blank, release, installer)
     _resolve_others(wanted, blank, python, installer)
     return blank
+
+
+def _resolved(
+    wanted: Probe,
+    blank: Conditions,
+    release: Release,
+    installer: Installer,
+    *,
+    offline: bool = False,
+) -> Conditions:
+    """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
+    needed = requirements_of(wanted, blank, release)
+    resolution = installer.resolve(blank.interpreter.executable, needed, offline=offline)
+    held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
+    names = {canonicalize_name(Requirement(p).name) for p in held}
+    return replace(
+        blank,
+        constraints=tuple(held),
+        wheels={
+            filename: sha256
+            for filename, sha256 in sorted(resolution.wheels.items())
+            if canonicalize_name(filename.partition("-")[0]) in names
+        },
+        resolved=now(),
+        resolved_for=str(release.version),
+    )
 
 
 def _symptom(request: Request, wanted: Probe) -> Symptom:

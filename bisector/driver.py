@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector import conditions, probe, settings
+from bisector import conditions, settings
 from bisector.attribution import attribute, attribute_days
 from bisector.bisection import Bisection, Options
 from bisector.comparison import NOTHING, Comparing, complete
 from bisector.days import held, measuring, positions
 from bisector.errors import UndecidedError, UsageError
-from bisector.finding import Comparison, Finding, Transition
+from bisector.finding import Comparison, Finding
 from bisector.installer import Installer, Pip, Uv
 from bisector.laboratory import Bench
 from bisector.locks.files import read
@@ -32,7 +30,6 @@ from bisector.model import (
     Outcome,
     Plan,
     Probe,
-    Reason,
     Release,
     Signature,
 )
@@ -41,6 +38,7 @@ from bisector.prospect import listed, planned, prospect, summary
 from bisector.reports.rows import count
 from bisector.request import Request, replay
 from bisector.store import Store
+from bisector.stored import with_causes
 from bisector.task import Task, requirements_of
 from bisector.workers import Threads, Workers
 from bisector.workspace import workspace
@@ -96,11 +94,17 @@ class Driver:
             self.said.say(f"warning: {warning}")
         self.said.say(summary(seen))
         installer = self._installer()
-        held = conditions.settle(request, wanted, python, seen.plan, self.store, installer)
+        options = self._options(wanted, seen.witnesses)
+
+        def begin(likely: Conditions) -> None:
+            task = self._task(wanted, seen.plan.candidates[-1], likely, installer)
+            self._begin(task, seen.plan, options)
+
+        held = conditions.settle(request, wanted, python, seen.plan, self.store, installer, begin)
         task = self._task(wanted, seen.plan.candidates[-1], held, installer)
-        finding = self._search(task, seen.plan, self._options(wanted, seen.witnesses))
+        finding = self._search(task, seen.plan, options)
         if not request.refresh:
-            finding = _with_causes(finding, self.store.caused(wanted, held))
+            finding = with_causes(finding, self.store.caused(wanted, held))
         if request.attribute and request.max_probes is None and not finding.stopped:
             try:
                 finding = attribute(finding, self._bench(task, _failure(finding)))
@@ -229,12 +233,31 @@ class Driver:
         folder.mkdir(parents=True, exist_ok=True)
         return Task(wanted, release, held, installer, folder, Path.cwd(), cache, keep=keep)
 
+    def _known(self, task: Task, made: Plan) -> dict[Version, list[Measurement]]:
+        """Return the stored runs of what can be tested."""
+        if self.request.refresh:
+            return {}
+        testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
+        return self.store.load(task.probe, task.conditions, testable)
+
+    def _begin(self, task: Task, made: Plan, options: Options) -> None:
+        """Begin with what a search would measure first, before it is sure what is held."""
+        if task.probe.serial or task.keep:
+            return
+        known = self._known(task, made)
+        bisection = Bisection(
+            task.probe,
+            made,
+            task.conditions,
+            known,
+            options=options,
+            clock=time.monotonic,
+        )
+        self.workers.begin([replace(task, release=release) for release in bisection.first()])
+
     def _search(self, task: Task, made: Plan, options: Options) -> Finding:
         """Return what a search over a plan learned, from what is stored and what it measures."""
-        testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
-        known: dict[Version, list[Measurement]] = {}
-        if not self.request.refresh:
-            known = self.store.load(task.probe, task.conditions, testable)
+        known = self._known(task, made)
         if known and task.probe.command:
             self.said.say(
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
@@ -295,60 +318,7 @@ class Driver:
         )
 
 
-def _with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
-    """Return the finding with the causes that were ``told`` of the same transitions before."""
-    causes = {(t.kind, t.before, t.after): t.cause for t in told}
-    transitions = (
-        replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in finding.transitions
-    )
-    return replace(finding, transitions=tuple(transitions))
-
-
 def _failure(finding: Finding) -> Signature | None:
     """Return the failure that a finding is about."""
     bad = (run.signature for run in finding.measurements if run.outcome is Outcome.BAD)
     return next(bad, None)
-
-
-def stored(store: Store, names: Sequence[str] = (), package: str | None = None) -> list[Finding]:
-    """Return what the stored measurements say by themselves, of the probes named or of all.
-
-    Nothing is measured and no index is asked; each probe is the one that was run then.
-    """
-    spelt = {probe.spelt(name) for name in names}
-    findings = []
-    for kept in store.searches():
-        wanted = _as_it_was(kept.probe)
-        if package and wanted.package != canonicalize_name(package):
-            continue
-        if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:
-            continue
-        runs: dict[Version, list[Measurement]] = {}
-        for measurement in kept.measurements:
-            if measurement.reason is not Reason.ENVIRONMENT:
-                runs.setdefault(measurement.version, []).append(measurement)
-        bisection = Bisection(
-            wanted,
-            kept.plan,
-            kept.conditions,
-            runs,
-            _nothing_more,
-            options=Options(any_failure=kept.any_failure, failure=kept.failure),
-            clock=time.monotonic,
-        )
-        found = _with_causes(bisection.finding(), kept.transitions)
-        findings.append(replace(found, replay=kept.replay))
-    return findings
-
-
-def _as_it_was(told: Probe) -> Probe:
-    """Return the probe that was run then, with the claims that its text carries."""
-    if told.command:
-        return told
-    read = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
-    read = probe.only(read, told.case) if told.case else read
-    return replace(read, package=told.package)
-
-
-def _nothing_more(_release: Release) -> Future[Measurement]:
-    raise AssertionError("what is stored is read, not measured")

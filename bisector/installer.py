@@ -55,11 +55,12 @@ class Installer(Protocol):
         requirements: Sequence[str],
         *,
         before: str = "",
+        offline: bool = False,
         cancelled: threading.Event | None = None,
     ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time.
 
-        Raises InstallFailedError where nothing does.
+        Raises InstallFailedError where nothing does, NotCachedError where ``offline`` doesn't do.
         """
 
     def install(
@@ -96,13 +97,15 @@ class Uv:
         requirements: Sequence[str],
         *,
         before: str = "",
+        offline: bool = False,
         cancelled: threading.Event | None = None,
     ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
         with _scratch(self.folder) as folder:
             wanted = _written(folder / "requirements.txt", requirements)
             command = ["compile", wanted, "--format", "pylock.toml", "--no-header"]
-            done = self._run([*command, "--python", python], folder, before, cancelled)
+            command += ["--python", python]
+            done = self._run(command, folder, before, cancelled, offline=offline)
         pins, wheels = [], {}
         for package in tomli.loads(done.output.decode()).get("packages", []):
             if "version" in package:
@@ -196,11 +199,12 @@ class Pip:
         requirements: Sequence[str],
         *,
         before: str = "",
+        offline: bool = False,
         cancelled: threading.Event | None = None,
     ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
         options = ["--dry-run", "--ignore-installed"]
-        report = self._run(python, requirements, (), before, options, cancelled)
+        report = self._run(python, requirements, (), before, options, cancelled, offline=offline)
         return Resolution(tuple(_pins(report)), _report_hashes(report))
 
     def install(
@@ -228,8 +232,10 @@ class Pip:
         before: str,
         options: Sequence[str],
         cancelled: threading.Event | None,
+        *,
+        offline: bool = False,
     ) -> dict[str, Any]:
-        if self.offline:
+        if self.offline or offline:
             # It has no way to take from its cache alone: it asks the index what there is.
             raise NotCachedError("pip can't install with --offline; uv can, from its cache")
         from virtualenv.seed.wheels.embed import get_embed_wheel

@@ -271,7 +271,7 @@ class Conditions:
     constraints: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     wheels: Mapping[str, str] = field(default_factory=dict, repr=False)
-    resolved: str = ""
+    resolved: str = field(default="", compare=False)
     resolved_for: str = ""
     installer: str = "uv"
     allow_build: bool = False

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bisector.bisection import Stop
 from bisector.installations import Installations
@@ -32,11 +32,27 @@ class Workers(Protocol):
     def expect(self, tasks: Sequence[Task]) -> None:
         """Be told which measurements may be wanted next, the likeliest first."""
 
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Begin to measure what may be started soon; what isn't then decides nothing."""
+
     def measuring(self, template: Task, /) -> AbstractContextManager[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement, of tasks that need what ``template`` does.
 
         Each is stored as it completes. When the context is left, what still ran is stopped.
         """
+
+
+class _Run(NamedTuple):
+    """A measurement under way, and how to stop it."""
+
+    task: Task
+    measured: Future[Measurement]
+    stopped: threading.Event
+
+    def stop(self) -> None:
+        """Stop it, be it running or not begun."""
+        self.stopped.set()
+        self.measured.cancel()
 
 
 class Threads:
@@ -49,9 +65,13 @@ class Threads:
         self._tidying = ThreadPoolExecutor(1)  # the next measurement needn't wait for it
         spare = max(0, cores - self.jobs)
         self._installations = Installations(folder, spare, self._discard)
+        self._pool = ThreadPoolExecutor(self.jobs)
+        self._early: list[_Run] = []
 
     def close(self) -> None:
-        """Stop what is being made for measurements that nobody asked for."""
+        """Stop what is being made and measured that nobody asked for."""
+        self._drop(self._early)
+        self._pool.shutdown()
         self._installations.close()
         self._tidying.shutdown()
 
@@ -62,33 +82,57 @@ class Threads:
         """Make ready for these tasks on the cores that are left over, if any are."""
         self._installations.expect(tasks)
 
-    @contextmanager
-    def measuring(self, _template: Task, /) -> Iterator[tuple[Start, Stop]]:
-        """Give what starts and what stops a measurement; each is stored as it completes."""
-        events: dict[Future[Measurement], threading.Event] = {}
+    def begin(self, tasks: Sequence[Task]) -> None:
+        """Begin to measure these; none is stored before it is started."""
+        self._early += map(self._run, tasks)
 
-        def work(task: Task, stopped: threading.Event) -> Measurement:
-            measurement = measure(task, stopped, self._installations.lent, self._discard)
+    def _run(self, task: Task) -> _Run:
+        stopped = threading.Event()
+        lent, discard = self._installations.lent, self._discard
+        return _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
+
+    def _keep(self, run: _Run, kept: Future[Measurement]) -> None:
+        """Store what was measured, and pass it on."""
+        try:
+            measurement = run.measured.result()
             # What was stopped decided nothing; what had ended by then is complete.
-            if not (stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
-                self._store.save(task.probe, task.conditions, measurement)
-            return measurement
+            if not (run.stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
+                self._store.save(run.task.probe, run.task.conditions, measurement)
+        except BaseException as error:
+            kept.set_exception(error)
+        else:
+            kept.set_result(measurement)
+
+    def _drop(self, runs: Iterable[_Run]) -> None:
+        for run in list(runs):
+            self._early.remove(run)
+            run.stop()
+
+    @contextmanager
+    def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
+        """Give what starts and what stops a measurement; each is stored as it completes."""
+        runs: dict[Future[Measurement], _Run] = {}
+        self._drop(run for run in self._early if run.task.conditions != template.conditions)
 
         def start(task: Task) -> Future[Measurement]:
-            stopped = threading.Event()
-            future = pool.submit(work, task, stopped)
-            events[future] = stopped
-            return future
+            early = next((run for run in self._early if run.task == task), None)
+            if early:
+                self._early.remove(early)
+            run = early._replace(task=task) if early else self._run(task)
+            kept = Future[Measurement]()
+            kept.set_running_or_notify_cancel()  # it can be stopped, not cancelled
+            runs[kept] = run
+            run.measured.add_done_callback(lambda _: self._keep(run, kept))
+            return kept
 
-        def stop(future: Future[Measurement]) -> None:
-            events[future].set()
-            future.cancel()
+        def stop(kept: Future[Measurement]) -> None:
+            runs[kept].stop()
 
-        with ThreadPoolExecutor(self.jobs) as pool:
-            try:
-                yield start, stop
-            finally:
-                self._installations.expect(())
-                for stopped in events.values():
-                    stopped.set()
-                pool.shutdown(cancel_futures=True)
+        try:
+            yield start, stop
+        finally:
+            self._installations.expect(())
+            self._drop(self._early)
+            for kept in runs:
+                stop(kept)
+            wait(runs)

@@ -1,0 +1,79 @@
+"""What is measured first doesn't wait for what the index will say, nor count if it says another."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from e2e.command import Command, changes
+from e2e.projects import BROKEN, plain, release
+from e2e.test_interruption import stop, wait_for
+from local_index import LocalIndex
+
+LOGGED = BROKEN.replace(
+    "import json, os, spam\n",
+    """\
+import importlib.metadata, json, os, spam
+with open("LOG", "a") as log:
+    log.write(" ".join(map(importlib.metadata.version, ("spam", "ham"))) + chr(10))
+""",
+)
+PROBE = ("--probe", "logged.py", "--assure", "0", "--no-attribution")
+
+
+@pytest.fixture
+def log(bisect: Command, index: LocalIndex) -> Path:
+    """Where each run of the probe writes the versions that it sees; all of them are cached."""
+    index.add(plain("spam", "gggbbbgg", dependencies=["ham"]), release("ham", "1.0", ""))
+    log = bisect.folder / "log"
+    bisect.write("logged.py", LOGGED.replace("LOG", str(log)))
+    bisect.json(*PROBE, "--results", "before")
+    log.write_text("")
+    return log
+
+
+def runs(log: Path) -> list[tuple[str, ...]]:
+    return sorted(tuple(line.split()) for line in log.read_text().splitlines())
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_what_was_begun_early_is_not_measured_again(
+    bisect: Command, index: LocalIndex, log: Path, jobs: str
+) -> None:
+    index.delay_s = 1.0
+    finding = bisect.json(*PROBE, "--jobs", jobs)
+    assert changes(finding) == [("introduced", "1.2", "1.3"), ("fixed", "1.5", "1.6")]
+    stored = bisect.stored()
+    assert [version for version, _ in runs(log)] == sorted(run["version"] for run in stored)
+    (conditions,) = bisect.results.glob("*/*/*/conditions.json")
+    assert stored[0]["started"] < json.loads(conditions.read_text())["resolved"]
+
+
+def test_what_was_begun_with_other_dependencies_decides_nothing(
+    bisect: Command, index: LocalIndex, log: Path
+) -> None:
+    index.add(release("ham", "2.0", ""))
+    index.delay_s = 0.5
+    finding = bisect.json(*PROBE)
+    assert changes(finding) == [("introduced", "1.2", "1.3"), ("fixed", "1.5", "1.6")]
+    stored = bisect.stored()
+    assert {"1.0", "2.0"} == {ham for _, ham in runs(log)}
+    told = [line.partition(" --hash")[0] for run in stored for line in run["installed"]]
+    assert "ham==2.0" in told
+    assert "ham==1.0" not in told
+    assert len(list(bisect.results.glob("*/*/*/conditions.json"))) == 1
+    assert sum(ham == "2.0" for _, ham in runs(log)) == len(stored)
+
+
+def test_interrupted_before_the_index_answers_it_leaves_nothing(
+    bisect: Command, index: LocalIndex, log: Path
+) -> None:
+    index.delay_s = 30.0
+    driver = bisect.start(*PROBE)
+    wait_for(lambda: bool(runs(log)), driver)
+    status, *_ = stop(driver, signal.SIGINT)
+    assert status == 130
+    assert bisect.stored() == []
+    assert bisect.left_folders() == []
