@@ -221,24 +221,32 @@ def _start(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
 
 
 def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> Iterator[int]:
-    """Yield where to cut first, if ``idle`` cuts are to leave the least uncertainty.
+    """Yield where to cut first, if ``idle`` cuts are to leave the fewest halvings.
 
-    Uncertainty is the sum of g log2 g over the pieces g that gaps in which the outcome changes
-    are cut into, by what is in flight and by these cuts; even parts of the largest leave least.
+    Each gap G in which the outcome changes is a search of its own. Cut into pieces g, by what is
+    in flight and by these cuts, it has an expected sum of g/G log2 g halvings left: even parts of
+    what is most of its gap save most. Of equal shares the larger is cut, which takes longer.
     """
     gaps: list[Sequence[int]] = [range(b.before + 1, b.after) for b in _boundaries(seen)]
     pieces: list[list[int]] = []
+    sizes: list[int] = []
     for gap in (*gaps, *_open_ends(seen)):
-        pieces.append([])
+        cut: list[list[int]] = [[]]
         for position in gap:
             if position in flying:
-                pieces.append([])
+                cut.append([])
             elif seen[position] is Verdict.UNTESTED:
-                pieces[-1].append(position)
+                cut[-1].append(position)
+        pieces += cut
+        sizes += [max(1, sum(map(len, cut)) + len(cut) - 1)] * len(cut)
     parts = [1] * len(pieces)
+
+    def gain(place: int) -> tuple[float, float]:
+        part = len(pieces[place]) / parts[place]
+        return part / sizes[place], part
+
     for _ in range(idle if any(pieces) else 0):
-        largest = max(range(len(pieces)), key=lambda place: len(pieces[place]) / parts[place])
-        parts[largest] += 1
+        parts[max(range(len(pieces)), key=gain)] += 1
     for piece, number in zip(pieces, parts):
         if number > 1 and piece:
             yield piece[len(piece) // number]

@@ -356,6 +356,20 @@ def test_makespans_of_a_parallel_search(workers: int, most: float) -> None:
     assert total / trials <= most
 
 
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_two_boundaries_are_two_searches_side_by_side(left: int, right: int) -> None:
+    """However their sizes differ, two workers halve both at once, and then share what is left."""
+    window = left + 1
+    observed = {0: [G], window: [B], window + right + 1: [G]}
+    question = Question(window + right + 2)
+    first = want(question, observed, (), 2)
+    assert first is not None
+    second = want(question, observed, [first.position], 1)
+    assert second is not None
+    assert {first.stage, second.stage} == {Stage.NARROW}
+    assert (first.position < window) != (second.position < window)
+
+
 @given(st.integers(1, 40), st.randoms(use_true_random=False))
 @settings(deadline=None)
 def test_with_one_worker_what_comes_next_was_likely(size: int, random: Random) -> None:
