@@ -13,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
@@ -141,6 +140,8 @@ def _read(
 
 def _from_folder(name: NormalizedName, source: IndexSource) -> _Answer:
     """The page of a project in a folder of pages."""
+    from urllib.request import url2pathname  # it costs 7 ms
+
     url = f"{source.url.rstrip('/')}/{name}/"
     try:
         page = Path(url2pathname(urlsplit(url).path), "index.html").read_bytes()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
@@ -125,6 +124,8 @@ def _reachable(entry: Entry, folder: Path) -> Entry:
         )
     if not entry.path and address.scheme != "file":
         return entry
+    from urllib.request import url2pathname  # it costs 7 ms
+
     path = folder.absolute() / (entry.path or url2pathname(address.path))
     if not path.exists():
         raise UsageError(
