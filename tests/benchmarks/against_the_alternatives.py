@@ -205,8 +205,9 @@ class Loops:
         """The probe alone in environments that are ready; or but for the bytecode, as new ones."""
         seconds = 0.0
         for made in map(self._ready, self.decisions):
+            # Not deleted: on some file systems that makes files dearer for a while.
             for folder in [] if compiled else [*made.site_packages.rglob("__pycache__")]:
-                shutil.rmtree(folder)
+                folder.rename(tempfile.mkdtemp(dir=self.folder))
             seconds += self._timed([[str(made.python), *self.words]])
         return seconds
 
