@@ -100,7 +100,7 @@ def _run(
         environ=environ,
         limits=limits,
         cwd=folders["cwd"] if probe.reports or conditions.isolated else task.cwd,
-        marker=place,
+        marks=(place, made.prefix),
         cancelled=cancelled,
         on_output=search,
     )

@@ -24,7 +24,7 @@ from bisector.watch import Tail, Watch
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -129,15 +129,15 @@ def run(
     environ: Mapping[str, str],
     limits: Limits,
     cwd: Path | None = None,
-    marker: Path | None = None,
+    marks: Collection[Path] = (),
     cancelled: threading.Event | None = None,
     on_output: Callable[[bytes], None] | None = None,
     errors_apart: bool = False,
 ) -> Completed:
     """How ``command`` ended, once nothing that it started is left.
 
-    It gets ``environ`` and nothing else, no input, and a session of its own. ``marker`` is the
-    folder of this run alone, named in ``environ`` or the ``cwd``: its processes are known by it.
+    It gets ``environ`` and nothing else, no input, and a session of its own. ``marks`` are
+    folders of this run alone, named in ``environ`` or the ``cwd``: its processes are known by them.
     ``on_output`` sees every byte of the output, in the calling thread. Raises StartError.
     """
     output = Tail(limits.kept_output_bytes, on_output)
@@ -159,7 +159,7 @@ def run(
         )
     except OSError as error:
         raise StartError(command, error) from error
-    processes = tree.Tree(child.pid, marker, before)
+    processes = tree.Tree(child.pid, marks, before)
     parting_s = 0.0
     with Watch(child, output, errors) as watch:
         try:
@@ -207,8 +207,8 @@ def scrubbed_environ(
     """The environment of a probe: nothing of the caller's; ``path_dirs`` before the system's own.
 
     Hash seeds stay random, so that runs that agree mean something. Bytecode is written as usual:
-    environments are new, so every release starts without, and a probe's children needn't compile
-    again. Output isn't buffered: what was printed last is the evidence of a hang or a crash.
+    where some is missing, a probe's children needn't compile again. Output isn't buffered: what
+    was printed last is the evidence of a hang or a crash.
     """
     system = os.confstr("CS_PATH") or os.defpath
     return {

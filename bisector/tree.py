@@ -60,9 +60,9 @@ class Tree:
     To be used while the main process runs or is a zombie: its number means nobody else then.
     """
 
-    def __init__(self, main_pid: int, folder: Path | None, before: Iterable[int]) -> None:
+    def __init__(self, main_pid: int, marks: Iterable[Path], before: Iterable[int]) -> None:
         self._main_pid = main_pid
-        self._mark = _mark(folder) if folder else None
+        self._mark = _mark(*marks)
         self._before = frozenset(before)
         self._known = {main_pid: psutil.Process(main_pid)}
         self._looks: dict[int, _Look] = {}
@@ -226,9 +226,12 @@ def _is_foreign(process: psutil.Process) -> bool:
     return False
 
 
-def _mark(folder: Path, *, below: bool = False) -> re.Pattern[str]:
-    """A pattern of that folder, or a path below it, in a list of paths."""
-    paths = "|".join(re.escape(path) for path in {str(folder.absolute()), str(folder.resolve())})
+def _mark(*folders: Path, below: bool = False) -> re.Pattern[str] | None:
+    """A pattern of those folders, or a path below one, in a list of paths; None of no folder."""
+    if not folders:
+        return None
+    spelt = {str(path) for folder in folders for path in (folder.absolute(), folder.resolve())}
+    paths = "|".join(map(re.escape, spelt))
     return re.compile(rf"(?:\A|:)(?:{paths})" + (r"/[^/:]" if below else r"(?:[/:]|\Z)"))
 
 

@@ -73,7 +73,7 @@ def measure(interpreter: Path, tmp_path: Path) -> Callable[..., Measured]:
             [str(interpreter), str(script)],
             environ=scrubbed_environ(tmp_path, tmp_path, [interpreter.parent], extra),
             cwd=tmp_path,
-            marker=tmp_path,
+            marks=[tmp_path],
             limits=Limits(timeout_s),
         )
         return Measured(completed, records)
@@ -134,7 +134,7 @@ def test_peak_is_its_own_whatever_the_driver_holds(interpreter: Path, tmp_path: 
         folder = Path(sys.argv[3])
         environ = {"BISECTOR_RECORDS": str(folder)}
         command = [sys.argv[2], "-c", "held = bytearray(20 << 20)"]
-        completed = run(command, environ=environ, limits=Limits(60), marker=folder)
+        completed = run(command, environ=environ, limits=Limits(60), marks=[folder])
         (peak,) = peaks(folder, completed)
         print(peak.peak_memory_bytes, peak.sampled)
     """

@@ -7,10 +7,13 @@ import pickle
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from e2e.projects import BROKEN, release
 from local_index import LocalIndex
@@ -51,6 +54,11 @@ def listed(built: Built) -> Release:
     return Release(Version(built.version), (File(built.filename, "", sha256=built.sha256),))
 
 
+def at_once(work: Callable[..., object], *arguments: object) -> None:
+    """Do what nobody waits for."""
+    work(*arguments)
+
+
 def running(task: Task, source: str) -> Task:
     """The same for a command that runs Python source."""
     return replace(task, probe=probe.from_command(["python", "-c", source], "spam"))
@@ -83,7 +91,7 @@ def test_it_is_made_of_values_that_any_executor_can_carry(task: Task) -> None:
 
 def test_a_run_has_the_environment_of_an_earlier_one_or_a_new_one(task: Task) -> None:
     """That of an earlier one only where everything in it is as it was."""
-    installations = Installations(task.folder, 0)
+    installations = Installations(task.folder, 0, at_once)
 
     def prefix(code: str) -> str:
         source = f"import pathlib, spam; file = pathlib.Path(spam.__file__); spam.BROKEN; {code}"
@@ -121,6 +129,31 @@ def test_what_is_cancelled_decided_nothing_and_leaves_nothing(task: Task, tmp_pa
     assert (measured.outcome, measured.reason) == (Outcome.UNTESTABLE, Reason.ENVIRONMENT)
     assert measured.detail == "it was stopped"
     assert left(task) == []
+
+
+def test_what_only_knows_the_environment_is_stopped_with_the_run(
+    task: Task, tmp_path: Path
+) -> None:
+    """It would outlive the run, in a session of its own, and write into what others are lent."""
+    installations = Installations(task.folder, 0, at_once)
+    number = tmp_path / "pid"
+    source = f"""
+import os, pathlib, time
+if os.fork():
+    time.sleep(0.2)
+elif os.fork():
+    os._exit(0)
+else:
+    os.setsid()
+    os.chdir("/")
+    wait = "import os, pathlib, time; pathlib.Path({str(number)!r}).write_text(str(os.getpid()))"
+    path = {{"PATH": os.environ["PATH"]}}
+    os.execve("/usr/bin/env", ["env", "python", "-c", wait + "; time.sleep(600)"], path)
+"""
+    measure(running(task, source), lent=installations.lent)
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int(number.read_text())).status() == psutil.STATUS_ZOMBIE
+    installations.close()
 
 
 def test_folders_of_this_machine_are_not_in_what_is_kept(task: Task, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def python(code: str) -> list[str]:
 
 def run_python(code: str, folder: Path, limits: Limits = LIMITS, **options: Any) -> Completed:
     environ = scrubbed_environ(folder, folder, [])
-    return run(python(code), environ=environ, cwd=folder, marker=folder, limits=limits, **options)
+    return run(python(code), environ=environ, cwd=folder, marks=[folder], limits=limits, **options)
 
 
 def escaped(then: str) -> str:
@@ -88,7 +88,7 @@ def drive(code: str, *arguments: object) -> str:
             command = [sys.executable, "-IS", "-c", code]
             environ = scrubbed_environ(folder, folder, [])
             return run(
-                command, environ=environ, cwd=folder, marker=folder, limits=limits, **options
+                command, environ=environ, cwd=folder, marks=[folder], limits=limits, **options
             )
     """
     program = textwrap.dedent(preamble) + textwrap.dedent(code)
@@ -198,7 +198,7 @@ def test_hang_is_ended_and_what_it_printed_is_kept(tmp_path: Path) -> None:
     # Unbuffered by its environment, which isolated mode would ignore.
     command = [sys.executable, "-c", code]
     environ = scrubbed_environ(tmp_path, tmp_path, [])
-    completed = run(command, environ=environ, limits=Limits(timeout_s=1), marker=tmp_path)
+    completed = run(command, environ=environ, limits=Limits(timeout_s=1), marks=[tmp_path])
     assert (completed.ended, completed.signal) == (Ended.TIMEOUT, "SIGTERM")
     assert completed.output == b"so far\n"
     assert completed.wall_s >= 1

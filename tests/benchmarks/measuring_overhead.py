@@ -36,7 +36,7 @@ def main(rounds: int) -> None:
         executable = environment(folder / "environment")
         for title, code in SCRIPTS.items():
             command = [executable, "-c", code]
-            measured = partial(run, command, limits=Limits(60, memory_bytes=2**30), marker=folder)
+            measured = partial(run, command, limits=Limits(60, memory_bytes=2**30), marks=[folder])
             print_ratios(
                 title,
                 rounds,
