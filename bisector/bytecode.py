@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 WORTH_BYTES = 4 * 1024 * 1024
 """The sources of a distribution up to which it is compiled whole: of more, little is imported."""
 
+_OWN = (f"{HARNESS_MODULE}.py", "_virtualenv.py")
+"""What every environment has, or those of old Pythons, and no RECORD names."""
+
 _COMPILING = threading.Lock()  # what one compiles, another needn't
 _TIMEOUT_S = 300.0
 _SHA256 = re.compile(r"sha256=([\w-]{43})", re.ASCII)
@@ -79,8 +82,8 @@ def supply(
             for record in made.site_packages.glob("*.dist-info/RECORD")
             for source, digest in _sources(record)
         }
-        harness = made.site_packages / f"{HARNESS_MODULE}.py"
-        wanted[harness] = compiled / _digest(harness.read_bytes())
+        for own in filter(Path.exists, (made.site_packages / name for name in _OWN)):
+            wanted[own] = compiled / _digest(own.read_bytes())
         missing = _missing(wanted, interpreter.cache_tag)
         if missing:
             compiled.mkdir(parents=True, exist_ok=True)

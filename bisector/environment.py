@@ -150,8 +150,8 @@ def copy(made: Environment, prefix: Path) -> Environment:
 def state(made: Environment) -> str:
     """Return a digest that changes where anything in an environment is added, removed or written.
 
-    A file is known by its inode, size and time of modification, as ``make`` knows it. Raises
-    OSError where something in it can't be read.
+    A file is known by its inode, mode, size and time of modification, as ``make`` knows it: what
+    writes into one and sets its time back isn't seen. Raises OSError where something can't be read.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
     folders = [str(made.prefix)]

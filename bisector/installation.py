@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 from bisector import bytecode, environment
 from bisector.environment import Environment
+from bisector.errors import InstallerError
 from bisector.installer import InstallFailedError, NotCachedError
 from bisector.model import Distribution, Interpreter
 from bisector.plan import compatible
@@ -69,7 +70,10 @@ def make(
         made = environment.move(made, prefix)
     modules = made.modules(task.probe.package)
     differs = environment.differing(installed, held, task.probe.package)
-    return Installation(made, installed, modules, differs, environment.state(made))
+    try:
+        return Installation(made, installed, modules, differs, environment.state(made))
+    except OSError as error:
+        raise InstallerError(f"{prefix} can't be read: {error}", "look at the disk") from error
 
 
 def _named(interpreter: Interpreter) -> str:

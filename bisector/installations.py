@@ -30,13 +30,12 @@ class Installations:
 
     Those that are expected are made by ``spare`` threads, on cores that nothing is measured on;
     and by ``FETCHERS`` while they aren't in the cache, since what those wait for is the index.
+    ``later`` is handed work, and its arguments, that nobody waits for.
     """
 
-    def __init__(
-        self, folder: Path, spare: int, discard: Callable[[Path], object] = remove
-    ) -> None:
+    def __init__(self, folder: Path, spare: int, later: Callable[..., object]) -> None:
         self._folder = folder
-        self._discard = discard
+        self._later = later
         self._numbers = itertools.count()
         self._there: Counter[object] = Counter()  # be they lent or idle
         self._idle: defaultdict[object, list[Installation]] = defaultdict(list)
@@ -76,7 +75,7 @@ class Installations:
     def lent(self, task: Task, stopped: threading.Event | None = None) -> Iterator[Installation]:
         """Give what a task needs to one run, made now where there is none; raises as ``make`` does.
 
-        Where it is being made already, that is waited for, unless this is ``stopped``.
+        What is being made ahead is waited for, unless this is ``stopped``.
         """
         key = _key(task)
         made = self._unchanged(key) or self._new(task, key, stopped or self._closing)
@@ -85,6 +84,7 @@ class Installations:
         finally:
             with self._lock:
                 self._idle[key].append(made)
+            self._later(self._look_at, key, made)
 
     def _unchanged(self, key: object) -> Installation | None:
         """Return one that nothing was changed in; those that something was are given up."""
@@ -93,11 +93,25 @@ class Installations:
                 if not self._idle[key]:
                     return None
                 made = self._idle[key].pop()
+            # What a run left behind may have written since it was looked at.
             if made.unchanged():
                 return made
             with self._lock:
-                self._there[key] -= 1
-            self._discard(made.environment.prefix)
+                self._give_up(key, made)
+
+    def _look_at(self, key: object, made: Installation) -> None:
+        """Give up one that a run has changed, so that another may be made before it is wanted."""
+        if made.unchanged():
+            return
+        with self._lock:
+            if made in self._idle[key]:
+                self._idle[key].remove(made)
+                self._give_up(key, made)
+                self._begin()
+
+    def _give_up(self, key: object, made: Installation) -> None:
+        self._there[key] -= 1
+        self._later(remove, made.environment.prefix)
 
     def _new(self, task: Task, key: object, stopped: threading.Event) -> Installation:
         with self._lock:
@@ -125,11 +139,13 @@ class Installations:
                 self._asking = True
                 self._begin()
 
+        prefix = self._folder / f"env-{next(self._numbers)}"
         with self._lock:
             self._there[key] += 1
         try:
-            return make(task, self._folder / f"env-{next(self._numbers)}", stopped, asking)
+            return make(task, prefix, stopped, asking)
         except BaseException as error:
+            self._later(remove, prefix)
             with self._lock:
                 self._there[key] -= 1
                 if isinstance(error, (InstallFailedError, NotCachedError)):

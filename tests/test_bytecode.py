@@ -18,6 +18,7 @@ from wheels import Modules, wheel
 from bisector import bytecode
 from bisector.bytecode import supply
 from bisector.environment import Environment, make, state
+from bisector.errors import UsageError
 from bisector.interpreter import find
 
 PYTHON = find()
@@ -61,8 +62,15 @@ def test_what_is_installed_is_there_compiled(installed: Installed) -> None:
     assert {path: path.stat().st_ino for path in before} == before
 
 
-def test_so_is_the_harness(installed: Installed, tmp_path: Path) -> None:
-    made = installed({})
+@pytest.mark.parametrize("version", [None, "3.9"])
+def test_so_is_what_every_environment_has(tmp_path: Path, version: str | None) -> None:
+    """virtualenv puts a module of its own into those of old Pythons."""
+    try:
+        python = find(version)
+    except UsageError:
+        pytest.skip(f"no Python {version} here")
+    made = make(tmp_path / "env", python)
+    supply(made, python, tmp_path / "cache", tmp_path)
     before = state(made)
     environ = {"BISECTOR_RECORDS": str(tmp_path)}
     subprocess.run([str(made.python), "-c", "import _bisector_harness"], env=environ, check=True)

@@ -63,9 +63,14 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> Maker:
     return made
 
 
+def at_once(work: Callable[..., object], *arguments: object) -> None:
+    """Do what nobody waits for."""
+    work(*arguments)
+
+
 @pytest.fixture
 def one_spare(tmp_path: Path) -> Iterator[Installations]:
-    made = Installations(tmp_path, 1)
+    made = Installations(tmp_path, 1, at_once)
     yield made
     made.close()
 
@@ -113,16 +118,38 @@ def test_what_was_left_as_it_was_is_lent_again(maker: Maker, one_spare: Installa
 def test_what_was_changed_is_not(
     maker: Maker, tmp_path: Path, change: Callable[[Path], object]
 ) -> None:
-    discarded: list[Path] = []
-    lending = Installations(tmp_path, 1, discarded.append)
+    lending = Installations(tmp_path, 0, at_once)
     with lending.lent(task("1.0")) as first:
         change(first.environment.prefix)
+    assert not first.environment.prefix.exists()
     second = borrow(lending, task("1.0"))
     assert second is borrow(lending, task("1.0"))
     assert second.environment.prefix != first.environment.prefix
-    assert discarded == [first.environment.prefix]
     assert maker.made == ["1.0", "1.0"]
     lending.close()
+
+
+def test_what_is_changed_when_nobody_has_it_is_not_lent_either(
+    maker: Maker, one_spare: Installations
+) -> None:
+    """A process that a run left behind may do so."""
+    first = borrow(one_spare, task("1.0"))
+    (first.environment.prefix / "spam.py").write_text("GOOD = 3")
+    assert borrow(one_spare, task("1.0")) is not first
+    assert not first.environment.prefix.exists()
+    assert maker.made == ["1.0", "1.0"]
+
+
+def test_what_a_run_has_changed_is_made_again_before_it_is_asked_for(
+    maker: Maker, one_spare: Installations
+) -> None:
+    with one_spare.lent(task("1.0")) as made:
+        maker.wait()
+        one_spare.expect([task("1.0")])
+        (made.environment.prefix / "spam.pyc").touch()
+    maker.wait()
+    borrow(one_spare, task("1.0"))
+    assert maker.made == ["1.0", "1.0"]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +214,7 @@ def test_what_nobody_has_begun_is_made_by_who_asks(maker: Maker, one_spare: Inst
 
 
 def test_no_core_that_something_is_measured_on_is_used(maker: Maker, tmp_path: Path) -> None:
-    made = Installations(tmp_path, 0)
+    made = Installations(tmp_path, 0, at_once)
     made.expect([task("1.0")])
     made.close()
     assert maker.made == []
@@ -197,7 +224,7 @@ def test_where_the_index_has_to_be_asked_what_is_expected_is_fetched(
     maker: Maker, tmp_path: Path
 ) -> None:
     maker.fetched = {Version("1.0"), Version("2.0")}
-    made = Installations(tmp_path, 0)
+    made = Installations(tmp_path, 0, at_once)
     made.expect([task("2.0")])
     borrow(made, task("1.0"))
     for _ in range(2):
@@ -249,7 +276,7 @@ def test_what_failed_for_no_release_s_fault_is_made_again(
 
 def test_closing_stops_what_is_being_made(maker: Maker, tmp_path: Path) -> None:
     maker.held.clear()
-    made = Installations(tmp_path, 1)
+    made = Installations(tmp_path, 1, at_once)
     made.expect([task("1.0"), task("2.0")])
     maker.wait()
     made.close()
