@@ -243,7 +243,7 @@ def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> I
 
     def gain(place: int) -> tuple[float, float]:
         part = len(pieces[place]) / parts[place]
-        return part / sizes[place], part
+        return (part / sizes[place], part) if part >= 1 else (0.0, 0.0)
 
     for _ in range(idle if any(pieces) else 0):
         parts[max(range(len(pieces)), key=gain)] += 1
