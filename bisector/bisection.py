@@ -152,10 +152,7 @@ class Bisection:
         """Return the releases that a search measures first, whatever each turns out to be."""
         main = self._main(lambda stage: stage is Stage.START)
         chosen: list[Release] = []
-        while self.options.max_probes is None or len(chosen) < self.options.max_probes:
-            wanted = self._want(main, chosen, idle=1)
-            if wanted is None:
-                break
+        while wanted := main.want(self._outcomes(), _versions(chosen), idle=1):
             chosen.append(wanted[0])
         return chosen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bisector.errors import UsageError
+from bisector.errors import InstallerError, UsageError
 from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.locks.files import read
 from bisector.locks.requirements_txt import requirement
@@ -55,7 +55,7 @@ def settle(
     made: Plan,
     store: Store,
     installer: Installer,
-    meanwhile: Callable[[Conditions], object],
+    meanwhile: Callable[[Conditions], object] | None,
 ) -> Conditions:
     """Return what is held for the whole search, the dependencies resolved once.
 
@@ -82,8 +82,8 @@ def settle(
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
-        if release is made.candidates[-1] and not request.offline:
-            with suppress(InstallFailedError, NotCachedError):
+        if meanwhile and release is made.candidates[-1] and not request.offline:
+            with suppress(InstallFailedError, NotCachedError, InstallerError):
                 meanwhile(_resolved(wanted, blank, release, installer, offline=True))
         with suppress(InstallFailedError, NotCachedError):
             return _resolved(wanted, blank, release, installer)

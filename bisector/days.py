@@ -49,6 +49,7 @@ def measuring(task: Task, start: Start, stop: Stop) -> tuple[Submit, Stop]:
 
     def submit(position: Release) -> Future[Measurement]:
         told: Future[Measurement] = Future()
+        told.set_running_or_notify_cancel()  # it can be stopped, not cancelled
         made = start(replace(task, conditions=held(task.conditions, position)))
         behind[told] = made
         made.add_done_callback(_telling(told, position.version))
@@ -59,10 +60,6 @@ def measuring(task: Task, start: Start, stop: Stop) -> tuple[Submit, Stop]:
 
 def _telling(told: Future[Measurement], version: Version) -> Callable[[Future[Measurement]], None]:
     def done(made: Future[Measurement]) -> None:
-        if made.cancelled():
-            told.cancel()
-        if not told.set_running_or_notify_cancel():
-            return
         if error := made.exception():
             told.set_exception(error)
         else:

@@ -100,7 +100,8 @@ class Driver:
             task = self._task(wanted, seen.plan.candidates[-1], likely, installer)
             self._begin(task, seen.plan, options)
 
-        held = conditions.settle(request, wanted, python, seen.plan, self.store, installer, begin)
+        early = begin if self._early(wanted) else None
+        held = conditions.settle(request, wanted, python, seen.plan, self.store, installer, early)
         task = self._task(wanted, seen.plan.candidates[-1], held, installer)
         finding = self._search(task, seen.plan, options)
         if not request.refresh:
@@ -240,10 +241,15 @@ class Driver:
         testable = {r.version: r for r in (*made.candidates, *made.prereleases)}
         return self.store.load(task.probe, task.conditions, testable)
 
+    def _early(self, wanted: Probe) -> bool:
+        """Return whether runs may be made that turn out not to count: nobody notices them."""
+        request = self.request
+        apart = wanted.reports or request.isolated
+        kept = request.keep_environments or request.max_probes is not None
+        return apart and not (kept or wanted.serial or request.scheduler)
+
     def _begin(self, task: Task, made: Plan, options: Options) -> None:
         """Begin with what a search would measure first, before it is sure what is held."""
-        if task.probe.serial or task.keep:
-            return
         known = self._known(task, made)
         bisection = Bisection(
             task.probe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -64,13 +64,14 @@ class Threads:
         self._store = store
         self._tidying = ThreadPoolExecutor(1)  # the next measurement needn't wait for it
         spare = max(0, cores - self.jobs)
-        self._installations = Installations(folder, spare, self._discard)
+        self._installations = Installations(folder, spare, self._tidying.submit)
         self._pool = ThreadPoolExecutor(self.jobs)
+        self._runs: list[_Run] = []
         self._early: list[_Run] = []
 
     def close(self) -> None:
         """Stop what is being made and measured that nobody asked for."""
-        self._drop(self._early)
+        self._stop_all()
         self._pool.shutdown()
         self._installations.close()
         self._tidying.shutdown()
@@ -84,12 +85,14 @@ class Threads:
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Begin to measure these; none is stored before it is started."""
-        self._early += map(self._run, tasks)
+        self._early = [self._run(task) for task in tasks]
 
     def _run(self, task: Task) -> _Run:
         stopped = threading.Event()
         lent, discard = self._installations.lent, self._discard
-        return _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
+        run = _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
+        self._runs.append(run)
+        return run
 
     def _keep(self, run: _Run, kept: Future[Measurement]) -> None:
         """Store what was measured, and pass it on."""
@@ -103,22 +106,27 @@ class Threads:
         else:
             kept.set_result(measurement)
 
-    def _drop(self, runs: Iterable[_Run]) -> None:
-        for run in list(runs):
-            self._early.remove(run)
+    def _stop_all(self) -> None:
+        runs, self._runs, self._early = self._runs, [], []
+        for run in runs:
             run.stop()
+        wait([run.measured for run in runs])
 
     @contextmanager
     def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
         """Give what starts and what stops a measurement; each is stored as it completes."""
         runs: dict[Future[Measurement], _Run] = {}
-        self._drop(run for run in self._early if run.task.conditions != template.conditions)
+        for early in self._early:
+            if early.task.conditions != template.conditions:
+                early.stop()
 
         def start(task: Task) -> Future[Measurement]:
-            early = next((run for run in self._early if run.task == task), None)
-            if early:
-                self._early.remove(early)
-            run = early._replace(task=task) if early else self._run(task)
+            run = next((early for early in self._early if early.task == task), None)
+            if run:
+                self._early.remove(run)
+                run = run._replace(task=task)  # it says when the index was asked
+            else:
+                run = self._run(task)
             kept = Future[Measurement]()
             kept.set_running_or_notify_cancel()  # it can be stopped, not cancelled
             runs[kept] = run
@@ -132,7 +140,4 @@ class Threads:
             yield start, stop
         finally:
             self._installations.expect(())
-            self._drop(self._early)
-            for kept in runs:
-                stop(kept)
-            wait(runs)
+            self._stop_all()

@@ -67,6 +67,18 @@ def test_what_was_begun_with_other_dependencies_decides_nothing(
     assert sum(ham == "2.0" for _, ham in runs(log)) == len(stored)
 
 
+@pytest.mark.parametrize(
+    "options", [["--max-probes", "1"], ["--keep-environments", "--max-probes", "9"]]
+)
+def test_nothing_is_begun_early_where_each_run_counts(
+    bisect: Command, index: LocalIndex, log: Path, options: list[str]
+) -> None:
+    index.add(release("ham", "2.0", ""))
+    index.delay_s = 0.3
+    bisect(*PROBE, *options)
+    assert {ham for _, ham in runs(log)} == {"2.0"}
+
+
 def test_interrupted_before_the_index_answers_it_leaves_nothing(
     bisect: Command, index: LocalIndex, log: Path
 ) -> None:
