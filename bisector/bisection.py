@@ -148,11 +148,11 @@ class Bisection:
                 self.stopped = "interrupted"
         return self.finding()
 
-    def first(self) -> list[Release]:
-        """Return the releases that a search measures first, whatever each turns out to be."""
+    def first(self, flying: Collection[Release] = ()) -> list[Release]:
+        """Return what is measured first beside what is in flight, however that turns out."""
         main = self._main(lambda stage: stage is Stage.START)
         chosen: list[Release] = []
-        while wanted := main.want(self._outcomes(), _versions(chosen), idle=1):
+        while wanted := main.want(self._outcomes(), _versions([*flying, *chosen]), idle=1):
             chosen.append(wanted[0])
         return chosen
 
@@ -275,9 +275,11 @@ class Bisection:
         return next(filter(None, wants), None)
 
     def _likely(self, main: Front, flying: Collection[Release]) -> list[Release]:
-        """Return what may be wanted once one of those in flight is known."""
+        """Return what will be wanted, and what may be once one of those in flight is known."""
         outcomes, beside = self._outcomes(), _versions(flying)
-        return [r for front in self._fronts(main) for r in front.likely(outcomes, beside)]
+        fronts = self._fronts(main)
+        after = [release for front in fronts for release in front.likely(outcomes, beside)]
+        return [*self.first(flying), *after]
 
     def _record(self, measurement: Measurement) -> None:
         self.runs.setdefault(measurement.version, []).append(measurement)

@@ -49,6 +49,10 @@ class World:
     asked: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     settled_in: list[Finding] = field(default_factory=list)
+    expected: list[list[str]] = field(default_factory=list)
+
+    def expect(self, releases: Sequence[Release]) -> None:
+        self.expected.append([str(release.version) for release in releases])
 
     def submit(self, release: Release) -> Future[Measurement]:
         version = str(release.version)
@@ -115,6 +119,7 @@ def bisect(
         options=options,
         clock=world.clock,
         listener=world,
+        expect=world.expect,
     )
     return bisection.run(), world
 
@@ -389,6 +394,27 @@ def test_an_error_of_one_measurement_ends_the_search() -> None:
 
     with pytest.raises(RuntimeError, match=r"1\.1: the disk is full"):
         bisect(line("gb"), world=Broken({}))
+
+
+@given(st.lists(letters, min_size=1, max_size=20), st.data())
+def test_what_is_measured_first_is_known_and_expected_from_the_start(
+    history: list[str], data: st.DataObject
+) -> None:
+    """The ends and the witnesses, whatever each turns out to be."""
+    named = line("".join(history))
+    versions = [*named]
+    witnesses = data.draw(st.lists(st.sampled_from(versions), unique=True))
+    chosen = Options(
+        witnesses=tuple(map(Version, witnesses)), assure_s=0, jobs=data.draw(st.integers(1, 5))
+    )
+    plan = Plan(releases(*named))
+    bisection = Bisection(PROBE, plan, CONDITIONS, {}, options=chosen, clock=lambda: 0)
+    first = [str(release.version) for release in bisection.first()]
+    _, world = bisect(named, options=chosen)
+    assert set(first) == {*witnesses, versions[0], versions[-1]}
+    began = [one.removesuffix(" start") for one in world.told if one.endswith(" start")]
+    assert began == first
+    assert set(first) <= {*world.expected[0], *first[: chosen.jobs]}
 
 
 @pytest.mark.parametrize(
