@@ -139,6 +139,8 @@ class Bisection:
             assure_s = self.options.assure_s
             if assure_s is None:
                 assure_s = min(30.0, self._clock() - began) if self._made else 0.0
+            if self._main(lambda _: True).want(self._outcomes(), (), idle=1) is None:
+                assure_s = 0.0
             finding = self.finding()
             self._listener.settled(finding, assure_s)
             deadline = self._clock() + assure_s

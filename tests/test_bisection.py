@@ -49,6 +49,7 @@ class World:
     asked: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     settled_in: list[Finding] = field(default_factory=list)
+    assured_s: float = 0.0
     expected: list[list[str]] = field(default_factory=list)
 
     def expect(self, releases: Sequence[Release]) -> None:
@@ -80,6 +81,7 @@ class World:
 
     def settled(self, finding: Finding, assure_s: float) -> None:
         self.settled_in.append(finding)
+        self.assured_s = assure_s
         self.told.append(f"settled, {assure_s:g} s more")
 
 
@@ -445,6 +447,17 @@ def test_what_is_affected_holds_every_bad_release_and_no_good_one(history: list[
     for version, letter in named.items():
         inside = any(one.contains(version) for one in sets)
         assert letter == "u" or inside is (letter == "b")
+
+
+@pytest.mark.parametrize(
+    ("history", "more_s"),
+    [("ggggbbbb", 9.0), ("gb", 0.0), ("gub", 0.0), ("gugb", 9.0), ("uu", 0.0)],
+)
+def test_where_nothing_is_left_to_look_at_no_time_is_taken_for_it(
+    history: str, more_s: float
+) -> None:
+    _, world = bisect(line(history), options=Options(assure_s=9.0))
+    assert world.assured_s == more_s
 
 
 def test_nothing_decided_affects_nothing() -> None:
