@@ -66,7 +66,8 @@ def _documented(text: str, claimed: Outcome, finding: Finding) -> ClaimRow:
 def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
     """Return a claim about several releases beside what was measured of them.
 
-    Releases whose runs disagree neither bear it out nor contradict it.
+    Releases whose runs disagree neither bear it out nor contradict it. That none is as claimed
+    contradicts it only where all have been looked at.
     """
     ran = finding.conditions.interpreter
     if not SpecifierSet(claim.python).contains(ran.version, prereleases=True):
@@ -85,8 +86,10 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
     agrees: bool | None = bool(as_claimed) if some else not otherwise
     if len(as_claimed) + len(otherwise) < len(said) and agrees is not some:
         agrees = None
+    if some and not agrees and not {r.version for r in finding.plan.candidates} <= measured_of:
+        agrees = None  # it may be one that nobody has looked at
     of = f"{count(len(said), 'release')} measured"
-    measured = f"not reproduced on any of {of}"
+    measured = f"not reproduced on {'any of ' if len(said) > 1 else ''}{of}"
     if as_claimed:
         ends = f"{as_claimed[0]} to {as_claimed[-1]}" if as_claimed[1:] else f"{as_claimed[0]}"
         measured = f"{claim.outcome.value} on {len(as_claimed)} of {of} ({ends})"
