@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -75,6 +76,23 @@ def test_killed_at_twenty_random_moments_it_gives_the_same_answer(
     assert sum(m["cached"] for m in finding["measurements"]) == len(stored)
     assert bisect.left_folders() == []
     assert bisect.left_processes() == []
+
+
+STARTING = """
+import sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "bisector.options":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from bisector.__main__ import main
+sys.exit(main())
+"""
+
+
+def test_interrupted_while_it_starts_it_says_so() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTING], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
