@@ -188,7 +188,7 @@ def test_a_finding_as_a_whole() -> None:
             {
                 "document": "a page",
                 "says": "They rot",
-                "measured": "not reproduced on any of 1 release measured",
+                "measured": "not reproduced on 1 release measured",
                 "agrees": False,
             },
         ],
