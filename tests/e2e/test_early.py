@@ -68,14 +68,20 @@ def test_what_was_begun_with_other_dependencies_decides_nothing(
 
 
 @pytest.mark.parametrize(
-    "options", [["--max-probes", "1"], ["--keep-environments", "--max-probes", "9"]]
+    "words",
+    [
+        (*PROBE, "--max-probes", "1"),
+        (*PROBE, "--keep-environments"),
+        ("--package", "spam", "--assure", "0", "--no-attribution", "--", "python", "logged.py"),
+    ],
+    ids=["counted", "kept", "in-the-users-folder"],
 )
-def test_nothing_is_begun_early_where_each_run_counts(
-    bisect: Command, index: LocalIndex, log: Path, options: list[str]
+def test_nothing_is_begun_early_that_somebody_would_notice(
+    bisect: Command, index: LocalIndex, log: Path, words: tuple[str, ...]
 ) -> None:
     index.add(release("ham", "2.0", ""))
     index.delay_s = 0.3
-    bisect(*PROBE, *options)
+    bisect(*words)
     assert {ham for _, ham in runs(log)} == {"2.0"}
 
 
