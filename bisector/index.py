@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import random
-import tempfile
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -16,7 +15,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from bisector import listing
+from bisector import atomic, listing
 from bisector.errors import IndexUnavailableError, UsageError
 from bisector.listing import Listing
 from bisector.settings import IndexSource
@@ -116,7 +115,7 @@ def releases(
     else:
         raise IndexUnavailableError(f"{source.shown} answers as if {name} were cached already")
     try:
-        _save(path, found)
+        atomic.write(path, listing.pack(found))
     except OSError as error:
         warnings += (f"the listing of {name} can't be cached: {error}",)
     return replace(found, warnings=warnings)
@@ -271,15 +270,3 @@ def _load(
     except (OSError, ValueError) as error:
         return None, (f"{path} is left aside: {error}",)
     return replace(cached, source=source.shown, from_cache=True), ()
-
-
-def _save(path: Path, found: Listing) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as beside:
-        try:
-            beside.write(listing.pack(found))
-            beside.close()
-            Path(beside.name).replace(path)
-        except BaseException:
-            Path(beside.name).unlink()
-            raise

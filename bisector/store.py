@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Collection, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 
 from packaging.version import Version
 
+from bisector import atomic
 from bisector.codec import (
     CONDITIONS,
     MEASUREMENT,
@@ -306,33 +306,11 @@ def _is_json(path: Path) -> bool:
 
 
 def write(path: Path, text: str) -> None:
-    """Write beside, sync, rename: a reader sees all of it or nothing, also after a power cut.
-
-    Raises UsageError where the disk refuses.
-    """
+    """Write what is there also after a power cut; raises UsageError where the disk refuses."""
     try:
-        _write(path, text)
+        atomic.write(path, text.encode(), durable=True)
     except OSError as error:
         raise UsageError(
             f"results can't be written to {path.parent}: {error.strerror}",
             "free the disk, or choose another folder with --results DIR",
         ) from error
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
