@@ -82,11 +82,14 @@ def settle(
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
+        absent = False
         if meanwhile and release is made.candidates[-1] and not request.offline:
-            with suppress(InstallFailedError, NotCachedError, InstallerError):
+            try:
                 meanwhile(_resolved(wanted, blank, release, installer, offline=True))
+            except (InstallFailedError, NotCachedError, InstallerError):
+                absent = True
         with suppress(InstallFailedError, NotCachedError):
-            return _resolved(wanted, blank, release, installer)
+            return _resolved(wanted, blank, release, installer, fetch=absent)
     _resolve_others(wanted, blank, python, installer)
     return blank
 
@@ -98,10 +101,11 @@ def _resolved(
     installer: Installer,
     *,
     offline: bool = False,
+    fetch: bool = False,
 ) -> Conditions:
     """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
-    needed = requirements_of(wanted, blank, release)
-    resolution = installer.resolve(blank.interpreter.executable, needed, offline=offline)
+    needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
+    resolution = installer.resolve(python, needed, offline=offline, fetch=fetch)
     held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
     names = {canonicalize_name(Requirement(p).name) for p in held}
     return replace(

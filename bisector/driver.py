@@ -19,7 +19,7 @@ from bisector.comparison import NOTHING, Comparing, complete
 from bisector.days import held, measuring, positions
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Comparison, Finding
-from bisector.installer import Installer, Pip, Uv
+from bisector.installer import Installer
 from bisector.laboratory import Bench
 from bisector.locks.files import read
 from bisector.model import (
@@ -34,12 +34,14 @@ from bisector.model import (
     Signature,
 )
 from bisector.pins import name_of
+from bisector.pip import Pip
 from bisector.prospect import listed, planned, prospect, summary
 from bisector.reports.rows import count
 from bisector.request import Request, replay
 from bisector.store import Store
 from bisector.stored import with_causes
 from bisector.task import Task, requirements_of
+from bisector.uv import Uv
 from bisector.workers import Threads, Workers
 from bisector.workspace import workspace
 

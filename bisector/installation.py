@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
@@ -52,11 +52,9 @@ def make(
     task: Task,
     prefix: Path,
     cancelled: threading.Event | None = None,
-    asking: Callable[[], None] | None = None,
 ) -> Installation:
     """Return a new environment at ``prefix`` that holds the task's release, compiled.
 
-    ``asking`` is called where the cache doesn't do, as in ``Installer.install``.
     Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
     where it was ``cancelled`` meanwhile.
     """
@@ -64,7 +62,7 @@ def make(
     places = task.cache / "places" / _named(interpreter)
     with place(places, task.cache / "work") as where:
         made = environment.copy(environment.empty(places, interpreter), where)
-        wheels = _fill(made, task, cancelled, asking)
+        wheels = _fill(made, task, cancelled)
         installed = _hashed(made, task, wheels, cancelled)
         bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
         made = environment.move(made, prefix)
@@ -74,6 +72,14 @@ def make(
         return Installation(made, installed, modules, differs, environment.state(made))
     except OSError as error:
         raise InstallerError(f"{prefix} can't be read: {error}", "look at the disk") from error
+
+
+def fetch(task: Task, cancelled: threading.Event | None = None) -> None:
+    """Put the task's release into the installer's cache, if it can be had without resolving."""
+    wheels = compatible(task.release.files, task.conditions.interpreter)
+    if wheels and not _before(task):
+        python = task.conditions.interpreter.executable
+        task.installer.fetch(python, task.probe.package, wheels, cancelled=cancelled)
 
 
 def _named(interpreter: Interpreter) -> str:
@@ -88,12 +94,7 @@ def _named(interpreter: Interpreter) -> str:
     return hashlib.sha256(f"{interpreter.executable} {told}".encode()).hexdigest()
 
 
-def _fill(
-    made: Environment,
-    task: Task,
-    cancelled: threading.Event | None,
-    asking: Callable[[], None] | None,
-) -> dict[str, str]:
+def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> dict[str, str]:
     """Install the release, alone where it can't live with the held dependencies."""
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
@@ -110,8 +111,8 @@ def _fill(
             requirements,
             (*held, *listed),
             before=before,
+            wheels=compatible(task.release.files, task.conditions.interpreter),
             cancelled=cancelled,
-            asking=asking,
         )
     except InstallFailedError:
         if not held or task.conditions.policy == "exact":

@@ -10,17 +10,16 @@ import itertools
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bisector.ahead import Ahead
 from bisector.errors import InstallerError
-from bisector.installation import Installation, make
+from bisector.installation import Installation, fetch, make
 from bisector.installer import InstallFailedError, NotCachedError
 from bisector.task import Task, requirements_of
 from bisector.workspace import remove
 
-_LOOK_S = 0.1
 FETCHERS = 2
 """How many are fetched at once, beside those that are asked for."""
 
@@ -28,9 +27,9 @@ FETCHERS = 2
 class Installations:
     """The installations below ``folder``; close it when nothing is asked for any more.
 
-    Those that are expected are made by ``spare`` threads, on cores that nothing is measured on;
-    and by ``FETCHERS`` while they aren't in the cache, since what those wait for is the index.
-    ``later`` is handed work, and its arguments, that nobody waits for.
+    Those that are expected are made by ``spare`` threads, on cores that nothing is measured on,
+    and fetched by ``FETCHERS``, since what that waits for is mostly the index. ``later`` is handed
+    work, and its arguments, that nobody waits for.
     """
 
     def __init__(self, folder: Path, spare: int, later: Callable[..., object]) -> None:
@@ -39,21 +38,19 @@ class Installations:
         self._numbers = itertools.count()
         self._there: Counter[object] = Counter()  # be they lent or idle
         self._idle: defaultdict[object, list[Installation]] = defaultdict(list)
-        self._ahead: dict[object, Future[Installation]] = {}
         self._failed: dict[object, Exception] = {}
         self._expected: dict[object, Task] = {}
-        self._asking = False
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._spare = ThreadPoolExecutor(spare) if spare else None
-        self._fetchers = ThreadPoolExecutor(FETCHERS)
+        self._made = Ahead(spare, lambda task: self._make(task, self._closing))
+        self._fetched = Ahead(FETCHERS, lambda task: fetch(task, self._closing))
 
     def close(self) -> None:
         """Stop what is being made, and wait for that."""
         with self._lock:
             self._closing.set()
-        for pool in filter(None, (self._spare, self._fetchers)):
-            pool.shutdown(cancel_futures=True)
+        self._made.close()
+        self._fetched.close()
 
     def expect(self, tasks: Sequence[Task]) -> None:
         """Begin with what these tasks need, the likeliest first; no more with others."""
@@ -62,14 +59,14 @@ class Installations:
             self._begin()
 
     def _begin(self) -> None:
-        pool = self._fetchers if self._asking else self._spare
-        wanted = self._expected if pool and not self._closing.is_set() else {}
-        for key in self._ahead.keys() - wanted.keys():
-            if self._ahead[key].cancel():  # nobody has begun
-                del self._ahead[key]
-        for key, task in wanted.items():
-            if pool and not (self._there[key] or key in self._ahead or key in self._failed):
-                self._ahead[key] = pool.submit(self._make, task, self._closing)
+        if not self._closing.is_set():
+            wanted = {
+                key: task
+                for key, task in self._expected.items()
+                if not (self._there[key] or key in self._failed)
+            }
+            self._fetched.expect(wanted)
+            self._made.expect(wanted)
 
     @contextmanager
     def lent(self, task: Task, stopped: threading.Event | None = None) -> Iterator[Installation]:
@@ -117,33 +114,19 @@ class Installations:
         with self._lock:
             if key in self._failed:
                 raise self._failed[key]
-            ahead = self._ahead.pop(key, None)
-        if ahead is None or ahead.cancel():  # nobody has begun
-            return self._make(task, stopped)
-        while not wait([ahead], timeout=_LOOK_S).done:
-            if stopped.is_set():
-                with self._lock:
-                    self._ahead.setdefault(key, ahead)
-                raise InstallerError("making the environment was stopped")
-        try:
-            return ahead.result()
-        except InstallerError:  # no release's fault: it is worth another try
-            return self._make(task, stopped)
+        if ahead := self._made.take(key, stopped):
+            with suppress(InstallerError):  # no release's fault: it is worth another try
+                return ahead.result()
+        return self._make(task, stopped)
 
     def _make(self, task: Task, stopped: threading.Event) -> Installation:
-        key, asked = _key(task), threading.Event()
-
-        def asking() -> None:
-            asked.set()
-            with self._lock:
-                self._asking = True
-                self._begin()
-
+        key = _key(task)
         prefix = self._folder / f"env-{next(self._numbers)}"
         with self._lock:
             self._there[key] += 1
         try:
-            return make(task, prefix, stopped, asking)
+            self._fetched.take(key, stopped)
+            return make(task, prefix, stopped)
         except BaseException as error:
             self._later(remove, prefix)
             with self._lock:
@@ -151,9 +134,6 @@ class Installations:
                 if isinstance(error, (InstallFailedError, NotCachedError)):
                     self._failed[key] = error
             raise
-        finally:
-            with self._lock:
-                self._asking = asked.is_set()
 
 
 def _key(task: Task) -> object:

@@ -18,10 +18,12 @@ from urllib.parse import unquote, urlsplit
 
 from bisector import __version__, interpreter, settings
 from bisector.errors import BisectorError, UsageError
-from bisector.installer import Installer, Pip, Uv
+from bisector.installer import Installer
 from bisector.measure import measure
 from bisector.model import Interpreter, Measurement, Reason
+from bisector.pip import Pip
 from bisector.task import Task
+from bisector.uv import Uv
 from bisector.workspace import workspace
 
 if TYPE_CHECKING:

@@ -20,10 +20,11 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.installer import InstallFailedError, NotCachedError, Resolution, Uv
+from bisector.installer import InstallFailedError, NotCachedError, Resolution
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe
 from bisector.narrowing import Trial
 from bisector.pins import Mix
+from bisector.uv import Uv
 
 G, B, U = Outcome.GOOD, Outcome.BAD, Outcome.UNTESTABLE
 HELD = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from bisector.days import held, measuring, positions
-from bisector.installer import Uv
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Release
 from bisector.task import Task
+from bisector.uv import Uv
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
 HELD = Conditions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from bisector.environment import Environment
 from bisector.errors import InstallerError
 from bisector.installation import Installation
 from bisector.installations import Installations
-from bisector.installer import InstallFailedError, Uv
+from bisector.installer import InstallFailedError
 from bisector.model import Conditions, Interpreter, Probe, Release
 from bisector.task import Task
+from bisector.uv import Uv
 
 
 class Maker:
@@ -26,21 +27,24 @@ class Maker:
 
     def __init__(self) -> None:
         self.made: list[str] = []
-        self.fetched: set[Version] = set()
+        self.fetched: list[str] = []
+        self.fetching = threading.Event()
+        self.fetching.set()
         self.failing: set[Version] = set()
         self.held = threading.Event()
         self.held.set()
         self.begun = threading.Semaphore(0)
 
-    def __call__(
-        self, task: Task, prefix: Path, stopped: threading.Event, asking: Callable[[], None]
-    ) -> Installation:
+    def fetch(self, task: Task, stopped: threading.Event) -> None:
+        self.fetched.append(str(task.release.version))
+        while not self.fetching.wait(0.01) and not stopped.is_set():
+            pass
+
+    def __call__(self, task: Task, prefix: Path, stopped: threading.Event) -> Installation:
         self.made.append(str(task.release.version))
         if task.release.version in self.failing:
             self.begun.release()
             raise InstallerError("the index answers 429")
-        if task.release.version in self.fetched:
-            asking()
         self.begun.release()
         while not self.held.wait(0.01):
             if stopped.is_set():
@@ -60,6 +64,7 @@ class Maker:
 def maker(monkeypatch: pytest.MonkeyPatch) -> Maker:
     made = Maker()
     monkeypatch.setattr(installations, "make", made)
+    monkeypatch.setattr(installations, "fetch", made.fetch)
     return made
 
 
@@ -220,20 +225,22 @@ def test_no_core_that_something_is_measured_on_is_used(maker: Maker, tmp_path: P
     assert maker.made == []
 
 
-def test_where_the_index_has_to_be_asked_what_is_expected_is_fetched(
-    maker: Maker, tmp_path: Path
-) -> None:
-    maker.fetched = {Version("1.0"), Version("2.0")}
+def test_what_was_expected_is_fetched_before_it_is_asked_for(maker: Maker, tmp_path: Path) -> None:
+    """Where no core is left, too; what is being fetched is waited for."""
+    maker.fetching.clear()
     made = Installations(tmp_path, 0, at_once)
-    made.expect([task("2.0")])
-    borrow(made, task("1.0"))
-    for _ in range(2):
-        maker.wait()
-    assert maker.made == ["1.0", "2.0"]
-    borrow(made, task("3.0"))  # is in the cache, so that making another would take a core
-    made.expect([task("4.0")])
+    made.expect([task("1.0")])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(borrow, made, task("1.0"))
+        assert not wait([asked], timeout=0.05).done
+        assert maker.made == []
+        maker.fetching.set()
+        asked.result(10)
+    made.expect([task("1.0"), task("2.0")])
+    borrow(made, task("2.0"))
     made.close()
-    assert "4.0" not in maker.made
+    assert maker.fetched in (["1.0"], ["1.0", "2.0"])  # nobody may have begun with the second
+    assert maker.made == ["1.0", "2.0"]
 
 
 def test_a_release_that_is_to_blame_is_blamed_each_time_it_is_asked_for(

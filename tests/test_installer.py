@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from e2e.projects import START, release
 from local_index import LocalIndex
-from wheels import wheel
+from wheels import Built, wheel
 
 from bisector.environment import Environment, make
 from bisector.errors import InstallerError
-from bisector.installer import Installer, InstallFailedError, NotCachedError, Pip, Uv
+from bisector.installer import Installer, InstallFailedError, NotCachedError
 from bisector.interpreter import find
+from bisector.model import File
+from bisector.pip import Pip
+from bisector.uv import Uv
 
 Fresh = Callable[[], Environment]
 
@@ -25,7 +29,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No cache and no setting of this machine's."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "config"))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("PIP_RETRIES", "0")
@@ -51,6 +56,17 @@ def stocked(index: LocalIndex) -> LocalIndex:
 
 def installer(kind: str, index_url: str, folder: Path, *, offline: bool = False) -> Installer:
     return (Uv if kind == "uv" else Pip)(index_url, folder, offline)
+
+
+def listed(index: LocalIndex, built: Built) -> File:
+    """The file as an index lists it."""
+    url = f"{index.url.removesuffix('simple/')}files/{built.filename}"
+    return File(built.filename, url, built.sha256)
+
+
+def hashed(built: Built) -> list[str]:
+    """What only the listed file satisfies."""
+    return [f"{built.name}=={built.version} --hash=sha256:{built.sha256}"]
 
 
 both = pytest.mark.parametrize("kind", ["uv", "pip"])
@@ -222,19 +238,78 @@ def test_what_is_held_and_cached_asks_no_index(
     assert len(stocked.requests) == asked
 
 
-def test_of_what_is_held_and_cached_the_index_is_asked_about_the_release_alone(
+def test_what_is_listed_is_fetched_without_a_page(
     stocked: LocalIndex, fresh: Fresh, tmp_path: Path
 ) -> None:
-    stocked.add(release("spam", "1.3", "", dependencies=["ham"]))
-    uv, held, asked = Uv(stocked.url, tmp_path), ["ham==2.0"], threading.Event()
-    uv.install(str(fresh().python), ["spam==1.0"], held)
-    before = len(stocked.requests)
-    made = fresh()
-    uv.install(str(made.python), ["spam==1.3"], held, asking=asked.set)
-    assert asked.is_set()
-    assert not [r.path for r in list(stocked.requests)[before:] if "ham" in r.path]
+    """Also where its index wants a password, and a folder above is somebody's project."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"')
+    stocked.credentials = "me:secret"
+    new = release("spam", "1.3", "", dependencies=["ham>=2", "nuts; extra == 'salted'"])
+    stocked.add(new)
+    uv, held = Uv(stocked.url_with_credentials, tmp_path), ["ham==2.0", *hashed(new)]
+    uv.install(str(fresh().python), ["spam==1.0"], held[:1])
+    for _ in range(2):
+        before, made = stocked.requests[-1], fresh()
+        uv.install(str(made.python), ["spam==1.3"], held, wheels=[listed(stocked, new)])
+        asked = stocked.requests[stocked.requests.index(before) + 1 :]
+        assert {request.path for request in asked} <= {f"/files/{new.filename}"}
+        installed = [(d.name, d.version) for d in made.distributions({})]
+        assert installed == [("ham", "2.0"), ("spam", "1.3")]
+    assert (stocked.count(f"/files/{new.filename}"), asked) == (1, [])
+    assert "secret" not in "".join(p.read_text() for p in tmp_path.rglob("metadata/*"))
+
+
+def test_what_was_resolved_is_fetched_if_it_is_to_be(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    uv, python = Uv(stocked.url, tmp_path), str(fresh().python)
+    found = uv.resolve(python, ["spam==1.0"], fetch=True)
+    asked = len(stocked.requests)
+    uv.install(python, ["spam==1.0"], found.pins)
+    assert len(stocked.requests) == asked
+
+
+def test_what_is_fetched_ahead_needs_no_index_afterwards(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    new = release("spam", "1.3", "", dependencies=["ham"])
+    stocked.add(new)
+    uv, wheels = Uv(stocked.url, tmp_path), [listed(stocked, new)]
+    uv.install(str(fresh().python), ["spam==1.0"], ["ham==2.0"])
+    for _ in range(2):
+        uv.fetch(str(fresh().python), "spam", wheels)
+    assert stocked.count(f"/files/{new.filename}") == 1
+    asked = len(stocked.requests)
+    uv.install(str(fresh().python), ["spam==1.3"], ["ham==2.0", *hashed(new)], wheels=wheels)
+    assert len(stocked.requests) == asked
+
+
+def test_what_settings_can_t_say_the_index_is_asked_for(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    """uv reads in metadata what it doesn't take elsewhere."""
+    uv, made = Uv(stocked.url, tmp_path), fresh()
+    new = release("spam", "1.3", "", dependencies=["ham>=1.*"])
+    stocked.add(new)
+    uv.install(str(made.python), ["spam==1.3"], ["ham==2.0"], wheels=[listed(stocked, new)])
     installed = [(d.name, d.version) for d in made.distributions({})]
     assert installed == [("ham", "2.0"), ("spam", "1.3")]
+
+
+def test_a_listing_that_is_wrong_is_told_by_the_index(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    """A file that isn't there any more, or isn't the one that was listed."""
+    uv, made = Uv(stocked.url, tmp_path), fresh()
+    new = release("spam", "1.3", "", dependencies=["ham"])
+    stocked.add(new)
+    elsewhere = replace(listed(stocked, new), url=f"{stocked.url}files/nowhere.whl")
+    uv.install(str(made.python), ["spam==1.3"], ["ham==2.0"], wheels=[elsewhere])
+    assert ("spam", "1.3") in [(d.name, d.version) for d in made.distributions({})]
+    other = replace(listed(stocked, new), sha256="0" * 64)
+    told = f"spam==1.3 --hash=sha256:{other.sha256}"
+    with pytest.raises(InstallerError, match="another file than it listed"):
+        uv.install(str(fresh().python), ["spam==1.3"], ["ham==2.0", told], wheels=[other])
 
 
 def test_what_nothing_holds_is_the_index_s_newest_also_beside_what_is_held(

@@ -22,7 +22,6 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.installer import Uv
 from bisector.laboratory import Bench
 from bisector.model import (
     Conditions,
@@ -39,6 +38,7 @@ from bisector.narrowing import Trial, exact
 from bisector.progress import Lines
 from bisector.store import Store
 from bisector.task import Task
+from bisector.uv import Uv
 
 LETTERS = {"g": Outcome.GOOD, "b": Outcome.BAD, "u": Outcome.UNTESTABLE}
 PROBE = Probe("check", "spam", command=("python", "check.py"), reports=False)

@@ -22,19 +22,20 @@ from wheels import Built
 
 from bisector import probe
 from bisector.installations import Installations
-from bisector.installer import Uv
 from bisector.interpreter import find
 from bisector.measure import measure
 from bisector.model import Conditions, File, Outcome, Probe, Reason, Release
 from bisector.process import StartError
 from bisector.task import Task, requirements_of
+from bisector.uv import Uv
 
 
 @pytest.fixture
 def task(tmp_path: Path, index: LocalIndex, monkeypatch: pytest.MonkeyPatch) -> Task:
     """A task for a probe that reports, about a release that is good."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "config"))
     built = release("spam", "1.0", "BROKEN = False")
     index.add(built)
     (tmp_path / "work").mkdir()

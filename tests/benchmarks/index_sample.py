@@ -18,9 +18,10 @@ import aiohttp
 from packaging.specifiers import SpecifierSet
 
 from bisector import environment, index, interpreter, settings
-from bisector.installer import InstallFailedError, Uv
+from bisector.installer import InstallFailedError
 from bisector.model import Interpreter, Release
 from bisector.plan import compatible, plan
+from bisector.uv import Uv
 
 PROJECTS = [
     "aiohttp",
