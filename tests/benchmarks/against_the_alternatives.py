@@ -142,7 +142,7 @@ class Bench:
     def search(self, wanted: str, jobs: int | None, cache: str = "warm") -> tuple[float, Path]:
         """The seconds of one search from nothing measured, and where its results are."""
         results = self.folder / "results"
-        shutil.rmtree(results, ignore_errors=True)
+        self.set_aside(results)
         at_once = [] if jobs is None else ["--jobs", str(jobs)]
         words = ["--probe", wanted, *ANSWER_ALONE, *at_once]
         return self.bisect(*words, results=results, cache=cache), results
@@ -158,8 +158,15 @@ class Bench:
 
     def cold(self) -> str:
         """The name of a cache that has nothing in it."""
-        shutil.rmtree(self.folder / "cold", ignore_errors=True)
-        return "cold"
+        return Path(tempfile.mkdtemp(prefix="cold-", dir=self.folder)).name
+
+    def set_aside(self, made: Path) -> None:
+        """Take what is of no use any more out of the way.
+
+        Not deleted: on some file systems that makes files dearer for a while, for who comes next.
+        """
+        if made.exists():
+            made.rename(Path(tempfile.mkdtemp(dir=self.folder)) / made.name)
 
 
 class Loops:
@@ -179,12 +186,13 @@ class Loops:
     def uv_run(self, cache: str = "warm") -> float:
         """`uv run --with`: wheels are cached, but no environment is yet."""
         for made in (self.bench.folder / cache / "uv").glob("environments-*"):
-            shutil.rmtree(made)
+            self.bench.set_aside(made)
         command = [find_uv_bin(), "run", "--no-project", "--quiet", "--python", sys.executable]
-        return self._timed(
+        runs = [
             [*command, "--with", f"{self.package}=={decision.version}", *self.words]
             for decision in self.decisions
-        )
+        ]
+        return self._timed(runs, cache)
 
     def venv_and_pip(self) -> float:
         """`python -m venv` and pip, its cache filled: the time of a few runs, multiplied."""
@@ -198,16 +206,15 @@ class Loops:
             seconds += self._timed(
                 [[sys.executable, "-m", "venv", str(place)], install, [str(python), *self.words]]
             )
-            shutil.rmtree(place)
+            self.bench.set_aside(place)
         return seconds * len(self.decisions) / len(sample)
 
     def bare(self, *, compiled: bool = True) -> float:
         """The probe alone in environments that are ready; or but for the bytecode, as new ones."""
         seconds = 0.0
         for made in map(self._ready, self.decisions):
-            # Not deleted: on some file systems that makes files dearer for a while.
             for folder in [] if compiled else [*made.site_packages.rglob("__pycache__")]:
-                folder.rename(tempfile.mkdtemp(dir=self.folder))
+                self.bench.set_aside(folder)
             seconds += self._timed([[str(made.python), *self.words]])
         return seconds
 
@@ -227,8 +234,8 @@ class Loops:
             ready[decision] = made
         return ready[decision]
 
-    def _timed(self, commands: Iterable[Sequence[str]]) -> float:
-        environ = self.bench.environ("warm") | {"PYTHONPATH": ""}
+    def _timed(self, commands: Iterable[Sequence[str]], cache: str = "warm") -> float:
+        environ = self.bench.environ(cache) | {"PYTHONPATH": ""}
         began = time.perf_counter()
         for command in commands:
             subprocess.run(command, env=environ, cwd=self.folder, capture_output=True)
@@ -318,7 +325,7 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
     _, results = bench.search(wanted, 1)
     [(found, decisions)] = searches(results)
     stored = bench.folder / "stored"
-    shutil.rmtree(stored, ignore_errors=True)
+    bench.set_aside(stored)
     results.rename(stored)
     loops = Loops(bench, found, decisions)
     loops.compile()
@@ -327,7 +334,7 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
         return bench.search(wanted, jobs)[0]
 
     def uncompiled() -> float:
-        shutil.rmtree(bench.folder / "warm" / "bisector" / "bytecode")
+        bench.set_aside(bench.folder / "warm" / "bisector" / "bytecode")
         return seconds_of(None)
 
     bare, run = "bare probes", "warm, default jobs"
@@ -440,7 +447,7 @@ def _table(bench: Bench, names: Sequence[str]) -> Iterator[list[str]]:
     chosen = [word for name in names for word in ("--probe", name)]
 
     def ours(jobs: int) -> float:
-        shutil.rmtree(results, ignore_errors=True)
+        bench.set_aside(results)
         return bench.bisect("table", *chosen, "--jobs", str(jobs), results=results)
 
     for jobs in (1, 2, 4) if len(names) <= 4 else (2,):
