@@ -10,8 +10,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bisector import resolutions, settings
 from bisector.errors import InstallerError, UsageError
-from bisector.installer import Installer, InstallFailedError, NotCachedError
+from bisector.installer import Installer, InstallFailedError, NotCachedError, Resolution
 from bisector.locks.files import read
 from bisector.locks.requirements_txt import requirement
 from bisector.measure import now
@@ -82,30 +83,43 @@ def settle(
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
-        absent = False
-        if meanwhile and release is made.candidates[-1] and not request.offline:
-            try:
-                meanwhile(_resolved(wanted, blank, release, installer, offline=True))
-            except (InstallFailedError, NotCachedError, InstallerError):
-                absent = True
         with suppress(InstallFailedError, NotCachedError):
-            return _resolved(wanted, blank, release, installer, fetch=absent)
+            ask_first = meanwhile if release is made.candidates[-1] else None
+            return _resolved(request, wanted, blank, release, installer, ask_first)
     _resolve_others(wanted, blank, python, installer)
     return blank
 
 
 def _resolved(
+    request: Request,
     wanted: Probe,
     blank: Conditions,
     release: Release,
     installer: Installer,
-    *,
-    offline: bool = False,
-    fetch: bool = False,
+    meanwhile: Callable[[Conditions], object] | None,
 ) -> Conditions:
     """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
     needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
-    resolution = installer.resolve(python, needed, offline=offline, fetch=fetch)
+    index = settings.index_url(request.index_url).shown
+    kept = resolutions.path(settings.cache_dir(), index, blank, needed)
+    if not request.refresh and (lately := resolutions.load(kept, now())):
+        return _holding(wanted, blank, release, *lately)
+    absent = False
+    if meanwhile and not request.offline:
+        try:
+            cached = installer.resolve(python, needed, offline=True)
+            meanwhile(_holding(wanted, blank, release, cached, now()))
+        except (InstallFailedError, NotCachedError, InstallerError):
+            absent = True
+    resolution, resolved = installer.resolve(python, needed, fetch=absent), now()
+    resolutions.save(kept, resolution, resolved)
+    return _holding(wanted, blank, release, resolution, resolved)
+
+
+def _holding(
+    wanted: Probe, blank: Conditions, release: Release, resolution: Resolution, resolved: str
+) -> Conditions:
+    """Return the conditions with what was resolved for a release held, but for the release."""
     held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
     names = {canonicalize_name(Requirement(p).name) for p in held}
     return replace(
@@ -116,7 +130,7 @@ def _resolved(
             for filename, sha256 in sorted(resolution.wheels.items())
             if canonicalize_name(filename.partition("-")[0]) in names
         },
-        resolved=now(),
+        resolved=resolved,
         resolved_for=str(release.version),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,18 @@ def log(bisect: Command, index: LocalIndex) -> Path:
     log = bisect.folder / "log"
     bisect.write("logged.py", LOGGED.replace("LOG", str(log)))
     bisect.json(*PROBE, "--results", "before")
+    age(bisect)
     log.write_text("")
     return log
+
+
+def age(bisect: Command, minutes: int = 10) -> None:
+    """Let what was resolved be so long ago."""
+    for kept in bisect.folder.rglob("resolutions/*.json"):
+        told = json.loads(kept.read_text())
+        resolved = datetime.fromisoformat(told["resolved"].replace("Z", "+00:00"))
+        told["resolved"] = (resolved - timedelta(minutes=minutes)).isoformat()
+        kept.write_text(json.dumps(told))
 
 
 def runs(log: Path) -> list[tuple[str, ...]]:
@@ -95,3 +106,22 @@ def test_interrupted_before_the_index_answers_it_leaves_nothing(
     assert status == 130
     assert bisect.stored() == []
     assert bisect.left_folders() == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words", "ham"),
+    [(9, (), "1.0"), (10, (), "2.0"), (9, ("--refresh",), "2.0"), (-1, (), "2.0")],
+)
+def test_what_was_resolved_lasts_as_long_as_a_listing(
+    bisect: Command, index: LocalIndex, log: Path, minutes: int, words: tuple[str, ...], ham: str
+) -> None:
+    """Of another probe too; what the index doesn't say then isn't waited for."""
+    bisect.write("other.py", (bisect.folder / "logged.py").read_text())
+    bisect.json(*PROBE, "--results", "again")
+    age(bisect, minutes)
+    index.add(release("ham", "2.0", ""))
+    asked, _ = len(index.requests), log.write_text("")
+    bisect.json("--probe", "other.py", *PROBE[2:], *words)
+    assert {installed for _, installed in runs(log)} - {"1.0"} == {ham} - {"1.0"}
+    if ham == "1.0":
+        assert len(index.requests) == asked
