@@ -18,7 +18,7 @@ from bisector import bytecode, environment
 from bisector.environment import Environment
 from bisector.errors import InstallerError
 from bisector.installer import InstallFailedError, NotCachedError
-from bisector.model import Distribution, Interpreter
+from bisector.model import Distribution, File, Interpreter
 from bisector.plan import compatible
 from bisector.task import Task, requirements_of
 from bisector.workspace import place
@@ -76,7 +76,7 @@ def make(
 
 def fetch(task: Task, cancelled: threading.Event | None = None) -> None:
     """Put the task's release into the installer's cache, if it can be had without resolving."""
-    wheels = compatible(task.release.files, task.conditions.interpreter)
+    wheels = _wheels(task)
     if wheels and not _before(task):
         python = task.conditions.interpreter.executable
         task.installer.fetch(python, task.probe.package, wheels, cancelled=cancelled)
@@ -111,7 +111,7 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             requirements,
             (*held, *listed),
             before=before,
-            wheels=compatible(task.release.files, task.conditions.interpreter),
+            wheels=_wheels(task),
             cancelled=cancelled,
         )
     except InstallFailedError:
@@ -119,6 +119,12 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             raise
         known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
     return wheels | dict(known)
+
+
+def _wheels(task: Task) -> list[File]:
+    """Return the wheels of the release that suit, best first; none where one has no digest."""
+    wheels = compatible(task.release.files, task.conditions.interpreter)
+    return wheels if all(wheel.sha256 for wheel in wheels) else []
 
 
 def _fill_dated(

@@ -122,7 +122,8 @@ class Uv:
             if not (self.offline or before):
                 cached = self._from_cache(command, wheels, folder, cancelled)
                 if cached is None and wheels:
-                    _kept(wheels).unlink(missing_ok=True)  # it is no use without the wheel
+                    with suppress(OSError):
+                        _kept(wheels).unlink()  # without the wheel it is of no use
                     project = Requirement(requirements[0]).name
                     self.fetch(python, project, wheels, cancelled=cancelled)
                     cached = self._from_cache(command, wheels, folder, cancelled)
@@ -144,9 +145,9 @@ class Uv:
     ) -> set[str] | None:
         """Install without the index; return what was, or None where the cache doesn't have all."""
         options = folder / "pyproject.toml"
+        with suppress(OSError):
+            shutil.copyfile(_kept(wheels), options)
         try:
-            if wheels and (kept := _kept(wheels)).exists():
-                shutil.copyfile(kept, options)
             return _installed(self._run(command, folder, "", cancelled, offline=True))
         except (InstallFailedError, NotCachedError, MismatchError):
             return None
