@@ -7,15 +7,16 @@ import secrets
 from pathlib import Path
 
 
-def write(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write(path: Path, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
     """Write beside and rename; what is ``durable`` is there also after a power cut.
 
-    Folders are made as needed. Raises OSError where the disk refuses.
+    Folders are made as needed; the ``mode`` is less what the umask takes. Raises OSError where
+    the disk refuses.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with beside.open("wb") as file:
+        with open(beside, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             if durable:
                 file.flush()

@@ -101,8 +101,9 @@ def _resolved(
     """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
     needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
     index = settings.index_url(request.index_url).shown
-    kept = resolutions.path(settings.cache_dir(), index, blank, needed)
-    if not request.refresh and (lately := resolutions.load(kept, now())):
+    kept = resolutions.path(settings.cache_dir(), f"{index} {settings.state()}", blank, needed)
+    lasting = not index.startswith("file:")  # as with listings: a folder is asked each time
+    if lasting and not request.refresh and (lately := resolutions.load(kept, now())):
         return _holding(wanted, blank, release, *lately)
     absent = False
     if meanwhile and not request.offline:
@@ -112,7 +113,8 @@ def _resolved(
         except (InstallFailedError, NotCachedError, InstallerError):
             absent = True
     resolution, resolved = installer.resolve(python, needed, fetch=absent), now()
-    resolutions.save(kept, resolution, resolved)
+    if lasting and not request.offline:
+        resolutions.save(kept, resolution, resolved)
     return _holding(wanted, blank, release, resolution, resolved)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ from bisector.stored import with_causes
 from bisector.task import Task, requirements_of
 from bisector.uv import Uv
 from bisector.workers import Threads, Workers
-from bisector.workspace import workspace
+from bisector.workspace import lasting, workspace
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -232,9 +233,13 @@ class Driver:
     ) -> Task:
         """Return what a measurement of a release needs; of others, only the release differs."""
         keep, cache = self.request.keep_environments, settings.cache_dir()
-        folder = cache / "kept" if keep else self._folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._kept if keep else self._folder
         return Task(wanted, release, held, installer, folder, Path.cwd(), cache, keep=keep)
+
+    @cached_property
+    def _kept(self) -> Path:
+        """The folder of the environments that this command keeps."""
+        return lasting(settings.cache_dir() / "kept")
 
     def _known(self, task: Task, made: Plan) -> dict[Version, list[Measurement]]:
         """Return the stored runs of what can be tested."""

@@ -130,7 +130,7 @@ def _read(
     except ValueError as error:
         raise IndexUnavailableError(
             f"{source.shown} answers for {name} with {error}",
-            f"an index speaks PEP 503 or PEP 691; this one is set by {source.origin}",
+            f"an index speaks PEP 503 or PEP 691; this one is {source.set_by}",
         ) from error
     found, left_aside = listing.group(name, page.files)
     spelled = page.project if canonicalize_name(page.project) == name else project
@@ -192,13 +192,13 @@ async def _ask(
             except aiohttp.ClientError as error:
                 raise IndexUnavailableError(
                     f"{host} can't be asked ({type(error).__name__})",
-                    f"it is set by {source.origin}; proxies are taken from the environment",
+                    f"it is {source.set_by}; proxies are taken from the environment",
                 ) from error
             if attempt + 1 < limits.attempts:
                 await asyncio.sleep(limits.pause_s(attempt, retry_after_s))
     raise _UnreachableError(
         f"{failure}, asked {limits.attempts} times for {name}",
-        f"check the network and the address (set by {source.origin}), or take another --index-url",
+        f"check the network and the address ({source.set_by}), or take another --index-url",
     )
 
 
@@ -218,7 +218,7 @@ async def _answer(
     if response.status != 200:
         raise IndexUnavailableError(
             f"{source.shown} answers {response.status} for {name}",
-            f"is it a package index? It is set by {source.origin}",
+            f"is it a package index? It is {source.set_by}",
         )
     body = bytearray()
     async for chunk in response.content.iter_chunked(1 << 18):
@@ -233,7 +233,7 @@ async def _answer(
 def _unknown(name: NormalizedName, source: IndexSource) -> IndexUnavailableError:
     return IndexUnavailableError(
         f"there is no project {name} on {source.shown}",
-        f"check the spelling, and the index (set by {source.origin}); --index-url names another",
+        f"check the spelling, and the index ({source.set_by}); --index-url names another",
     )
 
 

@@ -19,7 +19,7 @@ from bisector.environment import Environment
 from bisector.errors import InstallerError
 from bisector.installer import InstallFailedError, NotCachedError
 from bisector.model import Distribution, File, Interpreter
-from bisector.plan import compatible
+from bisector.plan import admits, compatible
 from bisector.task import Task, requirements_of
 from bisector.workspace import place
 
@@ -123,7 +123,9 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
 
 def _wheels(task: Task) -> list[File]:
     """Return the wheels of the release that suit, best first; none where one has no digest."""
-    wheels = compatible(task.release.files, task.conditions.interpreter)
+    interpreter = task.conditions.interpreter
+    admitted = [file for file in task.release.files if admits(file, interpreter)]
+    wheels = compatible(admitted, interpreter)
     return wheels if all(wheel.sha256 for wheel in wheels) else []
 
 

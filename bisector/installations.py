@@ -28,8 +28,8 @@ class Installations:
     """The installations below ``folder``; close it when nothing is asked for any more.
 
     Those that are expected are made by ``spare`` threads, on cores that nothing is measured on,
-    and fetched by ``FETCHERS``, since what that waits for is mostly the index. ``later`` is handed
-    work, and its arguments, that nobody waits for.
+    and those that weren't before are fetched by ``FETCHERS``, since what that waits for is mostly
+    the index. ``later`` is handed work, and its arguments, that nobody waits for.
     """
 
     def __init__(self, folder: Path, spare: int, later: Callable[..., object]) -> None:

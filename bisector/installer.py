@@ -58,8 +58,8 @@ class Installer(Protocol):
     ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time.
 
-        With ``fetch`` they are put into the cache. Raises InstallFailedError where nothing does,
-        NotCachedError where ``offline`` doesn't do.
+        With ``fetch`` they are put into the cache, if that can be. Raises InstallFailedError where
+        nothing does, NotCachedError where ``offline`` doesn't do.
         """
 
     def fetch(
@@ -69,10 +69,11 @@ class Installer(Protocol):
         wheels: Sequence[File],
         *,
         cancelled: threading.Event | None = None,
-    ) -> None:
-        """Put that of a release's ``wheels`` into the cache which ``python`` takes, if it can.
+    ) -> bool:
+        """Put that of a release's ``wheels`` into the cache which ``python`` takes.
 
-        Whatever goes wrong does so again where it is installed, and is told then.
+        Return whether that was done now. Whatever goes wrong does so again where it is installed,
+        and is told then.
         """
 
     def install(

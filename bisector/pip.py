@@ -46,13 +46,14 @@ class Pip:
 
     def fetch(
         self,
-        python: str,
-        project: str,
-        wheels: Sequence[File],
+        python: str,  # noqa: ARG002  # none of them is of use to it
+        project: str,  # noqa: ARG002  # as above
+        wheels: Sequence[File],  # noqa: ARG002  # as above
         *,
-        cancelled: threading.Event | None = None,
-    ) -> None:
+        cancelled: threading.Event | None = None,  # noqa: ARG002  # as above
+    ) -> bool:
         """Do nothing: it asks the index for what is in its cache, too."""
+        return False
 
     def install(
         self,

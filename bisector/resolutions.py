@@ -18,13 +18,14 @@ from bisector.installer import Resolution
 from bisector.model import Conditions
 
 
-def path(cache: Path, index: str, held: Conditions, needed: Sequence[str]) -> Path:
-    """Return where the resolution of what is ``needed`` is kept, for what ``held`` says of how.
+def path(cache: Path, how: str, held: Conditions, needed: Sequence[str]) -> Path:
+    """Return where the resolution of what is ``needed`` is kept.
 
-    The ``index`` is its address without a password.
+    ``how`` is told of the index and the installers' settings, without a password; the rest of it
+    is in what is ``held``.
     """
-    how = (index, held.installer, held.allow_build, held.interpreter)
-    told = repr((*how, sorted(needed)))
+    python = held.interpreter
+    told = repr((how, held.installer, held.allow_build, python, python.tags, sorted(needed)))
     return cache / "resolutions" / f"{hashlib.sha256(told.encode()).hexdigest()}.json"
 
 

@@ -6,6 +6,7 @@ Both follow what uv and pip have been told already, so that nothing needs to be 
 from __future__ import annotations
 
 import configparser
+import hashlib
 import os
 import re
 import sys
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IndexSource:
-    """A package index, and which setting named it.
+    """A package index, and which setting named it; none did where ``origin`` is empty.
 
     ``url`` may carry credentials; it is for clients. ``shown`` never does; it is for people,
     files and error messages.
@@ -40,6 +41,11 @@ class IndexSource:
     def shown(self) -> str:
         """The address without credentials."""
         return without_credentials(self.url)
+
+    @property
+    def set_by(self) -> str:
+        """What set it, for people."""
+        return f"set by {self.origin}" if self.origin else "the default one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,21 @@ def uv_program() -> str:
         return find_uv_bin()
 
 
+def uv_looks_around(around: Surroundings | None = None) -> bool:
+    """Whether uv reads the settings in the folder that it runs in, as it does by default."""
+    around = around or Surroundings()
+    return not (_without_files(around) or around.environ.get("UV_CONFIG_FILE"))
+
+
+def state(around: Surroundings | None = None) -> str:
+    """A digest that changes where uv or pip is set up otherwise: by variables, or in files."""
+    around = around or Surroundings()
+    variables = {n: v for n, v in around.environ.items() if n.startswith(("UV_", "PIP_"))}
+    files = [*_uv_files(around), *_pip_files(around)]
+    times = [(str(path), path.stat().st_mtime_ns) for path in files if path.is_file()]
+    return hashlib.sha256(repr((sorted(variables.items()), times)).encode()).hexdigest()
+
+
 def cache_dir(around: Surroundings | None = None) -> Path:
     """The folder to cache in, on the file system of uv's cache, since hard links need one."""
     uv = _uv_cache_dir(around or Surroundings()).absolute()
@@ -112,7 +133,7 @@ def _index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
     yield from _uv_index_settings(around)
     yield around.environ.get("PIP_INDEX_URL", ""), "PIP_INDEX_URL"
     yield from _pip_index_settings(around)
-    yield _default_index(), "the default, from distlib"
+    yield _default_index(), ""
 
 
 def _default_index() -> str:
@@ -141,7 +162,7 @@ def _uv_files(around: Surroundings) -> list[Path]:
 
     Those of a project are left aside: what is measured must not depend on the working folder.
     """
-    if around.environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes", "on"):
+    if _without_files(around):
         return []
     if named := around.environ.get("UV_CONFIG_FILE"):
         return [Path(named)]
@@ -152,6 +173,10 @@ def _uv_files(around: Surroundings) -> list[Path]:
         for folders in (user, system)
     ]
     return [path for paths in found for path in paths[:1]]
+
+
+def _without_files(around: Surroundings) -> bool:
+    return around.environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes", "on")
 
 
 def _uv_settings(path: Path) -> dict[str, Any]:

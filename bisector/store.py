@@ -308,7 +308,7 @@ def _is_json(path: Path) -> bool:
 def write(path: Path, text: str) -> None:
     """Write what is there also after a power cut; raises UsageError where the disk refuses."""
     try:
-        atomic.write(path, text.encode(), durable=True)
+        atomic.write(path, text.encode(), mode=0o666, durable=True)
     except OSError as error:
         raise UsageError(
             f"results can't be written to {path.parent}: {error.strerror}",

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -87,18 +88,27 @@ class Uv:
         wheels: Sequence[File],
         *,
         cancelled: threading.Event | None = None,
-    ) -> None:
-        """Put that of a release's ``wheels`` into the cache which ``python`` takes, if it can."""
-        if self.offline or _kept(wheels).exists():
-            return
-        told = [{"url": wheel.url, "hashes": {"sha256": wheel.sha256}} for wheel in wheels]
+    ) -> bool:
+        """Put that of a release's ``wheels`` into the cache which ``python`` takes.
+
+        Return whether that was done now; it isn't where it was before.
+        """
+        kept = _kept(wheels)
+        if self.offline or kept.exists() or not settings.uv_looks_around():
+            return False
+        told = [
+            {"name": wheel.filename, "url": wheel.url, "hashes": {"sha256": wheel.sha256}}
+            for wheel in wheels
+        ]
         version = wheels[0].filename.split("-")[1]
         package = {"name": project, "version": version, "wheels": told}
         with self._fetched(python, [package], cancelled) as fetched:
             for metadata in fetched.glob("*.dist-info/METADATA"):
-                static = _static(metadata.read_text("utf-8", "replace"))
-                with suppress(OSError):
-                    atomic.write(_kept(wheels), static.encode())
+                if static := _static(metadata.read_text("utf-8", "replace")):
+                    with suppress(OSError):
+                        atomic.write(kept, static.encode())
+                        return True
+        return False
 
     def install(
         self,
@@ -122,16 +132,14 @@ class Uv:
             if not (self.offline or before):
                 cached = self._from_cache(command, wheels, folder, cancelled)
                 if cached is None and wheels:
-                    with suppress(OSError):
-                        _kept(wheels).unlink()  # without the wheel it is of no use
                     project = Requirement(requirements[0]).name
-                    self.fetch(python, project, wheels, cancelled=cancelled)
-                    cached = self._from_cache(command, wheels, folder, cancelled)
+                    if self.fetch(python, project, wheels, cancelled=cancelled):
+                        cached = self._from_cache(command, wheels, folder, cancelled)
+                if cached and cached <= _held((*requirements, *constraints)):
+                    return {}
                 if cached is not None:
-                    if cached <= _held((*requirements, *constraints)):
-                        return {}
                     # The newest of what isn't held is for the index to say, not for the cache.
-                    command.append("--upgrade")
+                    command += ["--upgrade", "--exact"]
             with listed(requirements[0]):
                 self._run(command, folder, before, cancelled)
         return {}
@@ -143,13 +151,17 @@ class Uv:
         folder: Path,
         cancelled: threading.Event | None,
     ) -> set[str] | None:
-        """Install without the index; return what was, or None where the cache doesn't have all."""
-        options = folder / "pyproject.toml"
+        """Install without the index; return what was, or None where that can't be done."""
+        kept, options = _kept(wheels), folder / "pyproject.toml"
         with suppress(OSError):
-            shutil.copyfile(_kept(wheels), options)
+            shutil.copyfile(kept, options)
         try:
             return _installed(self._run(command, folder, "", cancelled, offline=True))
-        except (InstallFailedError, NotCachedError, MismatchError):
+        except InstallFailedError:
+            return None
+        except (NotCachedError, MismatchError):
+            with suppress(OSError):
+                kept.unlink()  # without the wheel it is of no use
             return None
         finally:
             options.unlink(missing_ok=True)
@@ -193,9 +205,10 @@ def _lock(packages: Iterable[Package], index: str) -> Iterator[str]:
     yield 'created-by = "bisector"'
     for package in packages:
         wheels = [
-            f"{{url = {_quoted(wheel['url'])}, hashes = {{sha256 = {_quoted(sha256)}}}}}"
+            f"{{{named}url = {_quoted(wheel['url'])}, hashes = {{sha256 = {_quoted(sha256)}}}}}"
             for wheel in package.get("wheels", [])
             if (sha256 := wheel.get("hashes", {}).get("sha256")) and "url" in wheel
+            for named in [f"name = {_quoted(wheel['name'])}, " if "name" in wheel else ""]
         ]
         if wheels and "version" in package:
             told = {"index": index, **package}
@@ -214,21 +227,18 @@ def _static(metadata: str) -> str:
     """Return a wheel's core metadata as uv's settings have it, so that no index is asked for it.
 
     See https://docs.astral.sh/uv/reference/settings/#dependency-metadata. What isn't managed is
-    part of no project that a folder above may be.
+    part of no project that a folder above may be. Empty where the metadata is malformed: what uv
+    makes of that is for uv to say.
     """
-    from packaging.metadata import parse_email  # it costs 10 ms
-
-    told, _ = parse_email(metadata)
+    told = HeaderParser().parsestr(metadata)
+    once = ("Name", "Version", "Requires-Python")
+    fields = {name: told.get_all(name, []) for name in (*once, "Requires-Dist", "Provides-Extra")}
+    if told.defects or any(len(fields[name]) > 1 for name in once):
+        return ""
     lines = ["[tool.uv]", "managed = false", "[[tool.uv.dependency-metadata]]"]
-    lines.append(f"name = {_quoted(told['name'])}")
-    lines.append(f"version = {_quoted(told['version'])}")
-    if "requires_python" in told:
-        lines.append(f"requires-python = {_quoted(told['requires_python'])}")
-    for key, texts in (
-        ("requires-dist", told.get("requires_dist", [])),
-        ("provides-extra", told.get("provides_extra", [])),
-    ):
-        lines.append(f"{key} = [{', '.join(map(_quoted, texts))}]")
+    lines += [f"{name.lower()} = {_quoted(text)}" for name in once for text in fields.pop(name)]
+    for name, texts in fields.items():
+        lines.append(f"{name.lower()} = [{', '.join(map(_quoted, texts))}]")
     return "".join(f"{line}\n" for line in lines)
 
 

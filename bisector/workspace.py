@@ -10,6 +10,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import TextIO
 
@@ -41,6 +42,15 @@ def workspace(root: Path) -> Iterator[Path]:
         finally:
             process.stop_marked(folder)
             remove(folder)
+
+
+def lasting(root: Path) -> Path:
+    """Return a new folder below ``root``, called after today, that nobody removes."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{date.today()}-", dir=root))
+    except OSError as error:
+        raise _unusable(root, error) from error
 
 
 def sweep(root: Path) -> None:

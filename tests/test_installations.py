@@ -30,6 +30,7 @@ class Maker:
         self.fetched: list[str] = []
         self.fetching = threading.Event()
         self.fetching.set()
+        self.asked = threading.Semaphore(0)
         self.failing: set[Version] = set()
         self.held = threading.Event()
         self.held.set()
@@ -37,6 +38,7 @@ class Maker:
 
     def fetch(self, task: Task, stopped: threading.Event) -> None:
         self.fetched.append(str(task.release.version))
+        self.asked.release()
         while not self.fetching.wait(0.01) and not stopped.is_set():
             pass
 
@@ -229,18 +231,17 @@ def test_what_was_expected_is_fetched_before_it_is_asked_for(maker: Maker, tmp_p
     """Where no core is left, too; what is being fetched is waited for."""
     maker.fetching.clear()
     made = Installations(tmp_path, 0, at_once)
-    made.expect([task("1.0")])
+    made.expect([task("1.0"), task("2.0")])
+    assert all(maker.asked.acquire(timeout=10) for _ in range(2))
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(borrow, made, task("1.0"))
         assert not wait([asked], timeout=0.05).done
         assert maker.made == []
         maker.fetching.set()
         asked.result(10)
-    made.expect([task("1.0"), task("2.0")])
     borrow(made, task("2.0"))
     made.close()
-    assert maker.fetched in (["1.0"], ["1.0", "2.0"])  # nobody may have begun with the second
-    assert maker.made == ["1.0", "2.0"]
+    assert sorted(maker.fetched) == maker.made == ["1.0", "2.0"]
 
 
 def test_a_release_that_is_to_blame_is_blamed_each_time_it_is_asked_for(

@@ -29,6 +29,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No cache and no setting of this machine's."""
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+    for variable in ("UV_NO_CONFIG", "UV_CONFIG_FILE"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "config"))
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -256,7 +258,8 @@ def test_what_is_listed_is_fetched_without_a_page(
         installed = [(d.name, d.version) for d in made.distributions({})]
         assert installed == [("ham", "2.0"), ("spam", "1.3")]
     assert (stocked.count(f"/files/{new.filename}"), asked) == (1, [])
-    assert "secret" not in "".join(p.read_text() for p in tmp_path.rglob("metadata/*"))
+    (kept,) = (tmp_path / "bisector").rglob("*.toml")
+    assert "secret" not in kept.read_text()
 
 
 def test_what_was_resolved_is_fetched_if_it_is_to_be(
@@ -276,21 +279,58 @@ def test_what_is_fetched_ahead_needs_no_index_afterwards(
     stocked.add(new)
     uv, wheels = Uv(stocked.url, tmp_path), [listed(stocked, new)]
     uv.install(str(fresh().python), ["spam==1.0"], ["ham==2.0"])
-    for _ in range(2):
-        uv.fetch(str(fresh().python), "spam", wheels)
+    assert uv.fetch(str(fresh().python), "spam", wheels)
+    assert not uv.fetch("no Python", "spam", wheels)
     assert stocked.count(f"/files/{new.filename}") == 1
     asked = len(stocked.requests)
     uv.install(str(fresh().python), ["spam==1.3"], ["ham==2.0", *hashed(new)], wheels=wheels)
     assert len(stocked.requests) == asked
 
 
+@pytest.mark.parametrize(
+    "dependencies", [["ham>=1.*"], ["nuts; extra == 'salted'\nthis line is no header", "ham"]]
+)
 def test_what_settings_can_t_say_the_index_is_asked_for(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path, dependencies: list[str]
+) -> None:
+    """uv reads in metadata what it doesn't take elsewhere, and what other parsers don't see."""
+    uv, plain, made = Uv(stocked.url, tmp_path), fresh(), fresh()
+    new = release("spam", "1.3", "", dependencies=dependencies)
+    stocked.add(new)
+    uv.install(str(plain.python), ["spam==1.3"], ["ham==2.0"])
+    uv.install(str(made.python), ["spam==1.3"], ["ham==2.0"], wheels=[listed(stocked, new)])
+    assert not list((tmp_path / "bisector").rglob("*.toml"))
+    assert made.distributions({}) == plain.distributions({})
+
+
+def test_a_conflict_is_no_reason_to_fetch_again(
     stocked: LocalIndex, fresh: Fresh, tmp_path: Path
 ) -> None:
-    """uv reads in metadata what it doesn't take elsewhere."""
-    uv, made = Uv(stocked.url, tmp_path), fresh()
-    new = release("spam", "1.3", "", dependencies=["ham>=1.*"])
+    uv, new = Uv(stocked.url, tmp_path), release("spam", "1.3", "", dependencies=["ham<2"])
     stocked.add(new)
+    uv.install(str(fresh().python), ["spam==1.0"], ["ham==2.0"])
+    for _ in range(2):
+        with pytest.raises(InstallFailedError):
+            uv.install(
+                str(fresh().python), ["spam==1.3"], ["ham==2.0"], wheels=[listed(stocked, new)]
+            )
+    assert not uv.fetch("no Python", "spam", [listed(stocked, new)])
+
+
+@pytest.mark.parametrize("variable", ["UV_NO_CONFIG", "UV_CONFIG_FILE"])
+def test_where_uv_reads_no_settings_of_ours_nothing_is_fetched_in_vain(
+    stocked: LocalIndex,
+    fresh: Fresh,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    (tmp_path / "uv.toml").write_text("")
+    monkeypatch.setenv(variable, {"UV_NO_CONFIG": "1"}.get(variable, str(tmp_path / "uv.toml")))
+    uv, made = Uv(stocked.url, tmp_path), fresh()
+    new = release("spam", "1.3", "", dependencies=["ham"])
+    stocked.add(new)
+    assert not uv.fetch(str(made.python), "spam", [listed(stocked, new)])
     uv.install(str(made.python), ["spam==1.3"], ["ham==2.0"], wheels=[listed(stocked, new)])
     installed = [(d.name, d.version) for d in made.distributions({})]
     assert installed == [("ham", "2.0"), ("spam", "1.3")]
@@ -303,7 +343,7 @@ def test_a_listing_that_is_wrong_is_told_by_the_index(
     uv, made = Uv(stocked.url, tmp_path), fresh()
     new = release("spam", "1.3", "", dependencies=["ham"])
     stocked.add(new)
-    elsewhere = replace(listed(stocked, new), url=f"{stocked.url}files/nowhere.whl")
+    elsewhere = replace(listed(stocked, new), url=f"{stocked.url}nowhere/{new.filename}")
     uv.install(str(made.python), ["spam==1.3"], ["ham==2.0"], wheels=[elsewhere])
     assert ("spam", "1.3") in [(d.name, d.version) for d in made.distributions({})]
     other = replace(listed(stocked, new), sha256="0" * 64)
@@ -317,6 +357,20 @@ def test_what_nothing_holds_is_the_index_s_newest_also_beside_what_is_held(
 ) -> None:
     stocked.add(release("toast", "1.0", "", dependencies=["ham", "jam"]))
     stocked.add(release("jam", "1.0", ""))
+    uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]
+    uv.install(str(fresh().python), ["toast==1.0"], held)
+    stocked.add(release("jam", "2.0", "", day=21))
+    made = fresh()
+    uv.install(str(made.python), ["toast==1.0"], held)
+    installed = [(d.name, d.version) for d in made.distributions({})]
+    assert installed == [("ham", "2.0"), ("jam", "2.0"), ("toast", "1.0")]
+
+
+def test_what_the_cache_had_and_the_index_doesn_t_want_goes(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
+) -> None:
+    stocked.add(release("toast", "1.0", "", dependencies=["ham", "jam"]))
+    stocked.add(release("jam", "1.0", "", dependencies=["butter"]), release("butter", "1.0", ""))
     uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]
     uv.install(str(fresh().python), ["toast==1.0"], held)
     stocked.add(release("jam", "2.0", "", day=21))

@@ -49,6 +49,12 @@ def test_what_would_resolve_differently_is_kept_apart(tmp_path: Path) -> None:
         path(
             tmp_path,
             "https://example.org/simple/",
+            replace(HELD, interpreter=replace(HELD.interpreter, tags=("py3-none-any",))),
+            ["spam==2.0", "jam"],
+        ),
+        path(
+            tmp_path,
+            "https://example.org/simple/",
             replace(HELD, installer="pip"),
             ["spam==2.0", "jam"],
         ),
@@ -59,7 +65,7 @@ def test_what_would_resolve_differently_is_kept_apart(tmp_path: Path) -> None:
             ["spam==2.0", "jam"],
         ),
     }
-    assert len(places) == 6
+    assert len(places) == 7
     assert path(tmp_path, "https://example.org/simple/", HELD, ["jam", "spam==2.0"]) in places
 
 

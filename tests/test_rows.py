@@ -175,7 +175,7 @@ def test_finding_nothing_is_an_answer_that_says_how_far_it_reaches(
             found("gg-bb", runs=1, stopped="max-probes"),
             (
                 f"spam went bad between 1.1 and 1.3 (1.2 untested). {UNSURE} "
-                "The search stopped before it was settled: --max-probes was reached."
+                "--max-probes ended the search before it was settled; repeated, it goes on."
             ),
         ),
         (

@@ -9,9 +9,17 @@ import pytest
 from local_index import LocalIndex
 
 from bisector.errors import UsageError
-from bisector.settings import IndexSource, Surroundings, cache_dir, index_url, without_credentials
+from bisector.settings import (
+    IndexSource,
+    Surroundings,
+    cache_dir,
+    index_url,
+    state,
+    uv_looks_around,
+    without_credentials,
+)
 
-DEFAULT_ORIGIN = "the default, from distlib"
+DEFAULT_ORIGIN = ""
 
 
 @pytest.fixture
@@ -270,6 +278,39 @@ def test_uv_itself_asks_the_same_index(machine: Machine, kind: str) -> None:
         shown = [find_uv_bin(), "cache", "dir"]
         cache = subprocess.run(shown, env=environ, capture_output=True, check=True, timeout=60)
         assert cache_dir(machine.around) == Path(cache.stdout.decode().strip()).parent / "bisector"
+
+
+def test_the_state_changes_with_every_setting(machine: Machine) -> None:
+    seen = [state(machine.around)]
+    machine.environ = {"HOME": "elsewhere", "HTTPS_PROXY": "http://proxy"}
+    assert state(machine.around) == seen[0]
+    for change in (
+        lambda: machine.environ.update(UV_PRERELEASE="allow"),
+        lambda: machine.environ.update(UV_PRERELEASE="disallow"),
+        lambda: machine.environ.update(PIP_CONSTRAINT="held.txt"),
+        lambda: machine.write("home/.config/uv/uv.toml", ""),
+        lambda: os.utime(machine.folder / "home/.config/uv/uv.toml", (1, 1)),
+        lambda: machine.write("home/.config/pip/pip.conf", ""),
+    ):
+        change()
+        assert state(machine.around) not in seen
+        seen.append(state(machine.around))
+
+
+@pytest.mark.parametrize(
+    ("environ", "does"),
+    [
+        ({}, True),
+        ({"UV_NO_CONFIG": "0", "UV_CONFIG_FILE": ""}, True),
+        ({"UV_NO_CONFIG": "1"}, False),
+        ({"UV_CONFIG_FILE": "uv.toml"}, False),
+    ],
+)
+def test_uv_looks_around_where_nothing_keeps_it_from_that(
+    machine: Machine, environ: dict[str, str], *, does: bool
+) -> None:
+    machine.environ = environ
+    assert uv_looks_around(machine.around) is does
 
 
 def test_threads_that_look_for_uv_at_once_all_find_it() -> None:

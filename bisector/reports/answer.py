@@ -50,7 +50,9 @@ def answer(finding: Finding) -> str:
     sentences += _untested(finding)
     if finding.stopped:
         stops = {
-            "max-probes": "The search stopped before it was settled: --max-probes was reached.",
+            "max-probes": (
+                "--max-probes ended the search before it was settled; repeated, it goes on."
+            ),
             "interrupted": "The search was interrupted before it was settled.",
             "attribution": "It was interrupted before it was known whose fault that is.",
         }

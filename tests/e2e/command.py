@@ -111,7 +111,7 @@ class Command:
             "UV_CACHE_DIR": str(self.cache / "uv"),
             "PYENV_ROOT": str(Path.home() / ".pyenv"),
             "PIP_CONFIG_FILE": os.devnull,
-            "UV_NO_CONFIG": "1",
+            "XDG_CONFIG_DIRS": str(self.folder / "home"),
             "BISECTOR_TRACEBACK": "1",
             **self.environ,
             **environ,

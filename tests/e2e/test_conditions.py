@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from e2e.command import Command, changes, outcomes
@@ -240,10 +242,20 @@ def test_a_source_distribution_that_does_not_build_is_not_bad(
 
 
 def test_environments_are_kept_where_that_is_asked_for(ask: Command, index: LocalIndex) -> None:
-    index.add(plain("spam", "g"))
-    result = ask(*PROBE, "--keep-environments")
-    assert f"the environments are kept in {ask.cache / 'bisector' / 'kept'}" in result.errors
-    assert list(ask.cache.glob("bisector/kept/1.0-*/env/pyvenv.cfg"))
+    """Those of each command in a folder of its own."""
+    index.add(plain("spam", "gb"))
+    folders = []
+    for number in range(2):
+        said = ask(*PROBE, "--keep-environments", "--results", f"kept{number}").errors
+        found = re.search(r"^the environments are kept in (.+)$", said, re.MULTILINE)
+        assert found
+        folders.append(Path(found[1]))
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.parent == ask.cache / "bisector" / "kept"
+        kept = {place.name.partition("-")[0] for place in folder.iterdir()}
+        assert kept == {"1.0", "1.1"}
+        assert all((place / "env" / "pyvenv.cfg").is_file() for place in folder.iterdir())
     assert ask.left_folders() == []
 
 

@@ -132,7 +132,7 @@ def test_a_good_past_is_none_found_and_says_how_far_that_reaches(
     assert some.answer == (
         "No change found: all 4 releases of spam that were measured, from 1.0 to 1.8, are good. "
         "No bad stretch longer than 3 releases is possible in the range. "
-        "The search stopped before it was settled: --max-probes was reached."
+        "--max-probes ended the search before it was settled; repeated, it goes on."
     )
     assert ask.json(*PROBE, "--max-probes", "1")["longest_untested"] == 1
     rest = ask(*PROBE)
