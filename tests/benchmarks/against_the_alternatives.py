@@ -330,8 +330,14 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
     loops = Loops(bench, found, decisions)
     loops.compile()
 
+    probes_s: list[float] = []
+
     def seconds_of(jobs: int | None) -> float:
-        return bench.search(wanted, jobs)[0]
+        seconds, kept = bench.search(wanted, jobs)
+        if jobs == 2:
+            walls = [run.wall_s or 0.0 for path in kept.glob("*/*/*") for run in measurements(path)]
+            probes_s.append(sum(walls) / 2)
+        return seconds
 
     def uncompiled() -> float:
         bench.set_aside(bench.folder / "warm" / "bisector" / "bytecode")
@@ -367,7 +373,8 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
         f"One job takes {ratio(one, turns[bare]):.2f} times the bare probes "
         f"({statistics.median(beyond):+.2f} s from 1.15 times them), {ratio(one, turns[new]):.2f} "
         "times those that have their bytecode to compile; "
-        f"two jobs {ratio(turns['warm, --jobs 2'], one):.2f} times one job.\n"
+        f"two jobs {ratio(turns['warm, --jobs 2'], one):.2f} times one job, "
+        f"{statistics.median(probes_s):.2f} s of them for the probes.\n"
     )
     lines = [
         f"`{wanted}`: {len(decisions)} runs of {len({d.version for d in decisions})} releases.\n",
