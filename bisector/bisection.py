@@ -249,6 +249,7 @@ class Bisection:
                     self._made += 1
                     self._listener.started(release, stage)
                     flying[self._submit(release)] = release
+                    narrowing.discard(release.version)  # what was stopped may be wanted for itself
                     if stage is Stage.NARROW:
                         narrowing.add(release.version)
                 if not flying:

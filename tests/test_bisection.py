@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -185,6 +186,49 @@ def test_an_exhaustive_search_leaves_nothing_untested_and_finds_everything(
     ]
     assert set(world.asked) == set(line("".join(history)))
     assert all(t.confirmed for t in finding.transitions)
+
+
+@given(
+    st.lists(letters, min_size=3, max_size=30),
+    st.integers(2, 4),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_only_what_was_to_narrow_is_stopped(
+    history: list[str], jobs: int, exhaustive: bool, random: Random
+) -> None:
+    """What is wanted for itself afterwards goes on, in whichever order runs end."""
+    flying: dict[Future[Measurement], str] = {}
+    world = World(line("".join(history)))
+
+    def submit(release: Release) -> Future[Measurement]:
+        flying[running := Future[Measurement]()] = str(release.version)
+        return running
+
+    def stop(running: Future[Measurement]) -> None:
+        del flying[running]
+
+    def end_one(_: Sequence[Release]) -> None:
+        ended = random.choice(list(flying))
+        version = flying.pop(ended)
+        ended.set_result(run(version, world.history[version]))
+
+    Bisection(
+        PROBE,
+        Plan(releases(*world.history)),
+        CONDITIONS,
+        {},
+        submit,
+        options=Options(assure_s=0, exhaustive=exhaustive, jobs=jobs),
+        clock=world.clock,
+        listener=world,
+        stop=stop,
+        expect=end_one,
+    ).run()
+    why: dict[str, str] = {}
+    for version, event in (words.split() for words in world.told if "settled" not in words):
+        assert event != "stopped" or why[version] == "narrow"
+        why[version] = event
 
 
 @given(
