@@ -101,8 +101,10 @@ def _resolved(
     """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
     needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
     index = settings.index_url(request.index_url).shown
-    kept = resolutions.path(settings.cache_dir(), f"{index} {settings.state()}", blank, needed)
-    lasting = not index.startswith("file:")  # as with listings: a folder is asked each time
+    setup = settings.uv_state()
+    kept = resolutions.path(settings.cache_dir(), f"{index} {setup}", blank, needed)
+    # As with listings, a folder is asked each time; what pip goes by is in files of all kinds.
+    lasting = bool(setup) and blank.installer == "uv" and not index.startswith("file:")
     if lasting and not request.refresh and (lately := resolutions.load(kept, now())):
         return _holding(wanted, blank, release, *lately)
     absent = False

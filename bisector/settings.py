@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+_UV_FILES_OF_ITS_USER = (
+    "UV_BUILD_CONSTRAINT",
+    "UV_CONSTRAINT",
+    "UV_ENV_FILE",
+    "UV_EXCLUDE",
+    "UV_FIND_LINKS",
+    "UV_OVERRIDE",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class IndexSource:
     """A package index, and which setting named it; none did where ``origin`` is empty.
@@ -94,12 +104,16 @@ def uv_looks_around(around: Surroundings | None = None) -> bool:
     return not (_without_files(around) or around.environ.get("UV_CONFIG_FILE"))
 
 
-def state(around: Surroundings | None = None) -> str:
-    """A digest that changes where uv or pip is set up otherwise: by variables, or in files."""
+def uv_state(around: Surroundings | None = None) -> str:
+    """A digest that changes where uv is set up otherwise, by variables or in its files.
+
+    Empty where other files count, whose content may change: of constraints, say, or of wheels.
+    """
     around = around or Surroundings()
-    variables = {n: v for n, v in around.environ.items() if n.startswith(("UV_", "PIP_"))}
-    files = [*_uv_files(around), *_pip_files(around)]
-    times = [(str(path), path.stat().st_mtime_ns) for path in files if path.is_file()]
+    variables = {n: v for n, v in around.environ.items() if n.startswith("UV_")}
+    if any(variables.get(name) for name in _UV_FILES_OF_ITS_USER):
+        return ""
+    times = [(str(path), path.stat().st_mtime_ns) for path in _uv_files(around) if path.is_file()]
     return hashlib.sha256(repr((sorted(variables.items()), times)).encode()).hexdigest()
 
 

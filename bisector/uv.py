@@ -39,6 +39,9 @@ from bisector.model import File
 if TYPE_CHECKING:
     import threading
 
+_NO_PROJECT = "[tool.uv]\nmanaged = false\n"
+"""The settings of a project that is none: without it, those of a folder above would count."""
+
 Package = Mapping[str, Any]
 """A distribution of one version, as ``packages`` of a lock file has it (PEP 751)."""
 
@@ -63,7 +66,7 @@ class Uv:
         cancelled: threading.Event | None = None,
     ) -> Resolution:
         """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
-        with scratch(self.folder) as folder:
+        with self._scratch() as folder:
             wanted = written(folder / "requirements.txt", requirements)
             command = ["compile", wanted, "--format", "pylock.toml", "--no-header"]
             command += ["--python", python]
@@ -124,7 +127,7 @@ class Uv:
         if not requirements:
             return {}
         constraints = list(constraints)
-        with scratch(self.folder) as folder:
+        with self._scratch() as folder:
             held = written(folder / "constraints.txt", constraints)
             command = ["install", *requirements, "--constraint", held, "--python", python]
             # What is held and in the cache already needs no index, and asking costs far more than
@@ -152,9 +155,9 @@ class Uv:
         cancelled: threading.Event | None,
     ) -> set[str] | None:
         """Install without the index; return what was, or None where that can't be done."""
-        kept, options = _kept(wheels), folder / "pyproject.toml"
+        kept, project = _kept(wheels), folder / "pyproject.toml"
         with suppress(OSError):
-            shutil.copyfile(kept, options)
+            shutil.copyfile(kept, project)
         try:
             return _installed(self._run(command, folder, "", cancelled, offline=True))
         except InstallFailedError:
@@ -164,7 +167,7 @@ class Uv:
                 kept.unlink()  # without the wheel it is of no use
             return None
         finally:
-            options.unlink(missing_ok=True)
+            project.write_text(_NO_PROJECT, encoding="utf-8")
 
     @contextmanager
     def _fetched(
@@ -172,12 +175,19 @@ class Uv:
     ) -> Iterator[Path]:
         """Give the folder with what a lock file names, be it there; it is in the cache now."""
         index = settings.without_credentials(self.index_url)
-        with scratch(self.folder) as folder:
+        with self._scratch() as folder:
             lock, fetched = written(folder / "pylock.toml", _lock(packages, index)), folder / "to"
             command = ["install", "--requirements", lock, "--python", python]
             with suppress(InstallFailedError, InstallerError):
                 self._run([*command, "--target", str(fetched)], folder, "", cancelled)
             yield fetched
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """Give a new folder to run in, which no project's settings reach."""
+        with scratch(self.folder) as folder:
+            (folder / "pyproject.toml").write_text(_NO_PROJECT, encoding="utf-8")
+            yield folder
 
     def _run(
         self,
@@ -226,16 +236,15 @@ def _kept(wheels: Sequence[File]) -> Path:
 def _static(metadata: str) -> str:
     """Return a wheel's core metadata as uv's settings have it, so that no index is asked for it.
 
-    See https://docs.astral.sh/uv/reference/settings/#dependency-metadata. What isn't managed is
-    part of no project that a folder above may be. Empty where the metadata is malformed: what uv
-    makes of that is for uv to say.
+    See https://docs.astral.sh/uv/reference/settings/#dependency-metadata. Empty where the metadata
+    is malformed: what uv makes of that is for uv to say.
     """
     told = HeaderParser().parsestr(metadata)
     once = ("Name", "Version", "Requires-Python")
     fields = {name: told.get_all(name, []) for name in (*once, "Requires-Dist", "Provides-Extra")}
     if told.defects or any(len(fields[name]) > 1 for name in once):
         return ""
-    lines = ["[tool.uv]", "managed = false", "[[tool.uv.dependency-metadata]]"]
+    lines = [*_NO_PROJECT.splitlines(), "[[tool.uv.dependency-metadata]]"]
     lines += [f"{name.lower()} = {_quoted(text)}" for name in once for text in fields.pop(name)]
     for name, texts in fields.items():
         lines.append(f"{name.lower()} = [{', '.join(map(_quoted, texts))}]")

@@ -262,6 +262,19 @@ def test_what_is_listed_is_fetched_without_a_page(
     assert "secret" not in kept.read_text()
 
 
+@pytest.mark.parametrize("name", ["uv.toml", "pyproject.toml"])
+def test_the_settings_of_a_project_that_the_cache_lies_in_don_t_count(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path, name: str
+) -> None:
+    table = "" if name == "uv.toml" else "[tool.uv]\n"
+    (tmp_path / name).write_text(f'{table}constraint-dependencies = ["ham<2"]\n')
+    uv, made = Uv(stocked.url, tmp_path), fresh()
+    assert "ham==2.0" in uv.resolve(str(made.python), ["spam==1.0"]).pins
+    uv.install(str(made.python), ["spam==1.0"])
+    installed = [(d.name, d.version) for d in made.distributions({})]
+    assert installed == [("ham", "2.0"), ("spam", "1.0")]
+
+
 def test_what_was_resolved_is_fetched_if_it_is_to_be(
     stocked: LocalIndex, fresh: Fresh, tmp_path: Path
 ) -> None:

@@ -14,8 +14,8 @@ from bisector.settings import (
     Surroundings,
     cache_dir,
     index_url,
-    state,
     uv_looks_around,
+    uv_state,
     without_credentials,
 )
 
@@ -280,21 +280,21 @@ def test_uv_itself_asks_the_same_index(machine: Machine, kind: str) -> None:
         assert cache_dir(machine.around) == Path(cache.stdout.decode().strip()).parent / "bisector"
 
 
-def test_the_state_changes_with_every_setting(machine: Machine) -> None:
-    seen = [state(machine.around)]
+def test_the_state_of_uv_changes_with_every_setting(machine: Machine) -> None:
+    seen = [uv_state(machine.around)]
     machine.environ = {"HOME": "elsewhere", "HTTPS_PROXY": "http://proxy"}
-    assert state(machine.around) == seen[0]
+    assert uv_state(machine.around) == seen[0]
     for change in (
         lambda: machine.environ.update(UV_PRERELEASE="allow"),
         lambda: machine.environ.update(UV_PRERELEASE="disallow"),
-        lambda: machine.environ.update(PIP_CONSTRAINT="held.txt"),
         lambda: machine.write("home/.config/uv/uv.toml", ""),
         lambda: os.utime(machine.folder / "home/.config/uv/uv.toml", (1, 1)),
-        lambda: machine.write("home/.config/pip/pip.conf", ""),
     ):
         change()
-        assert state(machine.around) not in seen
-        seen.append(state(machine.around))
+        assert uv_state(machine.around) not in seen
+        seen.append(uv_state(machine.around))
+    machine.environ["UV_CONSTRAINT"] = "held.txt"
+    assert uv_state(machine.around) == ""
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,9 @@ def test_what_was_resolved_with_other_settings_doesn_t_last(
     bisect.write("other.py", (bisect.folder / "logged.py").read_text())
     index.add(release("ham", "2.0", ""))
     bisect.json(*PROBE, "--results", "again")
-    log.write_text("")
-    held = bisect.write("held.txt", "ham<2\n")
     words = ("--probe", "other.py", *PROBE[2:], "--max-probes", "1")
-    bisect.json(*words, UV_CONSTRAINT=str(bisect.folder / held))
-    assert {ham for _, ham in runs(log)} == {"1.0"}
+    for number, ham in enumerate(("1.0", "2.0")):  # another file, and the file changed
+        log.write_text("")
+        held = bisect.folder / bisect.write("held.txt", f"ham=={ham}\n")
+        bisect.json(*words, "--results", f"held{number}", UV_CONSTRAINT=str(held))
+        assert {installed for _, installed in runs(log)} == {ham}
