@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import cache
@@ -49,13 +49,28 @@ class Environment:
         return tuple(sorted(found, key=lambda distribution: distribution.name))
 
     def modules(self, package: str) -> frozenset[str]:
-        """Return the names under which ``package`` is imported; none where it isn't installed."""
+        """Return the names under which ``package`` is imported; none where it isn't installed.
+
+        Of a namespace package (PEP 420) they are those below it.
+        """
         for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
             if _named(installed)[0] == package:
-                tops = {Path(str(file)).parts[0] for file in installed.files or ()}
-                named = {top.split(".")[0] for top in tops if not top.endswith(_NOT_MODULES)}
-                return frozenset(name for name in named if name.isidentifier())
+                parts = [Path(str(file)).parts for file in installed.files or ()]
+                inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
+                packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
+                names = (_imported_as(one, packages) for one in inside)
+                return frozenset(
+                    ".".join(name) for name in names if all(part.isidentifier() for part in name)
+                )
         return frozenset()
+
+
+def _imported_as(parts: tuple[str, ...], packages: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the module that a file is, or the outermost of the ``packages`` that it lies in."""
+    for depth in range(1, len(parts)):
+        if parts[:depth] in packages:
+            return parts[:depth]
+    return (*parts[:-1], parts[-1].split(".")[0])
 
 
 _NOT_MODULES = (".dist-info", ".data", ".pth", "__pycache__", "..")

@@ -66,6 +66,12 @@ def test_the_modules_of_a_package_are_those_of_its_record(made: Environment) -> 
     assert made.modules("ham") == frozenset()
 
 
+def test_of_a_namespace_package_they_are_those_below(made: Environment) -> None:
+    files = {"eggs/spam/__init__.py": "", "eggs/spam/deep/__init__.py": "", "eggs/ham.py": ""}
+    put(made, wheel("eggs-spam", "1.0", {**files, "eggs/spam/data/x.txt": ""}))
+    assert made.modules("eggs-spam") == {"eggs.spam", "eggs.ham"}
+
+
 @pytest.fixture
 def scripted(made: Environment) -> Environment:
     """An environment with a module and with a script that names its interpreter."""
