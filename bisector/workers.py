@@ -68,6 +68,7 @@ class Threads:
         self._pool = ThreadPoolExecutor(self.jobs)
         self._runs: list[_Run] = []
         self._early: list[_Run] = []
+        self._stops: list[threading.Event] = []
 
     def close(self) -> None:
         """Stop what is being made and measured that nobody asked for."""
@@ -89,6 +90,7 @@ class Threads:
 
     def _run(self, task: Task) -> _Run:
         stopped = threading.Event()
+        self._stops.append(stopped)  # beforehand: an interrupt may come as soon as it runs
         lent, discard = self._installations.lent, self._discard
         run = _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
         self._runs.append(run)
@@ -108,6 +110,9 @@ class Threads:
 
     def _stop_all(self) -> None:
         runs, self._runs, self._early = self._runs, [], []
+        stops, self._stops = self._stops, []
+        for stopped in stops:
+            stopped.set()
         for run in runs:
             run.stop()
         wait([run.measured for run in runs])
