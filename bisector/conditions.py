@@ -60,6 +60,7 @@ def settle(
 ) -> Conditions:
     """Return what is held for the whole search, the dependencies resolved once.
 
+    What was resolved in the last ten minutes for the same is held again.
     ``meanwhile`` is told what that will be if the index has nothing newer than the cache, before
     the index is asked.
     """
@@ -84,8 +85,8 @@ def settle(
         if earlier and not request.refresh:
             return earlier
         with suppress(InstallFailedError, NotCachedError):
-            ask_first = meanwhile if release is made.candidates[-1] else None
-            return _resolved(request, wanted, blank, release, installer, ask_first)
+            begin = meanwhile if release is made.candidates[-1] else None
+            return _resolved(request, wanted, blank, release, installer, begin)
     _resolve_others(wanted, blank, python, installer)
     return blank
 

@@ -44,14 +44,7 @@ class Pip:
         report = self._run(python, requirements, (), before, options, cancelled, offline=offline)
         return Resolution(tuple(_pins(report)), _report_hashes(report))
 
-    def fetch(
-        self,
-        python: str,  # noqa: ARG002  # none of them is of use to it
-        project: str,  # noqa: ARG002  # as above
-        wheels: Sequence[File],  # noqa: ARG002  # as above
-        *,
-        cancelled: threading.Event | None = None,  # noqa: ARG002  # as above
-    ) -> bool:
+    def fetch(self, *_: object, **__: object) -> bool:
         """Do nothing: it asks the index for what is in its cache, too."""
         return False
 
@@ -62,7 +55,7 @@ class Pip:
         constraints: Iterable[str] = (),
         *,
         before: str = "",
-        wheels: Sequence[File] = (),  # noqa: ARG002  # as above
+        wheels: Sequence[File] = (),  # noqa: ARG002  # it asks the index for what is listed, too
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""

@@ -368,20 +368,7 @@ def test_a_listing_that_is_wrong_is_told_by_the_index(
 def test_what_nothing_holds_is_the_index_s_newest_also_beside_what_is_held(
     stocked: LocalIndex, fresh: Fresh, tmp_path: Path
 ) -> None:
-    stocked.add(release("toast", "1.0", "", dependencies=["ham", "jam"]))
-    stocked.add(release("jam", "1.0", ""))
-    uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]
-    uv.install(str(fresh().python), ["toast==1.0"], held)
-    stocked.add(release("jam", "2.0", "", day=21))
-    made = fresh()
-    uv.install(str(made.python), ["toast==1.0"], held)
-    installed = [(d.name, d.version) for d in made.distributions({})]
-    assert installed == [("ham", "2.0"), ("jam", "2.0"), ("toast", "1.0")]
-
-
-def test_what_the_cache_had_and_the_index_doesn_t_want_goes(
-    stocked: LocalIndex, fresh: Fresh, tmp_path: Path
-) -> None:
+    """What the cache had of it goes."""
     stocked.add(release("toast", "1.0", "", dependencies=["ham", "jam"]))
     stocked.add(release("jam", "1.0", "", dependencies=["butter"]), release("butter", "1.0", ""))
     uv, held = Uv(stocked.url, tmp_path), ["ham==2.0"]

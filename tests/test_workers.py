@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.version import Version
@@ -27,14 +27,15 @@ def test_interrupted_as_a_run_begins_it_is_stopped(
         ended.append(stopped.wait(10))
         return Measurement(task.release.version, Outcome.UNTESTABLE, Reason.ENVIRONMENT)
 
-    class Interrupted(ThreadPoolExecutor):
-        def submit(self, *arguments: object, **named: object) -> Future[Measurement]:  # type: ignore[override]  # nothing is returned
-            super().submit(*arguments, **named)  # type: ignore[arg-type]  # as they came
-            raise KeyboardInterrupt
-
     monkeypatch.setattr(workers, "measure", measure)
     threads = Threads(1, Store(tmp_path / "results"), tmp_path)
-    threads._pool = Interrupted(1)
+    begin = threads._pool.submit
+
+    def interrupted(*arguments: Any) -> None:
+        begin(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads._pool, "submit", interrupted)
     python = Interpreter("python", "3.11.7", "cpython", "linux", ())
     task = Task(
         Probe(name="eggs", package="spam"),
