@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bisector import __version__
 from bisector.errors import BisectorError
-from bisector.options import (
+from bisector.inputs.options import (
     Parser,
     add_index_options,
     add_only_search_options,
@@ -25,7 +25,7 @@ from bisector.options import (
 )
 
 if TYPE_CHECKING:
-    from bisector.request import Request
+    from bisector.inputs.request import Request
 
 _COMMANDS = """\
 other commands, each with its own --help:
@@ -172,7 +172,7 @@ def _request(
     parser: argparse.ArgumentParser, options: Sequence[str], command: Sequence[str] = ()
 ) -> Request:
     values = vars(parser.parse_args(options))
-    from bisector.request import Request
+    from bisector.inputs.request import Request
 
     return Request(command=tuple(command), **values)
 

@@ -12,10 +12,10 @@ from typing import TextIO
 
 from packaging.specifiers import SpecifierSet
 
-from bisector import documents, probe, process, progress, prospect, stored
-from bisector.driver import Driver
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
+from bisector.inputs import documents, probe
+from bisector.inputs.request import Request
 from bisector.model import Outcome, Probe
 from bisector.reports import (
     as_json,
@@ -23,6 +23,7 @@ from bisector.reports import (
     chart,
     comparisons,
     osv,
+    progress,
     report_markdown,
     reproducer,
     rows,
@@ -34,8 +35,10 @@ from bisector.reports.claims import claims
 from bisector.reports.differences import differences
 from bisector.reports.grid import Column, Grid, fold, grids, narrow
 from bisector.reports.markdown import escape
-from bisector.request import Request
-from bisector.store import Store, write
+from bisector.run import process
+from bisector.session import from_store, scope
+from bisector.session.session import Driver
+from bisector.store.runs import Store, write
 
 _INTERRUPTED = ("interrupted", "attribution")
 _MOST_COLUMNS = 8
@@ -78,8 +81,8 @@ def _compare(request: Request) -> int:
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
     found = []
     with Driver(request, Store(request.results), said) as driving:
-        for python in prospect.interpreters(request):
-            for one in prospect.asked_for(request):
+        for python in scope.interpreters(request):
+            for one in scope.asked_for(request):
                 found.append(driving.compare(one, python, (request.old, request.new)))
     sys.stdout.write(
         comparisons.render_json(found)
@@ -104,10 +107,10 @@ def _foresee(request: Request) -> int:
             "--dry-run shows what a search over releases would look at",
             "leave it out, or leave out --from and --to, or --over",
         )
-    for python in prospect.interpreters(request):
-        for wanted in prospect.asked_for(request):
-            seen = prospect.prospect(request, wanted, python)
-            sys.stdout.write(as_text.foreseen(seen.plan, prospect.summary(seen), seen.witnesses))
+    for python in scope.interpreters(request):
+        for wanted in scope.asked_for(request):
+            seen = scope.prospect(request, wanted, python)
+            sys.stdout.write(as_text.foreseen(seen.plan, scope.summary(seen), seen.witnesses))
     return 0
 
 
@@ -147,9 +150,9 @@ def report(request: Request) -> int:
 
 def releases(request: Request) -> int:
     """Print the plan for a project on each interpreter, before anything is spent."""
-    listing = prospect.listed(str(request.package), request)
-    for python in prospect.interpreters(request):
-        plan = prospect.planned(listing, python, request, request.within or SpecifierSet())
+    listing = scope.listed(str(request.package), request)
+    for python in scope.interpreters(request):
+        plan = scope.planned(listing, python, request, request.within or SpecifierSet())
         about = f"{python.implementation} {python.version}, {python.platform}"
         sys.stdout.write(
             as_text.plan_table(
@@ -171,7 +174,7 @@ def _found(request: Request) -> list[Finding]:
     store = Store(request.results)
     said = progress.listener(sys.stderr, color=_color(sys.stderr))
     if request.stored:
-        known = stored.findings(store, request.probes, request.package)
+        known = from_store.findings(store, request.probes, request.package)
         for warning in store.warnings:
             said.say(f"warning: {warning}")
         if not known:
@@ -180,16 +183,16 @@ def _found(request: Request) -> list[Finding]:
                 "measure it first, without --stored",
             )
         return known
-    wanted = prospect.asked_for(request)
+    wanted = scope.asked_for(request)
     if request.executor == "dask" or request.scheduler:
-        from bisector import cluster  # it costs 15 ms that only a cluster's users need
+        from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
 
         cluster.check(request, wanted)
     process.become_subreaper()
     findings: list[Finding] = []
     undecided: UndecidedError | None = None
     with Driver(request, store, said) as searches:
-        for python in prospect.interpreters(request):
+        for python in scope.interpreters(request):
             for one in wanted:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)

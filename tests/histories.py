@@ -9,7 +9,6 @@ from datetime import datetime, timedelta, timezone
 
 from packaging.version import Version
 
-from bisector.bisection import Bisection, Options
 from bisector.finding import Finding
 from bisector.model import (
     Conditions,
@@ -22,6 +21,7 @@ from bisector.model import (
     Reason,
     Release,
 )
+from bisector.search.bisection import Bisection, Options
 
 FIRST = datetime(2024, 1, 1, tzinfo=timezone.utc)
 HOSTILE = (

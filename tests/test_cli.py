@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bisector import cli, options
+from bisector import cli
+from bisector.inputs import options
 
 
 @pytest.fixture(autouse=True)

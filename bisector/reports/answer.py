@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from packaging.version import Version
 
-from bisector import failures
 from bisector.finding import Finding, Kind, Transition
 from bisector.model import Measurement, Outcome, Reason, Symptom
 from bisector.reports import causes
@@ -21,6 +20,7 @@ from bisector.reports.rows import (
     shortened,
     why_not,
 )
+from bisector.search import failures
 
 _LONGEST = 160
 _MISSING = re.compile(r"No module named '?([\w.]+)")

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bisector.codec import cause_to_json, measurement_to_json
 from bisector.finding import Finding, Kind, Transition
 from bisector.model import Measurement
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
+from bisector.store.codec import cause_to_json, measurement_to_json
 
 SCHEMA = "bisector/finding/1"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bisector.codec import measurement_to_json
-from bisector.codec import plain as plainly
 from bisector.finding import Comparison, Culprit
 from bisector.model import Outcome
 from bisector.reports import causes, rows
@@ -15,6 +13,8 @@ from bisector.reports.markdown import block, code, escape, folded
 from bisector.reports.markdown import table as markdown_table
 from bisector.reports.rows import count, safe, shortened
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
+from bisector.store.codec import measurement_to_json
+from bisector.store.codec import plain as plainly
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bisector.documents import Document
 from bisector.finding import Finding
+from bisector.inputs.documents import Document
 from bisector.reports import rows
 from bisector.reports.claims import ClaimRow, claims
 from bisector.reports.grid import Cell, Column, Grid, Known

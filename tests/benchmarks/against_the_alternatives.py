@@ -36,10 +36,11 @@ from local_index import LocalIndex
 from uv import find_uv_bin
 from wheels import history
 
-from bisector import environment, interpreter, settings
-from bisector.codec import conditions_from_json, measurement_from_json
+from bisector import settings
+from bisector.environment import interpreter, venv
 from bisector.model import Measurement, Probe
-from bisector.store import Store
+from bisector.store.codec import conditions_from_json, measurement_from_json
+from bisector.store.runs import Store
 
 README = Path(__file__).with_name("README.md")
 REGRESSIONS = (
@@ -111,7 +112,7 @@ class Bench:
     disturbed: list[float] = field(default_factory=list)
     index_url: str = ""
     peak_bytes: int = 0
-    ready: dict[Decision, environment.Environment] = field(default_factory=dict)
+    ready: dict[Decision, venv.Environment] = field(default_factory=dict)
 
     def environ(self, cache: str) -> dict[str, str]:
         """The caller's variables but Python's own, with every cache in one folder of ours."""
@@ -223,11 +224,11 @@ class Loops:
         new = [one for one in dict.fromkeys(self.decisions) if one not in self.bench.ready]
         self._timed([str(self._ready(one).python), *self.words] for one in new)
 
-    def _ready(self, decision: Decision) -> environment.Environment:
+    def _ready(self, decision: Decision) -> venv.Environment:
         ready = self.bench.ready
         if decision not in ready:
             place = self.bench.folder / "ready" / f"{decision.version}-{len(ready)}"
-            made = environment.make(place, interpreter.find(None))
+            made = venv.make(place, interpreter.find(None))
             command = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(made.python)]
             command += ["--no-deps", *decision.installed]
             subprocess.run(command, env=self.bench.environ("warm"), check=True)

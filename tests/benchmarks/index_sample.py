@@ -17,11 +17,13 @@ from pathlib import Path
 import aiohttp
 from packaging.specifiers import SpecifierSet
 
-from bisector import environment, index, interpreter, settings
-from bisector.installer import InstallFailedError
+from bisector import settings
+from bisector.environment import interpreter, venv
+from bisector.environment.installers.interface import InstallFailedError
+from bisector.environment.installers.uv import Uv
+from bisector.inputs import index
 from bisector.model import Interpreter, Release
-from bisector.plan import compatible, plan
-from bisector.uv import Uv
+from bisector.search.releases import compatible, plan
 
 PROJECTS = [
     "aiohttp",
@@ -74,9 +76,9 @@ def main(projects: list[str]) -> None:
             weighed = chosen[:: max(1, len(chosen) // WEIGHED)][:WEIGHED]
             sizes = asyncio.run(weigh(weighed, python))
             began = time.perf_counter()
-            first = environment.make(folder / f"{project}-1", python)
+            first = venv.make(folder / f"{project}-1", python)
             making.append(time.perf_counter() - began)
-            second = environment.make(folder / f"{project}-2", python)
+            second = venv.make(folder / f"{project}-2", python)
             uv = Uv(source.url, folder)
             wanted = f"{project}=={chosen[-1].version}"
             try:

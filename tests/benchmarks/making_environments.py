@@ -15,8 +15,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bisector import bytecode, environment, interpreter, settings
-from bisector.workspace import remove
+from bisector import settings
+from bisector.environment import bytecode, interpreter, venv
+from bisector.environment.workspace import remove
 
 RELEASE = "aiohttp==3.12.15"
 
@@ -31,31 +32,31 @@ def main(rounds: int) -> None:
         seconds.setdefault(name, []).append(time.perf_counter() - began)
         return made
 
-    def install(made: environment.Environment) -> None:
+    def install(made: venv.Environment) -> None:
         command = [settings.uv_program(), "pip", "install", "--quiet", "--python", str(made.python)]
         subprocess.run([*command, RELEASE, "--offline"], check=True)
 
-    def start(made: environment.Environment, number: int = 1) -> None:
+    def start(made: venv.Environment, number: int = 1) -> None:
         command = [str(made.python), "-c", "import aiohttp"]
         for running in [subprocess.Popen(command) for _ in range(number)]:
             running.wait()
 
     with tempfile.TemporaryDirectory(dir=settings.cache_dir().parent) as name:
         folder = Path(name)
-        kept = environment.empty(folder, python)
-        first = environment.make(folder / "first", python)
+        kept = venv.empty(folder, python)
+        first = venv.make(folder / "first", python)
         command = [settings.uv_program(), "pip", "install", "--quiet", "--python"]
         subprocess.run([*command, str(first.python), RELEASE], check=True)
         for round_ in range(rounds + 1):
-            made = environment.make(folder / f"new-{round_}", python)
+            made = venv.make(folder / f"new-{round_}", python)
             timed("uv, at a new path", partial(install, made))
             again = folder / "again"
-            timed("a copy of an empty one", partial(environment.copy, kept, again))
-            made = environment.copy(kept, folder / "place")
+            timed("a copy of an empty one", partial(venv.copy, kept, again))
+            made = venv.copy(kept, folder / "place")
             timed("uv, at a path it knows", partial(install, made))
             supply = (made, python, folder / "bytecode", folder)
             timed("links to bytecode", partial(bytecode.supply, *supply))
-            timed("whether it was changed", partial(environment.state, made))
+            timed("whether it was changed", partial(venv.state, made))
             timed("bare import", partial(start, made))
             timed("two at once", partial(start, made, 2))
             remove(again)

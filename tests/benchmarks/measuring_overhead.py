@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import virtualenv
 
-from bisector.process import Limits, run, scrubbed_environ
-from bisector.records import install
+from bisector.run.process import Limits, run, scrubbed_environ
+from bisector.run.records import install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

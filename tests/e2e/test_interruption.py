@@ -82,7 +82,7 @@ STARTING = """
 import sys
 class Interrupted:
     def find_spec(self, name, *_):
-        if name == "bisector.options":
+        if name == "bisector.inputs.options":
             raise KeyboardInterrupt
 sys.meta_path.insert(0, Interrupted())
 from bisector.__main__ import main

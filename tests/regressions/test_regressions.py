@@ -17,7 +17,7 @@ import pytest
 from e2e.command import Command, changes, outcomes
 from packaging.version import Version
 
-from bisector import interpreter
+from bisector.environment import interpreter
 from bisector.errors import UsageError
 
 pytestmark = pytest.mark.network

@@ -1,0 +1,1 @@
+"""An environment with one release in it."""

@@ -1,0 +1,1 @@
+"""The installers, behind one interface."""

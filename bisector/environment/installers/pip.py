@@ -1,0 +1,120 @@
+"""Installs with pip, for those whose settings live in pip.conf."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from bisector.environment.installers.interface import (
+    NotCachedError,
+    Resolution,
+    listed,
+    run,
+    scratch,
+    written,
+)
+from bisector.errors import InstallerError
+from bisector.model import File
+
+if TYPE_CHECKING:
+    import threading
+
+
+@dataclass(frozen=True, slots=True)
+class Pip:
+    """Installs with pip; see ``Installer``."""
+
+    index_url: str = field(repr=False)  # it may carry a password
+    folder: Path
+    offline: bool = False
+    allow_build: bool = False
+
+    def resolve(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        *,
+        before: str = "",
+        offline: bool = False,
+        fetch: bool = False,  # noqa: ARG002  # it asks the index for what is in its cache, too
+        cancelled: threading.Event | None = None,
+    ) -> Resolution:
+        """Return the newest versions that satisfy ``requirements``, uploaded ``before`` a time."""
+        options = ["--dry-run", "--ignore-installed"]
+        report = self._run(python, requirements, (), before, options, cancelled, offline=offline)
+        return Resolution(tuple(_pins(report)), _report_hashes(report))
+
+    def fetch(self, *_: object, **__: object) -> bool:
+        """Do nothing: it asks the index for what is in its cache, too."""
+        return False
+
+    def install(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        constraints: Iterable[str] = (),
+        *,
+        before: str = "",
+        wheels: Sequence[File] = (),  # noqa: ARG002  # it asks the index for what is listed, too
+        cancelled: threading.Event | None = None,
+    ) -> Mapping[str, str]:
+        """Install for ``python``; return the SHA-256 of each wheel, by its name."""
+        if not requirements:
+            return {}
+        with listed(requirements[0]):
+            report = self._run(python, requirements, constraints, before, [], cancelled)
+        return _report_hashes(report)
+
+    def _run(
+        self,
+        python: str,
+        requirements: Sequence[str],
+        constraints: Iterable[str],
+        before: str,
+        options: Sequence[str],
+        cancelled: threading.Event | None,
+        *,
+        offline: bool = False,
+    ) -> dict[str, Any]:
+        if self.offline or offline:
+            # It has no way to take from its cache alone: it asks the index what there is.
+            raise NotCachedError("pip can't install with --offline; uv can, from its cache")
+        from virtualenv.seed.wheels.embed import get_embed_wheel
+
+        series = f"{sys.version_info.major}.{sys.version_info.minor}"
+        pip = get_embed_wheel("pip", series)
+        if pip is None:
+            raise InstallerError(f"virtualenv brings no pip for {series}", "use --installer uv")
+        options = [*options, "--quiet", "--no-input", "--disable-pip-version-check"]
+        options += [] if self.allow_build else ["--only-binary", ":all:"]
+        options += ["--uploaded-prior-to", before] if before else []
+        with scratch(self.folder) as folder:
+            # It says what it installed; with one hash given, it would require them of everything.
+            plain = [constraint.partition(" --hash=")[0] for constraint in constraints]
+            held, report = written(folder / "constraints.txt", plain), folder / "report.json"
+            command = [sys.executable, f"{pip.path}/pip", "--python", python, "install"]
+            command += [*requirements, "--constraint", held, "--report", str(report)]
+            run([*command, *options], self.index_url, folder, cancelled)
+            data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+            return data
+
+
+def _pins(report: Mapping[str, Any]) -> list[str]:
+    metadata = [item["metadata"] for item in report.get("install", [])]
+    return sorted(f"{canonicalize_name(m['name'])}=={m['version']}" for m in metadata)
+
+
+def _report_hashes(report: Mapping[str, Any]) -> dict[str, str]:
+    hashes = {}
+    for item in report.get("install", []):
+        info = item.get("download_info", {})
+        filename = unquote(urlsplit(info.get("url", "")).path).rpartition("/")[2]
+        hashes[filename] = info.get("archive_info", {}).get("hashes", {}).get("sha256", "")
+    return hashes

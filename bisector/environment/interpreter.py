@@ -1,0 +1,117 @@
+"""Finds the Python that environments are made from, and says which wheels it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from packaging import tags
+
+from bisector import settings
+from bisector.errors import UsageError
+from bisector.model import Interpreter
+from bisector.run import process
+
+_ASK = """
+import json, platform, struct, sys, sysconfig
+print(json.dumps({
+    "implementation": sys.implementation.name,
+    "version": platform.python_version(),
+    "platform": sysconfig.get_platform(),
+    "cache_tag": sys.implementation.cache_tag or "",
+    "soabi": sysconfig.get_config_var("SOABI") or "",
+    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
+}))
+"""
+
+
+def find(wanted: str | None = None) -> Interpreter:
+    """Return the interpreter for ``X.Y``, ``X.Y.Z`` or a path; by default the one running.
+
+    Looked for in pyenv's versions, then where uv looks: its own Pythons and the PATH. Raises
+    UsageError where there is none or where it doesn't run.
+    """
+    if wanted is None:
+        return describe(sys.executable)
+    if not re.fullmatch(r"\d+(\.\d+){0,2}t?", wanted):
+        path = Path(wanted).expanduser()
+        if not path.is_file():
+            raise UsageError(
+                f"there is no Python at {wanted}",
+                "give --python a version like 3.12, or the path of an interpreter",
+            )
+        return describe(str(path))
+    for executable in _places(wanted):
+        found = describe(executable)
+        if f"{found.version}.".startswith(wanted.rstrip("t") + "."):
+            return found
+    raise UsageError(
+        f"no Python {wanted} was found here",
+        f"get one with `uv python install {wanted}`, or give a path: --python /path/to/python",
+    )
+
+
+def describe(executable: str) -> Interpreter:
+    """Return what the interpreter at ``executable`` says of itself."""
+    # Absolute but not resolved: what a virtual environment's symbolic link leads to is not it.
+    absolute = str(Path(executable).absolute())
+    done = process.capture([absolute, "-I", "-S", "-c", _ASK], environ={}, timeout_s=30)
+    try:
+        told: dict[str, Any] = json.loads(done.output)
+        version = str(told["version"])
+    except (ValueError, TypeError, KeyError) as error:
+        said = done.errors.decode(errors="replace").splitlines()
+        raise UsageError(
+            f"{executable} is not a Python 3 that runs" + (f": {said[0]}" if said else ""),
+            "give --python a version like 3.12, or the path of an interpreter",
+        ) from error
+    return Interpreter(
+        executable=absolute,
+        version=version,
+        implementation=told["implementation"],
+        platform=told["platform"],
+        tags=tuple(dict.fromkeys(str(tag) for tag in _tags(told))),
+        cache_tag=told["cache_tag"],
+    )
+
+
+def _tags(told: dict[str, Any]) -> Iterator[tags.Tag]:
+    """Yield the tags of that interpreter, best first, as it would compute them for itself."""
+    major, minor = (int(part) for part in told["version"].split(".")[:2])
+    platforms = list(tags.platform_tags())
+    if told["platform"] != sysconfig.get_platform():
+        platforms = [re.sub(r"[-.]", "_", told["platform"])]
+    series = f"{major}{minor}"
+    if told["implementation"] == "cpython":
+        flags = ("t" if told["free_threaded"] else "") + ("d" if told["debug"] else "")
+        yield from tags.cpython_tags((major, minor), [f"cp{series}{flags}"], platforms)
+        short = f"cp{series}"
+    else:
+        short = f"pp{series}" if told["implementation"] == "pypy" else told["implementation"]
+        abi = re.sub(r"[-.]", "_", told["soabi"])
+        yield from tags.generic_tags(short, [abi], platforms)
+    yield from tags.compatible_tags((major, minor), short, platforms)
+
+
+def _places(wanted: str) -> Iterator[str]:
+    if f"{sysconfig.get_python_version()}" == wanted:
+        yield sys.executable
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    matching = [p for p in versions.glob(f"{wanted}*") if f"{p.name}.".startswith(f"{wanted}.")]
+    for folder in sorted(matching, key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)]):
+        if (folder / "bin" / "python").is_file():
+            yield str(folder / "bin" / "python")
+    done = process.capture(
+        [settings.uv_program(), "python", "find", "--no-project", wanted],
+        environ=process.installer_environ(),
+        timeout_s=60,
+    )
+    if done.exit_status == 0:
+        yield done.output.decode().strip()

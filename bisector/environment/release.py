@@ -1,0 +1,195 @@
+"""An environment with a release in it: made here, and known by what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bisector.environment import bytecode, venv
+from bisector.environment.installers.interface import InstallFailedError, NotCachedError
+from bisector.environment.task import Task, requirements_of
+from bisector.environment.venv import Environment
+from bisector.environment.workspace import place
+from bisector.errors import InstallerError
+from bisector.model import Distribution, File, Interpreter
+from bisector.search.releases import admits, compatible
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An environment with a release in it, and what is known of that.
+
+    ``modules`` are the names under which the package is imported, ``differs`` what isn't as it
+    was held, and ``state`` is what ``venv.state`` said when it was made.
+    """
+
+    environment: Environment
+    installed: tuple[Distribution, ...]
+    modules: frozenset[str]
+    differs: tuple[str, ...]
+    state: str
+
+    def unchanged(self) -> bool:
+        """Return whether everything in the environment is as it was when it was made."""
+        try:
+            return venv.state(self.environment) == self.state
+        except OSError:
+            return False
+
+
+def make(
+    task: Task,
+    prefix: Path,
+    cancelled: threading.Event | None = None,
+) -> Installation:
+    """Return a new environment at ``prefix`` that holds the task's release, compiled.
+
+    Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
+    where it was ``cancelled`` meanwhile.
+    """
+    interpreter, held = task.conditions.interpreter, task.conditions.constraints
+    places = task.cache / "places" / _named(interpreter)
+    with place(places, task.cache / "work") as where:
+        made = venv.copy(venv.empty(places, interpreter), where)
+        wheels = _fill(made, task, cancelled)
+        installed = _hashed(made, task, wheels, cancelled)
+        bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
+        made = venv.move(made, prefix)
+    modules = made.modules(task.probe.package)
+    differs = venv.differing(installed, held, task.probe.package)
+    try:
+        return Installation(made, installed, modules, differs, venv.state(made))
+    except OSError as error:
+        raise InstallerError(f"{prefix} can't be read: {error}", "look at the disk") from error
+
+
+def fetch(task: Task, cancelled: threading.Event | None = None) -> None:
+    """Put the task's release into the installer's cache, if it can be had without resolving."""
+    wheels = _wheels(task)
+    if wheels and not _before(task):
+        python = task.conditions.interpreter.executable
+        task.installer.fetch(python, task.probe.package, wheels, cancelled=cancelled)
+
+
+def _named(interpreter: Interpreter) -> str:
+    """Return a name for places that only this interpreter's environments are made at.
+
+    uv asks the Python of an environment what it is, which takes longer than to install into it,
+    and remembers that by its path. The name is long, so that what the scripts say of that path has
+    room for the one that the environment is moved to.
+    """
+    program = Path(interpreter.executable).resolve()
+    told = (program, program.stat().st_mtime_ns, interpreter.version, interpreter.tags[:1])
+    return hashlib.sha256(f"{interpreter.executable} {told}".encode()).hexdigest()
+
+
+def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> dict[str, str]:
+    """Install the release, alone where it can't live with the held dependencies."""
+    wheels = {file.filename: file.sha256 or "" for file in task.release.files}
+    wheels |= task.conditions.wheels
+    requirements = requirements_of(task.probe, task.conditions, task.release)
+    before = _before(task)
+    python, installer = str(made.python), task.installer
+    listed, held = _listed(task), task.conditions.constraints
+    if before and task.conditions.requirements:
+        with suppress(InstallFailedError):
+            return wheels | dict(_fill_dated(made, task, before, cancelled))
+    try:
+        known = installer.install(
+            python,
+            requirements,
+            (*held, *listed),
+            before=before,
+            wheels=_wheels(task),
+            cancelled=cancelled,
+        )
+    except InstallFailedError:
+        if not held or task.conditions.policy == "exact":
+            raise
+        known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
+    return wheels | dict(known)
+
+
+def _wheels(task: Task) -> list[File]:
+    """Return the wheels of the release that suit, best first; none where one has no digest."""
+    interpreter = task.conditions.interpreter
+    admitted = [file for file in task.release.files if admits(file, interpreter)]
+    wheels = compatible(admitted, interpreter)
+    return wheels if all(wheel.sha256 for wheel in wheels) else []
+
+
+def _fill_dated(
+    made: Environment, task: Task, before: str, cancelled: threading.Event | None
+) -> Mapping[str, str]:
+    """Install the release with dependencies of ``before``, and what is beside it as of today.
+
+    A test runner, say, is a tool: one of that time needn't run on this interpreter.
+    """
+    python, installer = str(made.python), task.installer
+    alone = replace(task.conditions, requirements=())
+    needed = requirements_of(task.probe, alone, task.release)
+    dated = installer.resolve(python, needed, before=before, cancelled=cancelled)
+    requirements = requirements_of(task.probe, task.conditions, task.release)
+    others = [p for p in dated.pins if canonicalize_name(Requirement(p).name) != task.probe.package]
+    installed = installer.install(
+        python, requirements, (*others, *_listed(task)), cancelled=cancelled
+    )
+    return {**dated.wheels, **installed}
+
+
+def _listed(task: Task) -> tuple[str, ...]:
+    """Return the constraint that only the listed files of the release satisfy; none if unknown."""
+    hashes = [file.sha256 for file in task.release.files]
+    if not hashes or None in hashes:
+        return ()
+    named = " ".join(f"--hash=sha256:{sha256}" for sha256 in hashes)
+    return (f"{task.probe.package}=={task.release.version} {named}",)
+
+
+def _before(task: Task) -> str:
+    """Return the time up to which installers may see what was uploaded; empty where it is now."""
+    if task.conditions.policy == "released":
+        return _just_after_upload(task)
+    return f"{policy}T00:00:00Z" if _DAY.fullmatch(policy := task.conditions.policy) else ""
+
+
+def _just_after_upload(task: Task) -> str:
+    """Return the first second at which installers see the wheel that they will choose.
+
+    The files of a release are uploaded one after another, some of them years later.
+    """
+    files = compatible(task.release.files, task.conditions.interpreter) or task.release.files
+    uploaded = next((file.upload_time for file in files if file.upload_time), None)
+    moment = uploaded or task.release.upload_time
+    if moment is None:
+        return ""
+    return f"{moment.astimezone(timezone.utc) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _hashed(
+    made: Environment,
+    task: Task,
+    wheels: Mapping[str, str],
+    cancelled: threading.Event | None,
+) -> tuple[Distribution, ...]:
+    """Return what is installed; what only this release depends on is looked up for its hash."""
+    installed = made.distributions(wheels)
+    unknown = [f"{d.name}=={d.version}" for d in installed if d.sha256 is None]
+    if unknown:
+        try:
+            found = task.installer.resolve(str(made.python), unknown, cancelled=cancelled)
+        except (InstallFailedError, NotCachedError):
+            return installed
+        installed = made.distributions({**wheels, **found.wheels})
+    return installed

@@ -1,0 +1,54 @@
+"""What was resolved lately: for as long as a listing lasts, the index isn't asked again.
+
+Searches that follow one another, as those of a table, hold the same dependencies so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bisector import atomic
+from bisector.environment.installers.interface import Resolution
+from bisector.inputs.index import FRESH
+from bisector.model import Conditions
+
+
+def path(cache: Path, how: str, held: Conditions, needed: Sequence[str]) -> Path:
+    """Return where the resolution of what is ``needed`` is kept.
+
+    ``how`` is told of the index and the installers' settings, without a password; the rest of it
+    is in what is ``held``.
+    """
+    python = held.interpreter
+    told = repr((how, held.installer, held.allow_build, python, python.tags, sorted(needed)))
+    return cache / "resolutions" / f"{hashlib.sha256(told.encode()).hexdigest()}.json"
+
+
+def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
+    """Return what was resolved, and when; None where that is too long ago, or can't be read.
+
+    Times are in UTC, as ``measure.now`` has them.
+    """
+    try:
+        told = json.loads(kept.read_text(encoding="utf-8"))
+        if timedelta() <= _time(now) - _time(told["resolved"]) < FRESH:
+            return Resolution(tuple(told["pins"]), dict(told["wheels"])), told["resolved"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def save(kept: Path, resolution: Resolution, resolved: str) -> None:
+    """Keep what was resolved; where that can't be, it is resolved again."""
+    told = {"resolved": resolved, "pins": resolution.pins, "wheels": {**resolution.wheels}}
+    with suppress(OSError):
+        atomic.write(kept, json.dumps(told).encode())
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

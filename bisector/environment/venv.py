@@ -1,0 +1,261 @@
+"""Makes a throw-away environment, copies one, and says what is installed in one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from email.parser import HeaderParser
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+
+from bisector.errors import InstallerError
+from bisector.model import Distribution, Interpreter
+from bisector.run import records
+from bisector.search.releases import wheel_tags
+
+_SHEBANG_BYTES = 1024
+_MAKING = threading.RLock()  # virtualenv's discovery and application data are not thread-safe
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """A virtual environment: its folder, its interpreter, where its packages and scripts lie."""
+
+    prefix: Path
+    python: Path
+    site_packages: Path
+    scripts: Path
+
+    def distributions(self, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
+        """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
+        found = []
+        for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
+            name, version = _named(installed)
+            sha256 = _wheel_hash(name, version, installed.read_text("WHEEL") or "", wheels)
+            found.append(Distribution(name, version, sha256))
+        return tuple(sorted(found, key=lambda distribution: distribution.name))
+
+    def modules(self, package: str) -> frozenset[str]:
+        """Return the names under which ``package`` is imported; none where it isn't installed.
+
+        Of a namespace package (PEP 420) they are those below it.
+        """
+        for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
+            if _named(installed)[0] == package:
+                parts = [Path(str(file)).parts for file in installed.files or ()]
+                inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
+                packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
+                names = (_imported_as(one, packages) for one in inside)
+                return frozenset(
+                    ".".join(name) for name in names if all(part.isidentifier() for part in name)
+                )
+        return frozenset()
+
+
+def _imported_as(parts: tuple[str, ...], packages: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the module that a file is, or the outermost of the ``packages`` that it lies in."""
+    for depth in range(1, len(parts)):
+        if parts[:depth] in packages:
+            return parts[:depth]
+    return (*parts[:-1], parts[-1].split(".")[0])
+
+
+_NOT_MODULES = (".dist-info", ".data", ".pth", "__pycache__", "..")
+
+
+def make(prefix: Path, interpreter: Interpreter) -> Environment:
+    """Return a new, empty environment at ``prefix`` that carries the harness."""
+    from virtualenv import session_via_cli  # it costs 0.1 s, and an answer from the store none
+
+    prefix = prefix.resolve()  # as virtualenv does
+    arguments = [str(prefix), "--no-seed", "--python", interpreter.executable]
+    arguments += ["--activators", "", "--no-periodic-update"]
+    try:
+        with _MAKING:
+            session = session_via_cli(arguments, setup_logging=False)
+            session.run()
+    except (OSError, RuntimeError, SystemExit) as error:  # it exits where it doesn't like a path
+        raise _unmade(prefix, error) from error
+    creator: Any = session.creator
+    environment = Environment(
+        prefix, Path(creator.exe), Path(creator.purelib), Path(creator.script_dir)
+    )
+    records.install(environment.site_packages)
+    return environment
+
+
+def empty(root: Path, interpreter: Interpreter) -> Environment:
+    """Return an empty environment that is kept below ``root``, to be copied; made if need be.
+
+    Where the harness, or what makes environments, is another than before, so is that.
+    """
+    prefix = root / f"empty-{_generation()}"
+    layout = prefix / "layout.json"
+    if not layout.exists():
+        _keep(prefix, layout.name, interpreter)
+    try:
+        told = json.loads(layout.read_text(encoding="utf-8"))
+        python, site_packages, scripts = (prefix / place for place in told)
+    except (OSError, ValueError, TypeError) as error:
+        raise InstallerError(f"{prefix} is broken: {error}", "remove that folder") from error
+    return Environment(prefix, python, site_packages, scripts)
+
+
+def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
+    """Make an environment at ``prefix`` at one stroke, with the ``layout`` of it written down."""
+    with _MAKING:
+        if prefix.exists():
+            return
+        new = prefix.with_name(f"{prefix.name}-{os.getpid()}")
+        try:
+            made = make(new, interpreter)
+            places = (made.python, made.site_packages, made.scripts)
+            told = json.dumps([str(place.relative_to(made.prefix)) for place in places])
+            (new / layout).write_text(told, encoding="utf-8")
+            new.rename(prefix)
+        except OSError as error:
+            if not prefix.exists():  # else another process was faster
+                raise _unmade(prefix, error) from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+@cache
+def _generation() -> str:
+    parts = f"virtualenv {importlib.metadata.version('virtualenv')}".encode(), records.harness()
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
+
+
+def move(made: Environment, prefix: Path) -> Environment:
+    """Return the environment, moved to ``prefix``, which its scripts name from now on."""
+    try:
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        made.prefix.rename(prefix)
+        moved = _at(prefix, made)
+        for script in moved.scripts.iterdir():
+            if script.is_file() and not script.is_symlink():
+                _rewrite(script, bytes(made.prefix), bytes(prefix))
+    except OSError as error:
+        raise _unmade(prefix, error) from error
+    return moved
+
+
+def copy(made: Environment, prefix: Path) -> Environment:
+    """Return a copy at ``prefix`` of an environment without scripts that name their place."""
+    try:
+        shutil.copytree(made.prefix, prefix, symlinks=True)
+    except OSError as error:
+        raise _unmade(prefix, error) from error
+    return _at(prefix, made)
+
+
+def state(made: Environment) -> str:
+    """Return a digest that changes where anything in an environment is added, removed or written.
+
+    A file is known by its inode, mode, size and time of modification, as ``make`` knows it: what
+    writes into one and sets its time back isn't seen. Raises OSError where something can't be read.
+    """
+    found: list[tuple[str, tuple[int, ...]]] = []
+    folders = [str(made.prefix)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                told = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    found.append((entry.path, (told.st_mode,)))
+                else:
+                    known = (told.st_mode, told.st_ino, told.st_size, told.st_mtime_ns)
+                    found.append((entry.path, known))
+    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+
+
+def _at(prefix: Path, made: Environment) -> Environment:
+    """Return what ``made`` is at another place."""
+    return Environment(
+        prefix,
+        prefix / made.python.relative_to(made.prefix),
+        prefix / made.site_packages.relative_to(made.prefix),
+        prefix / made.scripts.relative_to(made.prefix),
+    )
+
+
+def _rewrite(script: Path, old: bytes, new: bytes) -> None:
+    """Have a script name its interpreter at a new place; others that have that file keep theirs."""
+    with script.open("rb") as file:
+        start = file.read(_SHEBANG_BYTES)
+        if old not in start:
+            return
+        text = start.replace(old, new) + file.read()
+    mode = script.stat().st_mode
+    script.unlink()
+    script.write_bytes(text)
+    script.chmod(mode)
+
+
+def _unmade(prefix: Path, error: object) -> InstallerError:
+    return InstallerError(
+        f"no environment could be made at {prefix}: {error}",
+        "look at the disk's free space, at the interpreter, and at the path of uv's cache",
+    )
+
+
+def _named(installed: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Return the name and the version; what follows the header, long descriptions, isn't parsed."""
+    told = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
+    header = HeaderParser().parsestr(told.partition("\n\n")[0])
+    return canonicalize_name(header["Name"]), header["Version"]
+
+
+def _wheel_hash(name: str, version: str, said: str, wheels: Mapping[str, str]) -> str | None:
+    """Return the hash of the wheel that was installed, by its name, version and tags.
+
+    The installed metadata doesn't name the file, but what it has ``said`` of the wheel carries
+    the tags that the name is made of.
+    """
+    lines = said.splitlines()
+    tags = {tag for line in lines if line.startswith("Tag:") for tag in parse_tag(line[4:].strip())}
+    for filename, sha256 in wheels.items():
+        project, of, *_ = [*filename.split("-"), "", ""]
+        same = of == version and canonicalize_name(project) == name
+        if same and wheel_tags(filename) == tags:
+            return sha256 or None
+    return None
+
+
+def differing(
+    installed: Iterable[Distribution], constraints: Iterable[str], package: str
+) -> tuple[str, ...]:
+    """Return the dependencies whose version isn't the one held, as ``name 1.0 (held: 2.0)``."""
+    held: dict[str, SpecifierSet] = {}
+    for constraint in constraints:
+        try:
+            requirement = Requirement(constraint)
+        except InvalidRequirement:
+            continue
+        held[canonicalize_name(requirement.name)] = requirement.specifier
+    return tuple(
+        f"{d.name} {d.version} (held: {str(held[d.name]).removeprefix('==')})"
+        for d in installed
+        if d.name != package and d.name in held and not _is_among(d.version, held[d.name])
+    )
+
+
+def _is_among(version: str, specifiers: SpecifierSet) -> bool:
+    try:
+        return specifiers.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False

@@ -1,0 +1,1 @@
+"""What people and indexes hand in, read into values."""

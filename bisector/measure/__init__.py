@@ -1,0 +1,1 @@
+"""Measures one trial: here, on threads, or on a cluster."""

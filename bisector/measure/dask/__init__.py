@@ -1,0 +1,1 @@
+"""Measures on the workers of a Dask cluster."""

@@ -1,0 +1,160 @@
+"""One probe against one release in an environment of its own -> one measurement."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from bisector.environment.installers.interface import InstallFailedError, NotCachedError
+from bisector.environment.release import Installation, make
+from bisector.environment.task import Task
+from bisector.environment.venv import Environment
+from bisector.environment.workspace import remove
+from bisector.measure import outcome
+from bisector.measure.invocation import imported, laid_out
+from bisector.model import Measurement, Outcome, Reason, Symptom
+from bisector.run import process, records
+
+Lent = Callable[[Task, "threading.Event | None"], AbstractContextManager[Installation]]
+"""Gives the installation that a task needs to one run."""
+
+KEPT_OUTPUT_BYTES = 4096
+_LEAST_FREE_BYTES = 1 << 20
+
+
+def measure(
+    task: Task,
+    cancelled: threading.Event | None = None,
+    lent: Lent | None = None,
+    discard: Callable[[Path], object] = remove,
+) -> Measurement:
+    """Return what ``task`` measured in the installation that is ``lent`` for it, or in a new one.
+
+    The folder that it made is discarded, unless ``task.keep``. Raises InstallerError where the
+    installer, the index or the disk failed: no release's fault.
+    """
+    place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
+    blank = Measurement(
+        version=task.release.version,
+        outcome=Outcome.UNTESTABLE,
+        started=now(),
+        host=platform.node(),
+    )
+    with ExitStack() as stack:
+        if not task.keep:
+            stack.callback(discard, place)
+        try:
+            if task.keep or not lent:
+                made = make(task, place / "env", cancelled)
+            else:
+                made = stack.enter_context(lent(task, cancelled))
+        except InstallFailedError as error:
+            detail = _neutral(str(error), task, place)
+            return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
+        except NotCachedError as error:
+            return replace(blank, reason=Reason.ENVIRONMENT, detail=str(error))
+        measured = replace(blank, installed=made.installed, differs=made.differs)
+        return _run(measured, made, place, task, cancelled)
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601 with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _run(
+    measured: Measurement,
+    installation: Installation,
+    place: Path,
+    task: Task,
+    cancelled: threading.Event | None,
+) -> Measurement:
+    probe, conditions, made = task.probe, task.conditions, installation.environment
+    folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
+    for folder in folders.values():
+        folder.mkdir()
+    result = place / "result.json"
+    command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=conditions.isolated)
+    environ = process.scrubbed_environ(
+        home=folders["home"],
+        tmp=folders["tmp"],
+        path_dirs=[made.scripts],
+        extra={
+            "VIRTUAL_ENV": str(made.prefix),
+            "BISECTOR_RESULT": str(result),
+            records.RECORDS_VARIABLE: str(folders["records"]),
+            records.MODULES_VARIABLE: " ".join(sorted(installation.modules)),
+        },
+    )
+    symptom = conditions.symptom
+    limits = process.Limits(conditions.timeout_s, symptom.memory_bytes or conditions.memory_bytes)
+    search = outcome.LineSearch(symptom.output) if symptom.output else None
+    completed = process.run(
+        command,
+        environ=environ,
+        limits=limits,
+        cwd=folders["cwd"] if probe.reports or conditions.isolated else task.cwd,
+        marks=(place, made.prefix),
+        cancelled=cancelled,
+        on_output=search,
+    )
+    found = imported(folders["records"], made, probe.package)
+    uncaught = records.uncaught(folders["records"], completed.pid)
+    crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
+    reported = outcome.result(records.read(result), completed.output)
+    peaks = records.peaks(folders["records"], completed)
+    said = outcome.read(completed, reported, uncaught, crashed, probe, made)
+    if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
+        matched = search.end() if search else ""
+        shown_it = outcome.symptom(completed, symptom, matched, peaks)
+        if shown_it is None and said.outcome is Outcome.BAD:
+            shown_it = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+        said = shown_it or said
+    full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
+    if full and said.outcome is not Outcome.GOOD:
+        said = outcome.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
+    output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
+    return replace(
+        measured,
+        outcome=said.outcome,
+        reason=said.reason,
+        detail=_neutral(said.detail, task, place, made),
+        signature=said.signature
+        and replace(said.signature, message=_neutral(said.signature.message, task, place, made)),
+        metrics=said.metrics or {},
+        pool=said.pool,
+        processes=tuple(
+            replace(peak, command=_neutral(peak.command, task, place, made)) for peak in peaks
+        ),
+        wall_s=round(completed.wall_s, 4),
+        cpu_s=round(completed.cpu_s, 4),
+        exit_status=completed.exit_status,
+        output_tail=_neutral(output, task, place, made),
+        command=shown,
+        imported=found if probe.package and not probe.reports else None,
+    )
+
+
+def _neutral(text: str, task: Task, place: Path, made: Environment | None = None) -> str:
+    """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
+    interpreter = Path(task.conditions.interpreter.executable)
+    return outcome.neutral(
+        text,
+        {
+            str(made.prefix if made else place / "env"): "{env}",
+            str(place): "{run}",
+            str(task.folder): "{workspace}",
+            str(task.cache): "{cache}",
+            str(interpreter.parent.parent): "{python}",
+            str(interpreter.resolve().parent.parent): "{python}",
+            str(task.cwd): "{cwd}",
+            str(Path.home()): "~",
+        },
+    )

@@ -1,0 +1,178 @@
+"""Tells what a search is doing: live lines on a terminal, plain ones in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TextIO
+
+from packaging.version import Version
+
+from bisector.finding import Finding
+from bisector.model import Measurement, Outcome, Release
+from bisector.reports.answer import answer
+from bisector.reports.rows import safe
+from bisector.search.stages import Stage, Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_SIGNS = {
+    Verdict.GOOD: "o",
+    Verdict.BAD: "#",
+    Verdict.CONFLICTING: "!",
+    Verdict.UNTESTABLE: "?",
+    Verdict.UNTESTED: "·",
+}
+_STYLES = {"o": "green", "#": "bold red", "!": "magenta", "?": "yellow", "·": "dim", "~": "cyan"}
+_KEY = "  ".join(f"{sign} {verdict.value}" for verdict, sign in _SIGNS.items())
+_WHY = {
+    Stage.START: "start",
+    Stage.NARROW: "narrowing",
+    Stage.CONFIRM: "confirming",
+    Stage.BESIDE: "first not yanked",
+    Stage.LATE: "ends and origins of release lines",
+    Stage.SEEK: "looking for a change",
+    Stage.ASSURE: "assuring",
+}
+
+
+class Lines:
+    """The listener that prints one plain line per completed measurement."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def say(self, text: str) -> None:
+        """Print one line at once."""
+        print(safe(text), file=self._stream, flush=True)
+
+    def running(self) -> AbstractContextManager[object]:
+        """Return a context in which a search runs."""
+        return nullcontext()
+
+    def started(self, release: Release, stage: Stage) -> None:
+        """Say nothing: a line per completed measurement is enough."""
+
+    def finished(self, measurement: Measurement, _verdicts: Mapping[Version, Verdict], /) -> None:
+        """Say what was measured, on one line."""
+        print(line(measurement), file=self._stream, flush=True)
+
+    def stopped(self, release: Release) -> None:
+        """Say nothing: what was stopped has no outcome."""
+
+    def trying(self, label: str) -> None:
+        """Say nothing: a line per completed trial is enough."""
+
+    def tried(self, label: str, measurement: Measurement) -> None:
+        """Say what one combination of versions came out at."""
+        self.say(line(measurement, label))
+
+    def settled(self, finding: Finding, assure_s: float) -> None:
+        """Say the answer as soon as there is one."""
+        if finding.transitions:
+            self.say(f"settled: {answer(finding)}")
+        if assure_s >= 1 and finding.longest_untested:
+            self.say(f"looking at untested releases for {assure_s:.0f} s more; Ctrl-C stops that")
+
+
+class Live(Lines):
+    """A line per running measurement, and a picture of the range closing in."""
+
+    def __init__(self, stream: TextIO, console: Console) -> None:
+        super().__init__(stream)
+        self._console = console
+        self._running: dict[Version, tuple[Stage, float]] = {}
+        self._verdicts: Mapping[Version, Verdict] = {}
+        self._trying = ""
+
+    def say(self, text: str) -> None:
+        """Print ``text`` above the live lines."""
+        from rich.text import Text
+
+        self._console.print(Text(safe(text)))
+
+    def running(self) -> AbstractContextManager[object]:
+        """Return a context in which the live lines are drawn."""
+        from rich.live import Live as RichLive
+
+        return RichLive(self, console=self._console, transient=True, refresh_per_second=8)
+
+    def started(self, release: Release, stage: Stage) -> None:
+        """Add a line for ``release``."""
+        self._running[release.version] = (stage, time.monotonic())
+
+    def stopped(self, release: Release) -> None:
+        """Take the line of ``release`` away."""
+        self._running.pop(release.version, None)
+
+    def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
+        """Say what was measured, and take the release's line away."""
+        from rich.text import Text
+
+        self._running.pop(measurement.version, None)
+        self._verdicts = verdicts
+        told = Text(line(measurement))
+        self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
+
+    def trying(self, label: str) -> None:
+        """Show which combination is measured."""
+        self._verdicts = {}
+        self._trying = label
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines as they are now; rich calls this several times a second."""
+        from rich.text import Text
+
+        versions = list(self._verdicts)
+        if versions:
+            width = max(10, options.max_width - 2)
+            signs = strip([self._verdicts[v] for v in versions], width)
+            picture = Text()
+            for sign in signs:
+                picture.append(sign, _STYLES[sign])
+            yield picture
+            ends = f"{versions[0]}{' ' * len(signs)}"[: len(signs)]
+            newest = str(versions[-1])
+            if len(signs) > len(newest) + len(str(versions[0])):
+                ends = ends[: len(signs) - len(newest)] + newest
+            yield Text(ends, style="dim")
+            yield Text(_KEY, style="dim")
+        if self._trying:
+            yield Text(f"{self._trying} …", style="cyan")
+        for version, (stage, began) in list(self._running.items()):
+            elapsed = time.monotonic() - began
+            yield Text(f"{version!s:<12} {_WHY[stage]} … {elapsed:.0f} s", style="cyan")
+
+
+def listener(stream: TextIO, *, color: bool) -> Lines:
+    """Return what suits ``stream``: live lines for a terminal, plain ones for anything else."""
+    if not stream.isatty():
+        return Lines(stream)
+    from rich.console import Console
+
+    return Live(stream, Console(file=stream, no_color=not color))
+
+
+def line(measurement: Measurement, label: str = "") -> str:
+    """Return a measurement in one line, named by its release unless there is a ``label``."""
+    outcome = measurement.outcome.value
+    if measurement.outcome is Outcome.UNTESTABLE and measurement.reason:
+        outcome = measurement.reason.value
+    named = label or str(measurement.version)
+    text = f"{named:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
+    detail = measurement.detail.strip().splitlines()
+    return f"{text}  {safe(detail[-1].strip()[:160])}" if detail else text
+
+
+def strip(verdicts: Sequence[Verdict], width: int) -> str:
+    """Return a sign per candidate, or per group of neighbours where there are more than fit.
+
+    A group shows the verdict that matters most: conflicting, bad, good, untestable, untested.
+    """
+    order = (Verdict.CONFLICTING, Verdict.BAD, Verdict.GOOD, Verdict.UNTESTABLE)
+    size = -(-len(verdicts) // width) if verdicts else 1
+    groups = [verdicts[start : start + size] for start in range(0, len(verdicts), size)]
+    shown = (next((v for v in order if v in group), Verdict.UNTESTED) for group in groups)
+    return "".join(_SIGNS[verdict] for verdict in shown)

@@ -1,0 +1,1 @@
+"""Starts one process, limits, watches, measures and stops it."""

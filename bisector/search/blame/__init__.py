@@ -1,0 +1,1 @@
+"""Whose fault a change is: the package or which of its dependencies."""

@@ -1,0 +1,197 @@
+"""Whose fault a transition is: the package's own, or that of what is installed beside it.
+
+A regression that isn't one is the worst answer. So each transition is measured again with the
+dependencies of its releases' own time, and where more than the package differs between its sides,
+the two releases are crossed with the two sets of dependencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from packaging.version import Version
+
+from bisector.finding import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
+    Finding,
+    Kind,
+    Transition,
+)
+from bisector.model import Measurement, Outcome, Reason, Release
+from bisector.search.blame.narrowing import Laboratory, Trial, exact, narrow
+from bisector.search.blame.pins import Mix, changes
+
+OWN_TIME = "of its own time"
+_LONGEST = 200
+
+
+def attribute(finding: Finding, laboratory: Laboratory) -> Finding:
+    """Return the finding with the cause of each of its transitions, told already or measured."""
+    transitions = tuple(
+        transition
+        if transition.parting or transition.cause
+        else replace(transition, cause=_Attribution(finding, transition, laboratory).cause())
+        for transition in finding.transitions
+    )
+    return replace(finding, transitions=transitions)
+
+
+def attribute_days(finding: Finding, release: Release, laboratory: Laboratory) -> Finding:
+    """Return a finding over the dependencies of one ``release`` with what each transition takes."""
+    transitions = tuple(
+        replace(transition, cause=_Attribution(finding, transition, laboratory).of_days(release))
+        for transition in finding.transitions
+    )
+    return replace(finding, transitions=transitions)
+
+
+class _Attribution:
+    """The measurements that tell whose fault one transition is."""
+
+    def __init__(self, finding: Finding, transition: Transition, laboratory: Laboratory) -> None:
+        self.probe = finding.probe
+        self.conditions = finding.conditions
+        self.laboratory = laboratory
+        listed = {release.version: release for release in finding.plan.candidates}
+        self.before, self.after = listed[transition.before], listed[transition.after]
+        outcomes = [Outcome.GOOD, Outcome.BAD]
+        self.outcomes = outcomes if transition.kind is Kind.INTRODUCED else outcomes[::-1]
+        self.beside = [
+            _beside(finding, version, outcome)
+            for version, outcome in zip((transition.before, transition.after), self.outcomes)
+        ]
+        self.cells: list[Cell] = []
+
+    def cause(self) -> Cause:
+        """Return whose fault the transition is."""
+        if not any(self.beside):
+            return Cause(Blame.PACKAGE)
+        why = "" if self.conditions.policy == "released" else self._in_their_own_time()
+        if isinstance(why, Cause):
+            return why
+        if self.beside[0] != self.beside[1]:
+            return self._crossed()
+        if why:
+            return self._told(Blame.UNDECIDED, why=why)
+        return self._told(Blame.PACKAGE)
+
+    def of_days(self, release: Release) -> Cause:
+        """Return which of what differs between two days it takes."""
+        old, new = self.beside
+        return self._narrowed(Blame.DEPENDENCY, release, old, new, self.outcomes[1])
+
+    def _in_their_own_time(self) -> str | Cause:
+        """Return the cause where the transition doesn't stand then; else why that isn't known."""
+        releases = (self.before, self.after)
+        if undated := [r.version for r in releases if r.upload_time is None]:
+            return f"the index doesn't say when {undated[0]} was uploaded"
+        own = replace(
+            self.conditions,
+            policy="released",
+            constraints=(),
+            wheels={},
+            resolved="",
+            resolved_for="",
+        )
+        measured = self.laboratory.measure(
+            [Trial(self.probe, r, own) for r in releases],
+            f"{self.before.version} and {self.after.version} with dependencies of their own time",
+        )
+        for release, run in zip(releases, measured):
+            self._note(release, OWN_TIME, run)
+        for run in measured:
+            if run.outcome is Outcome.UNTESTABLE:
+                told = f"with dependencies of its own time, {run.version} can't be tested"
+                other = "; an older --python may be able to" * (run.reason is Reason.INSTALL_FAILED)
+                return f"{told}{_why(run)}{other}"
+        for side, (release, run) in enumerate(zip(releases, measured)):
+            if run.outcome is not self.outcomes[side]:
+                old = _pins(run, self.probe.package)
+                return self._narrowed(
+                    Blame.DEPENDENCY, release, old, self.beside[side], self.outcomes[side]
+                )
+        return ""
+
+    def _crossed(self) -> Cause:
+        """Return the cause, from each release with the other one's dependencies."""
+        old, new = self.beside
+        was, now = self.outcomes
+        trials = [self._trial(self.before, new), self._trial(self.after, old)]
+        about = (
+            f"{self.before.version} and {self.after.version}, each with the other's dependencies"
+        )
+        measured = self.laboratory.measure(trials, about)
+        self._note(self.before, f"of {self.after.version}", measured[0])
+        self._note(self.after, f"of {self.before.version}", measured[1])
+        by_dependencies, by_package = (run.outcome for run in measured)
+        if (by_dependencies, by_package) == (now, now):
+            return self._told(Blame.EITHER)
+        if by_package is now:
+            return self._told(Blame.PACKAGE)
+        if by_dependencies is now:
+            return self._narrowed(Blame.DEPENDENCY, self.before, old, new, now)
+        if (by_dependencies, by_package) == (was, was):
+            return self._narrowed(Blame.TOGETHER, self.after, old, new, now)
+        untestable = next(c for c in self.cells if c.outcome is Outcome.UNTESTABLE)
+        why = (
+            f"{untestable.version} can't be tested with the dependencies {untestable.dependencies}"
+        )
+        return self._told(Blame.UNDECIDED, why=why)
+
+    def _narrowed(
+        self,
+        blame: Blame,
+        release: Release,
+        old: Sequence[str],
+        new: Sequence[str],
+        target: Outcome,
+    ) -> Cause:
+        """Return the cause with the dependencies that make ``release`` come out at ``target``."""
+        differing = changes(old, new)
+        ends = [self._trial(release, old), self._trial(release, new)]
+        about = f"{release.version} with the versions between which the cause must lie"
+        without, with_them = self.laboratory.measure(ends, about)
+        if with_them.outcome is not target or without.outcome in (target, Outcome.UNTESTABLE):
+            return self._told(blame, why="it didn't come out again with the very same versions")
+
+        def trial(mix: Mix) -> Trial:
+            return self._trial(release, (*mix.requirements, *mix.constraints))
+
+        def history(change: Change, mix: Mix) -> tuple[Transition, ...]:
+            others = exact(self.conditions, (*mix.requirements, *mix.constraints))
+            pinned = f"{self.probe.package}=={release.version}"
+            others = replace(others, requirements=(*others.requirements, pinned))
+            subject = replace(self.probe, package=change.name)
+            return self.laboratory.history(subject, others, change)
+
+        found = narrow(self.laboratory, old, differing, target, trial, history)
+        return replace(self._told(blame), culprits=found)
+
+    def _trial(self, release: Release, pins: Sequence[str]) -> Trial:
+        return Trial(self.probe, release, exact(self.conditions, pins))
+
+    def _note(self, release: Release, dependencies: str, run: Measurement) -> None:
+        self.cells.append(Cell(release.version, dependencies, run.outcome, run.detail))
+
+    def _told(self, blame: Blame, *, why: str = "") -> Cause:
+        return Cause(blame, tuple(self.cells), why=why)
+
+
+def _why(run: Measurement) -> str:
+    """Return why a run decided nothing, in parentheses."""
+    told = ": ".join(filter(None, (run.reason.value if run.reason else "", run.detail)))
+    return f" ({told[:_LONGEST]})" if told else ""
+
+
+def _beside(finding: Finding, version: Version, outcome: Outcome) -> tuple[str, ...]:
+    """Return what was installed beside a release in the newest run with that outcome."""
+    runs = [m for m in finding.measurements if m.version == version and m.outcome is outcome]
+    return _pins(runs[-1], finding.probe.package)
+
+
+def _pins(run: Measurement, package: str) -> tuple[str, ...]:
+    return tuple(f"{d.name}=={d.version}" for d in run.installed if d.name != package)

@@ -1,0 +1,150 @@
+"""Two sets of pins, one good and the other bad -> the changes that make the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bisector.environment.installers.interface import Installer, InstallFailedError, NotCachedError
+from bisector.errors import UsageError
+from bisector.finding import (
+    Change,
+    Comparison,
+    Culprit,
+    Transition,
+)
+from bisector.measure.measure import now
+from bisector.model import Conditions, Outcome, Probe, Release
+from bisector.search.blame.narrowing import Laboratory, Trial, narrow
+from bisector.search.blame.pins import Mix, changes, mixed
+
+NOTHING = Release(Version("0"), ())
+"""Stands for the release under test where it is a set that is tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """One complete set of pins: its name, what it pins, and the SHA-256 of its wheels by name."""
+
+    name: str
+    pins: tuple[str, ...]
+    wheels: Mapping[str, str]
+
+
+def complete(
+    name: str, requirements: Sequence[str], python: str, installer: Installer, before: str = ""
+) -> Pinned:
+    """Return the complete set that ``requirements`` lead to, with all that they depend on.
+
+    Raises UsageError where they can't be installed together.
+    """
+    if not requirements:
+        return Pinned(name, (), {})
+    try:
+        resolution = installer.resolve(python, requirements, before=before)
+    except InstallFailedError as error:
+        raise UsageError(
+            f"{name} can't be installed: {error}",
+            "both sets must be installable here; --python names another interpreter",
+        ) from error
+    except NotCachedError as error:
+        raise UsageError(f"{name} can't be resolved: {error}", "leave --offline out") from error
+    return Pinned(name, resolution.pins, resolution.wheels)
+
+
+class Comparing:
+    """One comparison of two sets under the same conditions otherwise."""
+
+    def __init__(self, probe: Probe, conditions: Conditions, old: Pinned, new: Pinned) -> None:
+        self.probe = replace(probe, package="")
+        self.old, self.new = old, new
+        self.conditions = replace(
+            conditions,
+            policy="exact",
+            constraints=(),
+            wheels={**old.wheels, **new.wheels},
+            resolved=now(),
+        )
+        self.changes = changes(old.pins, new.pins)
+        self._tried: set[Mix] = set()
+
+    def ends(self, laboratory: Laboratory) -> Comparison:
+        """Return what the two sets by themselves come out at."""
+        names = (self.old.name, self.new.name)
+        trials = [
+            replace(self.trial(Mix(pinned.pins)), label=pinned.name)
+            for pinned in (self.old, self.new)
+        ]
+        old, new = laboratory.measure(trials, " and ".join(names))
+        return Comparison(self.probe, self.conditions, names, self.changes, (old, new))
+
+    def narrowed(self, ends: Comparison, laboratory: Laboratory) -> Comparison:
+        """Return the comparison with the changes that make the difference between its ends."""
+        target = ends.ends[1].outcome
+        found: list[tuple[Culprit, ...]] = []
+        rest = self.changes
+        while not found or self._suffice(laboratory, rest, target):
+            found.append(
+                narrow(
+                    laboratory,
+                    self.old.pins,
+                    rest,
+                    target,
+                    self.trial,
+                    lambda change, mix: self._history(laboratory, change, mix),
+                )
+            )
+            named = {culprit.change.name for culprit in found[-1]}
+            rest = tuple(change for change in rest if change.name not in named)
+        untestable = sum(
+            run is not None and run.outcome is Outcome.UNTESTABLE
+            for run in map(laboratory.known, map(self.trial, self._tried))
+        )
+        return replace(
+            ends,
+            culprits=found[0],
+            alternatives=tuple(found[1:]),
+            combinations=len(self._tried),
+            untestable=untestable,
+        )
+
+    def _suffice(self, laboratory: Laboratory, some: Sequence[Change], target: Outcome) -> bool:
+        """Return whether these changes lead to ``target`` without those that do already."""
+        if not some:
+            return False
+        trial = self.trial(mixed(self.old.pins, self.changes, some))
+        (run,) = laboratory.measure([trial], "all changes but those that it takes")
+        return run.outcome is target
+
+    def trial(self, mix: Mix) -> Trial:
+        """Return the trial of one mix of the two sets."""
+        self._tried.add(mix)
+        return Trial(self.probe, NOTHING, self._held(mix))
+
+    def _history(self, laboratory: Laboratory, change: Change, mix: Mix) -> tuple[Transition, ...]:
+        subject = replace(self.probe, package=change.name)
+        return laboratory.history(subject, self._held(mix), change)
+
+    def _held(self, mix: Mix) -> Conditions:
+        """Return the conditions with a mix: its pins are installed, what it doesn't pin is not."""
+        pinned = {*mix.requirements, *mix.constraints}
+        wheels = {
+            filename: sha256
+            for filename, sha256 in self.conditions.wheels.items()
+            if _pin(filename) in pinned
+        }
+        return replace(
+            self.conditions,
+            requirements=mix.requirements,
+            constraints=mix.constraints,
+            wheels=wheels,
+        )
+
+
+def _pin(filename: str) -> str:
+    """Return what pins the release that a wheel is of."""
+    name, version = [*filename.split("-"), "", ""][:2]
+    return f"{canonicalize_name(name)}=={version}"

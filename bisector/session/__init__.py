@@ -1,0 +1,1 @@
+"""From a request to findings; the only room that knows all the others."""

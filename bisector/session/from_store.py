@@ -1,0 +1,65 @@
+"""What the stored measurements say by themselves: findings, without an index or an interpreter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from bisector.finding import Finding, Transition
+from bisector.inputs import probe
+from bisector.model import Measurement, Probe, Reason
+from bisector.search.bisection import Bisection, Options
+from bisector.store.runs import Store
+
+
+def findings(store: Store, names: Sequence[str] = (), package: str | None = None) -> list[Finding]:
+    """Return what the stored measurements say, of the probes named or of all.
+
+    Nothing is measured and no index is asked; each probe is the one that was run then.
+    """
+    spelt = {probe.spelt(name) for name in names}
+    found = []
+    for kept in store.searches():
+        wanted = _as_it_was(kept.probe)
+        if package and wanted.package != canonicalize_name(package):
+            continue
+        if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:
+            continue
+        runs: dict[Version, list[Measurement]] = {}
+        for measurement in kept.measurements:
+            if measurement.reason is not Reason.ENVIRONMENT:
+                runs.setdefault(measurement.version, []).append(measurement)
+        bisection = Bisection(
+            wanted,
+            kept.plan,
+            kept.conditions,
+            runs,
+            options=Options(any_failure=kept.any_failure, failure=kept.failure),
+            clock=time.monotonic,
+        )
+        finding = with_causes(bisection.finding(), kept.transitions)
+        found.append(replace(finding, replay=kept.replay))
+    return found
+
+
+def with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
+    """Return the finding with the causes that were ``told`` of the same transitions before."""
+    causes = {(t.kind, t.before, t.after): t.cause for t in told}
+    transitions = (
+        replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in finding.transitions
+    )
+    return replace(finding, transitions=tuple(transitions))
+
+
+def _as_it_was(told: Probe) -> Probe:
+    """Return the probe that was run then, with the claims that its text carries."""
+    if told.command:
+        return told
+    read = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
+    read = probe.only(read, told.case) if told.case else read
+    return replace(read, package=told.package)

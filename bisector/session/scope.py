@@ -1,0 +1,199 @@
+"""What is to be searched: the probes, the interpreters, the releases; before anything is spent."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from bisector import settings
+from bisector.environment import interpreter
+from bisector.errors import UndecidedError, UsageError
+from bisector.inputs import index, probe
+from bisector.inputs.request import Request
+from bisector.model import Interpreter, Plan, Probe
+from bisector.reports.rows import count, why_not
+from bisector.search import stages
+from bisector.search.releases import plan
+
+if TYPE_CHECKING:
+    from bisector.inputs.listing import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What one search would look at, and where it would start."""
+
+    probe: Probe
+    python: Interpreter
+    plan: Plan
+    project: str
+    witnesses: tuple[Version, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def prospect(request: Request, wanted: Probe, python: Interpreter) -> Prospect:
+    """Return what a search would look at.
+
+    Raises UsageError, UndecidedError where nothing can be searched, or what asking an index raises.
+    """
+    if not wanted.requires_python.contains(python.version, prereleases=True):
+        raise UsageError(
+            f"{wanted.name} requires Python {wanted.requires_python}, not {python.version}",
+            "choose another with --python",
+        )
+    listing = listed(wanted.package, request)
+    made = planned(listing, python, request, request.within or wanted.range)
+    if not made.candidates:
+        given = f" --python {python.series}" if request.pythons else ""
+        reasons = [e.detail or e.reason.value for e in made.excluded]
+        reasons += ["a pre-release"] * len(made.prereleases)
+        raise UndecidedError(
+            f"none of the {len(made.excluded) + len(made.prereleases)} releases of "
+            f"{listing.project} in the range can be searched on Python {python.version}"
+            f"{why_not(reasons)}",
+            f"`bisect releases {listing.project}{given}` says why of each; "
+            "--pre searches pre-releases",
+        )
+    witnesses = _witnesses(request, wanted, listing, made)
+    return Prospect(wanted, python, made, listing.project, witnesses, listing.warnings)
+
+
+def summary(seen: Prospect) -> str:
+    """Return what would be looked at, and what that costs, in a sentence."""
+    made, size = seen.plan, len(seen.plan.candidates)
+    told = f"{seen.project}: {count(size, 'candidate')} on "
+    told += f"{seen.python.implementation} {seen.python.version}"
+    if size > 1:
+        told += f" from {made.candidates[0].version} to {made.candidates[-1].version}"
+    told += f", {count(len(made.prereleases), 'pre-release')} to zoom into, "
+    told += f"{len(made.excluded)} excluded"
+    if (usual := stages.usual_cost(size)) < size:
+        told += f"; about {usual} runs if it changed once, up to {size} if it never did"
+    return told
+
+
+def asked_for(request: Request) -> list[Probe]:
+    """Return what is to be run, with the package it is about; raises UsageError."""
+    if request.command and request.probes:
+        raise UsageError("--probe and a command are both given", "give one of them")
+    sets = request.old is not None
+    if request.command:
+        found = [probe.from_command(request.command, request.package or "")]
+    else:
+        found = [one for name in request.probes for one in probe.load(name)]
+    if not found and sets:
+        raise UsageError(
+            "nothing to run with the two sets",
+            "give a command behind --, as in `-- pytest -x`, or --probe NAME_OR_PATH",
+        )
+    if not found:
+        raise UsageError(
+            "nothing to run: give --probe NAME_OR_PATH, or --package PROJECT -- COMMAND",
+            f"the probes that come with bisector are {', '.join(probe.names())}",
+        )
+    if request.package:
+        found = [replace(one, package=canonicalize_name(request.package)) for one in found]
+    for one in found:
+        if not (one.package or sets):
+            named = ", ".join(one.dependencies)
+            if request.command and not named:
+                raise UsageError(
+                    "a command needs --package",
+                    f"bisect --package PROJECT -- {request.command[0]} …",
+                )
+            raise UsageError(
+                f"{one.name} doesn't say which package it is about"
+                + (f"; it depends on {named}" if named else ""),
+                "name it with --package",
+            )
+    return [
+        replace(
+            one,
+            documented=replace(
+                one.documented,
+                good=(*one.documented.good, *request.good),
+                bad=(*one.documented.bad, *request.bad),
+            ),
+        )
+        for one in found
+    ]
+
+
+def interpreters(request: Request) -> list[Interpreter]:
+    """Return the interpreters that are asked for; raises UsageError where one isn't here."""
+    return [interpreter.find(wanted) for wanted in request.pythons or (None,)]
+
+
+def listed(project: str, request: Request) -> Listing:
+    """Return the project's releases as the index, or the cache, has them."""
+    return index.releases(
+        project,
+        settings.index_url(request.index_url),
+        settings.cache_dir() / "index",
+        offline=request.offline,
+        refresh=request.refresh,
+    )
+
+
+def planned(listing: Listing, python: Interpreter, request: Request, within: SpecifierSet) -> Plan:
+    """Return what of a listing can be searched ``within`` a range."""
+    return plan(
+        listing.releases,
+        python,
+        within=within,
+        pre=request.pre,
+        yanked=request.yanked,
+        allow_build=request.allow_build,
+        by_upload=request.order == "upload",
+    )
+
+
+def _witnesses(
+    request: Request, wanted: Probe, listing: Listing, made: Plan
+) -> tuple[Version, ...]:
+    """Return the releases to start at: those that the caller names, and the documented ones.
+
+    Raises UsageError where the caller names one that can't be looked at.
+    """
+    candidates = {release.version for release in made.candidates}
+    prereleases = {release.version for release in made.prereleases}
+    excluded = {e.version: e for e in made.excluded}
+    listed = {release.version: release for release in listing.releases}
+    bad, good = map(_versions, (request.bad, request.good))
+    if both := set(bad) & set(good):
+        raise UsageError(f"{both.pop()} is given as --good and as --bad", "it can't be both")
+    for version, text in (bad | good).items():
+        if version in candidates:
+            continue
+        if version in excluded:
+            why = f"it can't be tested here: {excluded[version].detail}"
+            hint = "choose another release, or another interpreter with --python"
+        elif version in prereleases:
+            why, hint = "it is a pre-release", "--pre searches pre-releases as well"
+        elif version in listed and listed[version].yanked and not request.yanked:
+            why, hint = "it is yanked", "leave --no-yanked out to search yanked releases as well"
+        elif version in listed:
+            why = "it lies outside the range"
+            hint = "widen --range, or name a release inside it"
+        else:
+            near = difflib.get_close_matches(text, [str(v) for v in candidates], 3, 0.5)
+            why = f"{listing.project} has no such release"
+            all_of_them = f"`bisect releases {listing.project}` lists them"
+            hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
+        raise UsageError(f"{text} can't be a witness: {why}", hint)
+    documented = wanted.documented
+    return tuple(Version(text) for text in (*documented.bad, *documented.good))
+
+
+def _versions(texts: Sequence[str]) -> dict[Version, str]:
+    """Return the versions that are meant, with how they were written."""
+    try:
+        return {Version(text): text for text in texts}
+    except InvalidVersion as error:
+        raise UsageError(str(error), "give a version like 1.4.2") from error

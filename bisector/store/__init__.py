@@ -1,0 +1,1 @@
+"""Keeps runs and searches on disk, and their JSON."""

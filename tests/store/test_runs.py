@@ -1,0 +1,515 @@
+"""Measurements on disk: what is written is what is read, and nothing else is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from bisector.errors import UsageError
+from bisector.finding import (
+    Blame,
+    Cause,
+    Cell,
+    Change,
+    Culprit,
+    Finding,
+    Kind,
+    Transition,
+)
+from bisector.model import (
+    Conditions,
+    Distribution,
+    File,
+    Interpreter,
+    Json,
+    Measurement,
+    Outcome,
+    Plan,
+    Probe,
+    ProcessPeak,
+    Reason,
+    Release,
+    Signature,
+    Symptom,
+)
+from bisector.store.codec import measurement_from_json, measurement_to_json
+from bisector.store.runs import Store, key
+
+INTERPRETER = Interpreter(
+    "/usr/bin/python3", "3.11.7", "cpython", "linux-x86_64", ("py3-none-any",)
+)
+CONDITIONS = Conditions(INTERPRETER, constraints=("ham==2.0",), resolved_for="1.0")
+PROBE = Probe("eggs", "spam", text="print()", digest="abc")
+
+texts = st.text(max_size=30)
+numbers = st.integers(0, 2**62)
+seconds = st.floats(0, 1e6)
+jsons: st.SearchStrategy[Json] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**62), 2**62)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+objects = st.dictionaries(texts, jsons, max_size=3)
+versions = st.sampled_from(["1.0", "1!2.0", "1.0.post1", "3.0a1", "1.0+local.7", "2024.1.1.dev3"])
+distributions = st.builds(
+    Distribution,
+    st.sampled_from(["ham", "eggs-and-spam"]),
+    st.sampled_from(["1.0", "2!1", "1.0+cpu"]),
+    st.none() | st.just("f" * 64),
+)
+measurements = st.builds(
+    Measurement,
+    version=versions.map(Version),
+    outcome=st.sampled_from(Outcome),
+    reason=st.none() | st.sampled_from(Reason),
+    detail=texts,
+    signature=st.none() | st.builds(Signature, texts, texts, texts, st.none() | numbers, texts),
+    metrics=objects,
+    pool=st.none() | objects,
+    processes=st.lists(
+        st.builds(ProcessPeak, texts, numbers, st.booleans(), st.booleans()), max_size=3
+    ).map(tuple),
+    wall_s=seconds,
+    cpu_s=seconds,
+    exit_status=st.none() | st.integers(0, 255),
+    output_tail=texts,
+    command=st.lists(texts, max_size=3).map(tuple),
+    installed=st.lists(distributions, max_size=3).map(tuple),
+    differs=st.lists(texts, max_size=2).map(tuple),
+    started=texts,
+    host=texts,
+)
+found = versions.map(Version)
+steps = st.builds(
+    Transition,
+    kind=st.sampled_from(Kind),
+    before=found,
+    after=found,
+    untested=st.lists(found, max_size=2).map(tuple),
+    zoom=st.none() | st.tuples(found, found),
+    after_not_yanked=st.none() | found,
+    confidence=st.floats(0, 1),
+    confirmed=st.booleans(),
+    parting=st.booleans(),
+)
+causes = st.builds(
+    Cause,
+    blame=st.sampled_from(Blame),
+    cells=st.lists(st.builds(Cell, found, texts, st.sampled_from(Outcome), texts), max_size=3).map(
+        tuple
+    ),
+    culprits=st.lists(
+        st.builds(
+            Culprit,
+            st.builds(Change, texts, st.none() | texts, st.none() | texts),
+            st.lists(steps, max_size=2).map(tuple),
+            texts,
+        ),
+        max_size=2,
+    ).map(tuple),
+    why=texts,
+)
+
+
+def measured(version: str = "1.0", **fields: Any) -> Measurement:
+    return Measurement(Version(version), Outcome.GOOD, **fields)
+
+
+def listed(*found: str, sha256: str | None = None) -> dict[Version, Release]:
+    files = {v: (File(f"spam-{v}-py3-none-any.whl", "", sha256=sha256),) for v in found}
+    return {Version(v): Release(Version(v), files[v]) for v in found}
+
+
+@given(measurements)
+def test_a_measurement_comes_back_from_json_as_it_was(measurement: Measurement) -> None:
+    text = json.dumps(measurement_to_json(measurement), allow_nan=False)
+    assert measurement_from_json(json.loads(text)) == measurement
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(measurements, max_size=3))
+def test_measurements_come_back_from_disk_as_they_were(
+    tmp_path: Path, made: list[Measurement]
+) -> None:
+    """Every run is kept; the same run saved twice is one file."""
+    shutil.rmtree(tmp_path / "results", ignore_errors=True)
+    store = Store(tmp_path / "results")
+    for measurement in [*made, *made]:
+        store.save(PROBE, CONDITIONS, measurement)
+    names = [str(measurement.version) for measurement in made]
+    loaded = store.load(PROBE, CONDITIONS, listed(*names))
+    found = [measurement for runs in loaded.values() for measurement in runs]
+    kept = [measurement for measurement in made if measurement.reason is not Reason.ENVIRONMENT]
+    assert all(measurement in found for measurement in kept)
+    assert all(measurement in kept for measurement in found)
+    assert len({repr(measurement) for measurement in kept}) == len(found)
+    assert store.warnings == []
+
+
+def test_what_is_loaded_is_known_to_be(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, measured())
+    ((loaded,),) = store.load(PROBE, CONDITIONS, listed("1.0")).values()
+    assert loaded.cached
+    assert loaded == measured()
+
+
+def test_runs_are_loaded_oldest_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    times = ["2026-01-03T00:00:00Z", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
+    for started in times:
+        store.save(PROBE, CONDITIONS, measured(started=started))
+    (runs,) = store.load(PROBE, CONDITIONS, listed("1.0")).values()
+    assert [run.started for run in runs] == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda _: "", "its content is not what it was written with"),
+        (lambda text: text[: len(text) // 2], "its content is not what it was written with"),
+        (lambda text: text.replace("good", "bad"), "its content is not what it was written with"),
+        (lambda text: text + "\n", "its content is not what it was written with"),
+    ],
+    ids=["empty", "truncated", "altered", "longer"],
+)
+def test_a_file_that_isnt_as_it_was_written_is_a_warning_that_names_it(
+    tmp_path: Path, damage: Any, why: str
+) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, measured("1.1"))
+    path = store.save(PROBE, CONDITIONS, measured("1.0"))
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    loaded = store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))
+    assert list(loaded) == [Version("1.1")]
+    assert store.warnings == [f"{path} is ignored: {why}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"[]\n", ""),
+        (b'"text"\n', ""),
+        (b"{}\n", "its schema is None, not 'bisector/measurement/1'"),
+        (
+            b'{"schema": "bisector/measurement/2"}\n',
+            "its schema is 'bisector/measurement/2', not 'bisector/measurement/1'",
+        ),
+        (b'{"schema": "bisector/measurement/1"}\n', ""),
+        (b'{"schema": "bisector/measurement/1", "version": "one"}\n', "Invalid version: 'one'"),
+        (b"not json\n", ""),
+        (b"\xff\xfe", ""),
+        (b"[" * 100_000, ""),
+    ],
+)
+def test_a_foreign_file_with_a_fitting_name_is_a_warning_that_names_it(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
+    """Its digest is right, so it was written like that, by something else or a later version."""
+    store = Store(tmp_path)
+    folder = store.save(PROBE, CONDITIONS, measured("1.1")).parent
+    foreign = folder / f"1.0-{hashlib.sha256(content).hexdigest()[:12]}.json"
+    foreign.write_bytes(content)
+    assert list(store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))) == [Version("1.1")]
+    (warning,) = store.warnings
+    assert warning.startswith(f"{foreign} is ignored: {why}")
+
+
+def test_a_foreign_file_in_the_folder_is_named_and_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.save(PROBE, CONDITIONS, measured()).parent
+    (folder / "README.md").write_text("about these")
+    (folder / ".1.0-0123456789ab.json.beef").write_text("half of it")
+    (folder / "1.0-my-notes.json").write_text("{}")
+    assert list(store.load(PROBE, CONDITIONS, listed("1.0"))) == [Version("1.0")]
+    assert [w.partition(" is ignored")[0] for w in store.warnings] == [
+        str(folder / "1.0-my-notes.json")
+    ]
+    assert (folder / "README.md").exists()
+
+
+def test_a_release_whose_wheel_was_rebuilt_is_measured_anew(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old = measured(installed=(Distribution("spam", "1.0", "a" * 64),))
+    store.save(PROBE, CONDITIONS, old)
+    assert store.load(PROBE, CONDITIONS, listed("1.0", sha256="a" * 64))
+    assert store.load(PROBE, CONDITIONS, listed("1.0", sha256="b" * 64)) == {}
+    assert store.load(PROBE, CONDITIONS, listed("1.0", sha256=None))
+    assert store.warnings == []
+
+
+def test_a_release_outside_the_range_is_not_loaded(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, measured("1.0"))
+    assert store.load(PROBE, CONDITIONS, listed("2.0")) == {}
+
+
+def test_what_was_the_machines_fault_is_measured_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, replace(measured(), reason=Reason.ENVIRONMENT))
+    assert store.load(PROBE, CONDITIONS, listed("1.0")) == {}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(CONDITIONS, constraints=("ham==2.1",)),
+        replace(CONDITIONS, policy="released"),
+        replace(CONDITIONS, requirements=("eggs",)),
+        replace(CONDITIONS, timeout_s=61.0),
+        replace(CONDITIONS, memory_bytes=1 << 30),
+        replace(CONDITIONS, installer="pip"),
+        replace(CONDITIONS, allow_build=True),
+        replace(CONDITIONS, interpreter=replace(INTERPRETER, version="3.11.8")),
+        replace(CONDITIONS, interpreter=replace(INTERPRETER, platform="macosx-14.0-arm64")),
+        replace(CONDITIONS, interpreter=replace(INTERPRETER, implementation="pypy")),
+    ],
+)
+def test_other_conditions_are_another_key(tmp_path: Path, changed: Conditions) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, measured())
+    assert store.load(PROBE, changed, listed("1.0")) == {}
+    assert key(PROBE, changed) != key(PROBE, CONDITIONS)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(PROBE, digest="abd"),
+        replace(PROBE, case="fried"),
+        replace(PROBE, name="other"),
+        replace(PROBE, package="ham"),
+    ],
+)
+def test_another_probe_is_another_key(tmp_path: Path, changed: Probe) -> None:
+    store = Store(tmp_path)
+    store.save(PROBE, CONDITIONS, measured())
+    assert store.load(changed, CONDITIONS, listed("1.0")) == {}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(CONDITIONS, resolved="2026-01-01T00:00:00Z"),
+        replace(CONDITIONS, wheels={"ham-2.0-py3-none-any.whl": "c" * 64}),
+        replace(CONDITIONS, interpreter=replace(INTERPRETER, executable="/opt/python")),
+    ],
+)
+def test_what_cannot_change_an_answer_is_not_in_the_key(changed: Conditions) -> None:
+    assert key(PROBE, changed) == key(PROBE, CONDITIONS)
+
+
+def test_a_search_goes_on_with_the_dependencies_it_was_begun_with(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blank = Conditions(INTERPRETER)
+    assert store.constraints(PROBE, blank, Version("1.0")) is None
+    held = replace(
+        blank,
+        constraints=("ham==2.0",),
+        wheels={"ham-2.0-py3-none-any.whl": "c" * 64},
+        resolved="2026-01-01T00:00:00Z",
+        resolved_for="1.0",
+    )
+    later = replace(held, constraints=("ham==3.0",), resolved="2026-02-01T00:00:00Z")
+    for conditions in (later, held):
+        store.save(PROBE, conditions, measured())
+    assert store.constraints(PROBE, blank, Version("1.0")) == later
+    assert store.constraints(PROBE, blank, Version("1.1")) is None
+    assert store.constraints(PROBE, replace(blank, installer="pip"), Version("1.0")) is None
+
+
+def test_altered_conditions_are_not_trusted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    blank = Conditions(INTERPRETER)
+    held = replace(blank, constraints=("ham==2.0",), resolved="2026", resolved_for="1.0")
+    described = store.save(PROBE, held, measured()).with_name("conditions.json")
+    described.write_text(described.read_text().replace("ham==2.0", "ham==1.0"))
+    assert store.constraints(PROBE, blank, Version("1.0")) is None
+    assert store.warnings == [f"{described} is ignored: it is not what its folder is named for"]
+    described.write_text("{")
+    store.warnings.clear()
+    assert store.constraints(PROBE, blank, Version("1.0")) is None
+    (warning,) = store.warnings
+    assert warning.startswith(f"{described} is ignored: ")
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError) as caught:
+        Store(tmp_path / where).prepare()
+    assert caught.value.message.startswith(f"results can't be written to {tmp_path / where}: ")
+    assert caught.value.hint == "choose another folder with --results DIR"
+
+
+def test_a_measurement_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "spam").touch()
+    with pytest.raises(UsageError, match="results can't be written to"):
+        Store(tmp_path).save(PROBE, CONDITIONS, measured())
+
+
+def test_preparing_leaves_nothing_behind(tmp_path: Path) -> None:
+    Store(tmp_path / "deep" / "results").prepare()
+    assert list((tmp_path / "deep" / "results").iterdir()) == []
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from packaging.version import Version
+from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe
+from bisector.store.runs import Store
+conditions = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))
+for number in range(40):
+    measured = Measurement(Version(f"1.{number}"), Outcome.GOOD, host=sys.argv[2])
+    Store(Path(sys.argv[1])).save(Probe("eggs", "spam"), conditions, measured)
+"""
+
+
+def test_two_processes_write_at_once_and_nobody_sees_half_a_file(tmp_path: Path) -> None:
+    hosts = ["one", "two"]
+    commands = [[sys.executable, "-c", WRITER, str(tmp_path), host] for host in hosts]
+    writing = [subprocess.Popen(command) for command in commands]
+    conditions = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))
+    names = [f"1.{number}" for number in range(40)]
+    store, loaded = Store(tmp_path), {}
+    while any(one.poll() is None for one in writing):
+        loaded = store.load(Probe("eggs", "spam"), conditions, listed(*names))
+    loaded = store.load(Probe("eggs", "spam"), conditions, listed(*names))
+    assert [one.returncode for one in writing] == [0, 0]
+    assert len(loaded) == 40
+    assert all(sorted(run.host for run in runs) == hosts for runs in loaded.values())
+    assert store.warnings == []
+    assert list(tmp_path.rglob(".*")) == []
+
+
+def test_a_file_name_says_version_and_content(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(PROBE, replace(CONDITIONS), measured("1!1.0+local"))
+    version, _, digest = path.stem.rpartition("-")
+    assert (version, len(digest), path.parts[-4:-2]) == ("1!1.0+local", 12, ("spam", "eggs"))
+
+
+def test_a_name_that_is_no_file_name_is_made_one(tmp_path: Path) -> None:
+    path = Store(tmp_path).save(replace(PROBE, name="../eggs", case="a/b"), CONDITIONS, measured())
+    assert tmp_path.resolve() in path.resolve().parents
+    assert path.parent.parent.name.startswith(".._eggs.a_b-")
+
+
+def test_names_that_look_alike_as_files_share_no_folder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folders = {store.probe_folder(replace(PROBE, case=case)) for case in ("a|b", "a?b", "a_b")}
+    assert len(folders) == 3
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.none() | causes, max_size=3))
+def test_causes_come_back_from_disk_as_they_were(tmp_path: Path, kept: list[Cause | None]) -> None:
+    """Each with the transition that it is of; those that nobody looked into have none."""
+    shutil.rmtree(tmp_path / "results", ignore_errors=True)
+    store = Store(tmp_path / "results")
+    made = tuple(
+        Transition(Kind.FIXED, Version(f"1.{n}"), Version(f"1.{n + 1}"), cause=cause)
+        for n, cause in enumerate(kept)
+    )
+    store.save(PROBE, CONDITIONS, measured())
+    store.describe(Finding(PROBE, Plan(()), CONDITIONS, (measured(),), made))
+    (again,) = store.searches()
+    assert again.transitions == tuple(one for one in made if one.cause is not None)
+    assert store.warnings == []
+
+
+@pytest.mark.parametrize("any_failure", [False, True])
+def test_what_was_bad_to_a_search_comes_back_with_it(tmp_path: Path, any_failure: bool) -> None:
+    """Else a stored finding would count other failures than the one that was made."""
+    store = Store(tmp_path)
+    held = replace(CONDITIONS, symptom=Symptom("st.le", 1 << 30, timeout=True), isolated=True)
+    store.save(PROBE, held, measured())
+    store.describe(Finding(PROBE, Plan(()), held, (measured(),), (), any_failure=any_failure))
+    (again,) = store.searches()
+    assert (again.conditions.symptom, again.conditions.isolated) == (held.symptom, True)
+    assert again.any_failure is any_failure
+
+
+def test_the_failure_that_a_search_told_from_others_comes_back_with_it(tmp_path: Path) -> None:
+    """Else a stored search for an old failure would be about the newest one."""
+    store, failure = Store(tmp_path), Signature("KeyError", "'pan'", "spam.py:fry", 1)
+    other = measured(reason=Reason.DIFFERENT_FAILURE)
+    store.save(PROBE, CONDITIONS, other)
+    finding = Finding(PROBE, Plan(()), CONDITIONS, (other,), (), failure=failure)
+    store.describe(finding)
+    assert [found.failure for found in store.searches()] == [failure]
+    store.describe(replace(finding, measurements=(measured(),)))
+    assert [found.failure for found in store.searches()] == [None]
+
+
+def test_what_is_bad_and_what_is_beside_a_run_tells_measurements_apart() -> None:
+    """Under another symptom, or without the caller's folder, a run may come out otherwise."""
+    plain = key(PROBE, CONDITIONS)
+    others = [
+        replace(CONDITIONS, symptom=Symptom("stale")),
+        replace(CONDITIONS, symptom=Symptom(memory_bytes=1)),
+        replace(CONDITIONS, symptom=Symptom(timeout=True)),
+        replace(CONDITIONS, isolated=True),
+        replace(CONDITIONS, policy="exact"),
+        replace(CONDITIONS, policy="2024-01-22"),
+    ]
+    assert len({plain, *(key(PROBE, other) for other in others)}) == 1 + len(others)
+
+
+def test_a_search_that_measured_nothing_leaves_what_was_kept(tmp_path: Path) -> None:
+    """Reading an answer from a store, under a checkout say, changes no file of it."""
+    store, run = Store(tmp_path), measured()
+    finding = Finding(PROBE, Plan(()), CONDITIONS, (run,), (), replay="bisect --exhaustive")
+    store.save(PROBE, CONDITIONS, run)
+    store.describe(finding)
+    kept = replace(finding, measurements=(replace(run, cached=True),), replay="bisect")
+    store.describe(kept)
+    assert [found.replay for found in store.searches()] == ["bisect --exhaustive"]
+
+
+def test_searches_of_other_ranges_stay_beside_each_other(tmp_path: Path) -> None:
+    """One that looked at no more than a later one goes, also where it has the old name."""
+    store, run = Store(tmp_path), measured()
+
+    def plan(*numbers: int) -> Plan:
+        return Plan(tuple(Release(Version(f"1.{number}"), ()) for number in numbers))
+
+    def describe(made: Plan, replay: str) -> set[str]:
+        store.describe(Finding(PROBE, made, CONDITIONS, (run,), (), replay=replay))
+        return {path.name for path in folder.glob("search*")}
+
+    folder = store.save(PROBE, CONDITIONS, run).parent
+    first = describe(plan(1, 2), "first")
+    (folder / first.pop()).rename(folder / "search.json")
+    assert describe(plan(2, 3, 4), "second") > {"search.json"}
+    (found,) = store.searches()
+    assert [str(release.version) for release in found.plan.candidates] == [
+        "1.1",
+        "1.2",
+        "1.3",
+        "1.4",
+    ]
+    assert found.replay == "second"
+    describe(plan(7, 8), "apart")
+    (found,) = store.searches()
+    assert len(found.plan.candidates) == 4
+    assert [warning.partition(" is ")[2] for warning in store.warnings] == [
+        "ignored: it is of other releases"
+    ]
+    assert len(describe(plan(*range(1, 9)), "whole")) == 1
+    assert [found.replay for found in store.searches()] == ["whole"]
