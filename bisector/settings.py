@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +25,9 @@ _FINDING = threading.Lock()
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+FRESH = timedelta(minutes=10)
+"""How long a listing, and what was resolved from it, is used without asking the index again."""
 
 
 _UV_FILES_OF_ITS_USER = (

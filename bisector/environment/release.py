@@ -21,7 +21,7 @@ from bisector.environment.venv import Environment
 from bisector.environment.workspace import place
 from bisector.errors import InstallerError
 from bisector.model import Distribution, File, Interpreter
-from bisector.search.releases import admits, compatible
+from bisector.wheels import admits, compatible
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

@@ -12,9 +12,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bisector import atomic
+from bisector import atomic, settings
 from bisector.environment.installers.interface import Resolution
-from bisector.inputs.index import FRESH
 from bisector.model import Conditions
 
 
@@ -36,7 +35,7 @@ def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
     """
     try:
         told = json.loads(kept.read_text(encoding="utf-8"))
-        if timedelta() <= _time(now) - _time(told["resolved"]) < FRESH:
+        if timedelta() <= _time(now) - _time(told["resolved"]) < settings.FRESH:
             return Resolution(tuple(told["pins"]), dict(told["wheels"])), told["resolved"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass

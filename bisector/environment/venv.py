@@ -24,7 +24,7 @@ from packaging.version import InvalidVersion
 from bisector.errors import InstallerError
 from bisector.model import Distribution, Interpreter
 from bisector.run import records
-from bisector.search.releases import wheel_tags
+from bisector.wheels import wheel_tags
 
 _SHEBANG_BYTES = 1024
 _MAKING = threading.RLock()  # virtualenv's discovery and application data are not thread-safe

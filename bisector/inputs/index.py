@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from bisector import atomic
+from bisector import atomic, settings
 from bisector.errors import IndexUnavailableError, UsageError
 from bisector.inputs import listing
 from bisector.inputs.listing import Listing
@@ -24,7 +24,6 @@ from bisector.settings import IndexSource
 if TYPE_CHECKING:
     import aiohttp
 
-FRESH = timedelta(minutes=10)
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.01"
@@ -90,7 +89,7 @@ def releases(
         return _read(_from_folder(name, source), project, name, source, now)
     path = _cache_path(cache_dir, name, source)
     cached, warnings = _load(path, name, source)
-    if cached and not refresh and (offline or timedelta() <= now - cached.fetched < FRESH):
+    if cached and not refresh and (offline or timedelta() <= now - cached.fetched < settings.FRESH):
         return cached
     if offline:
         raise IndexUnavailableError(

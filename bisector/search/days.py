@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 from packaging.version import Version
 
-from bisector.environment.task import Task
-from bisector.measure.threads import Start
-from bisector.model import Conditions, Measurement, Release
-from bisector.search.bisection import Stop, Submit
+from bisector.model import Conditions, Release
 
 
 def positions(first: datetime, uploads: Iterable[datetime]) -> tuple[Release, ...]:
@@ -41,28 +37,3 @@ def held(conditions: Conditions, position: Release) -> Conditions:
         resolved="",
         resolved_for="",
     )
-
-
-def measuring(task: Task, start: Start, stop: Stop) -> tuple[Submit, Stop]:
-    """Return what starts and what stops the measurement of a day: of the task's release on it."""
-    behind: dict[Future[Measurement], Future[Measurement]] = {}
-
-    def submit(position: Release) -> Future[Measurement]:
-        told: Future[Measurement] = Future()
-        told.set_running_or_notify_cancel()  # it can be stopped, not cancelled
-        made = start(replace(task, conditions=held(task.conditions, position)))
-        behind[told] = made
-        made.add_done_callback(_telling(told, position.version))
-        return told
-
-    return submit, lambda told: stop(behind[told])
-
-
-def _telling(told: Future[Measurement], version: Version) -> Callable[[Future[Measurement]], None]:
-    def done(made: Future[Measurement]) -> None:
-        if error := made.exception():
-            told.set_exception(error)
-        else:
-            told.set_result(replace(made.result(), version=version))
-
-    return done

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import Tag, parse_tag
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.model import Excluded, File, Interpreter, Plan, Reason, Release
+from bisector.model import Excluded, Interpreter, Plan, Reason, Release
+from bisector.wheels import admits, compatible
 
 
 def plan(
@@ -96,86 +95,7 @@ def exclusion(
     return Excluded(release.version, reason, detail, release.yanked, release.upload_time)
 
 
-def compatible(files: Iterable[File], interpreter: Interpreter) -> list[File]:
-    """Return the wheels among ``files`` whose tags ``interpreter`` supports, best first."""
-    rank = {tag: place for place, tag in enumerate(interpreter.tags)}
-    ranked = []
-    for file in files:
-        places = [rank[str(tag)] for tag in wheel_tags(file.filename) if str(tag) in rank]
-        if places:
-            ranked.append((min(places), file))
-    return [file for _, file in sorted(ranked, key=lambda pair: pair[0])]
-
-
-def wheel_tags(filename: str) -> frozenset[Tag]:
-    """Return the tags that a wheel's file name carries; none where it isn't a wheel's."""
-    stem, _, kind = filename.rpartition(".")
-    parts = stem.split("-")
-    if kind != "whl" or len(parts) not in (5, 6):
-        return frozenset()
-    return _tags("-".join(parts[-3:]))
-
-
-@cache
-def _tags(written: str) -> frozenset[Tag]:
-    """Return the tags that are ``written``; a project has thousands of wheels of a few dozen."""
-    return parse_tag(written)
-
-
-def admits(file: File, interpreter: Interpreter) -> bool:
-    """Return whether the file's ``Requires-Python`` admits the interpreter.
-
-    One that can't be parsed admits every interpreter, as installers have it.
-    """
-    try:
-        allowed = SpecifierSet(file.requires_python or "")
-    except InvalidSpecifier:
-        return True
-    return allowed.contains(interpreter.version, prereleases=True)
-
-
 def _span(ordered: Sequence[Release]) -> str:
     if not ordered:
         return "none"
     return f"{ordered[0].version} to {ordered[-1].version}"
-
-
-def together(plans: Iterable[Plan]) -> Plan:
-    """Return what searches of different ranges looked at, as the plan of one search.
-
-    That is the widest plan with those that overlap it, one way or another: between two that share
-    no candidate there may be releases that neither knows, and no transition may pass over those.
-    """
-    apart = sorted(plans, key=_width)
-    found = apart.pop()
-    while sharing := [p for p in apart if _candidates(p) & _candidates(found)]:
-        apart = [p for p in apart if p not in sharing]
-        found = _union([*sharing, found])
-    return found
-
-
-def _union(plans: Sequence[Plan]) -> Plan:
-    """Return the plans as one; the last one's word on a release counts."""
-    candidates = {r.version: r for plan in plans for r in plan.candidates}
-    prereleases = {
-        r.version: r for plan in plans for r in plan.prereleases if r.version not in candidates
-    }
-    excluded = {
-        e.version: e
-        for plan in plans
-        for e in plan.excluded
-        if e.version not in candidates and e.version not in prereleases
-    }
-    return Plan(
-        tuple(candidates[version] for version in sorted(candidates)),
-        tuple(prereleases[version] for version in sorted(prereleases)),
-        tuple(excluded[version] for version in sorted(excluded)),
-    )
-
-
-def _candidates(plan: Plan) -> set[Version]:
-    return {release.version for release in plan.candidates}
-
-
-def _width(plan: Plan) -> int:
-    return len(plan.candidates) + len(plan.prereleases) + len(plan.excluded)

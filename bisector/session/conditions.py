@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from bisector.inputs.locks.requirements_txt import requirement
 from bisector.inputs.request import Request
 from bisector.measure.measure import now
 from bisector.model import Conditions, Interpreter, Plan, Probe, Release, Symptom
+from bisector.search.blame.comparison import Pinned
 from bisector.store.runs import Store
 
 _TRIES = 5
@@ -95,6 +96,27 @@ def settle(
             return _resolved(request, wanted, blank, release, installer, begin)
     _resolve_others(wanted, blank, python, installer)
     return blank
+
+
+def complete(
+    name: str, requirements: Sequence[str], python: str, installer: Installer, before: str = ""
+) -> Pinned:
+    """Return the complete set that ``requirements`` lead to, with all that they depend on.
+
+    Raises UsageError where they can't be installed together.
+    """
+    if not requirements:
+        return Pinned(name, (), {})
+    try:
+        resolution = installer.resolve(python, requirements, before=before)
+    except InstallFailedError as error:
+        raise UsageError(
+            f"{name} can't be installed: {error}",
+            "both sets must be installable here; --python names another interpreter",
+        ) from error
+    except NotCachedError as error:
+        raise UsageError(f"{name} can't be resolved: {error}", "leave --offline out") from error
+    return Pinned(name, resolution.pins, resolution.wheels)
 
 
 def _resolved(

@@ -23,6 +23,7 @@ from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Comparison, Finding
 from bisector.inputs.locks.files import read
 from bisector.inputs.request import Request, replay
+from bisector.measure import measure
 from bisector.measure.threads import Threads, Workers
 from bisector.model import (
     Conditions,
@@ -38,11 +39,12 @@ from bisector.model import (
 from bisector.reports.rows import count
 from bisector.search.bisection import Bisection, Options
 from bisector.search.blame.attribution import attribute, attribute_days
-from bisector.search.blame.comparison import NOTHING, Comparing, complete
+from bisector.search.blame.comparison import NOTHING, Comparing
 from bisector.search.blame.pins import name_of
-from bisector.search.days import held, measuring, positions
+from bisector.search.days import held, positions
 from bisector.session import conditions
 from bisector.session.bench import Bench
+from bisector.session.days import measuring
 from bisector.session.from_store import with_causes
 from bisector.session.scope import listed, planned, prospect, summary
 from bisector.store.runs import Store
@@ -139,7 +141,7 @@ class Driver:
         base = replace(conditions.plain(request, wanted, python), policy="of each day")
         needed = requirements_of(wanted, base, release)
         subject = f"{seen.project} {release.version}"
-        now = complete(subject, needed, python.executable, installer)
+        now = conditions.complete(subject, needed, python.executable, installer)
         uploads = [
             other.upload_time
             for name in map(name_of, now.pins)
@@ -193,9 +195,11 @@ class Driver:
             for why in locked.left_out:
                 self.said.say(f"warning: {path} has what can't be installed: {why}")
             needed = (*locked.requirements, *beside)
-            sets.append(complete(str(path), needed, python.executable, installer))
+            sets.append(conditions.complete(str(path), needed, python.executable, installer))
         old, new = sets
-        comparing = Comparing(wanted, conditions.plain(request, wanted, python), old, new)
+        comparing = Comparing(
+            wanted, conditions.plain(request, wanted, python), old, new, measure.now()
+        )
         if not comparing.changes:
             raise UsageError(
                 f"{old.name} and {new.name} lead to the same versions", "compare others"

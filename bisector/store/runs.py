@@ -29,7 +29,6 @@ from bisector.model import (
     Reason,
     Release,
 )
-from bisector.search.releases import together
 from bisector.store.codec import (
     CONDITIONS,
     MEASUREMENT,
@@ -43,6 +42,7 @@ from bisector.store.codec import (
     plan_from_json,
     search_to_json,
 )
+from bisector.store.plans import together
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 

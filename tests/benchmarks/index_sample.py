@@ -23,7 +23,8 @@ from bisector.environment.installers.interface import InstallFailedError
 from bisector.environment.installers.uv import Uv
 from bisector.inputs import index
 from bisector.model import Interpreter, Release
-from bisector.search.releases import compatible, plan
+from bisector.search.releases import plan
+from bisector.wheels import compatible
 
 PROJECTS = [
     "aiohttp",

@@ -16,9 +16,9 @@ from wheels import history, sdist, wheel
 
 from bisector.errors import IndexUnavailableError, UsageError
 from bisector.inputs import index as index_module
-from bisector.inputs.index import FRESH, Limits
+from bisector.inputs.index import Limits
 from bisector.inputs.listing import Listing
-from bisector.settings import IndexSource, index_url
+from bisector.settings import FRESH, IndexSource, index_url
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 SECRET = "s3cr3t"

@@ -14,7 +14,8 @@ from packaging.version import Version
 from bisector.environment.installers.uv import Uv
 from bisector.environment.task import Task
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Release
-from bisector.search.days import held, measuring, positions
+from bisector.search.days import held, positions
+from bisector.session.days import measuring
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
 HELD = Conditions(

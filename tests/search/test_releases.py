@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from bisector.errors import UsageError
 from bisector.model import File, Interpreter, Reason, Release
-from bisector.search.releases import admits, compatible, plan, wheel_tags
+from bisector.search.releases import plan
+from bisector.wheels import admits, compatible, wheel_tags
 
 LINUX = Interpreter(
     executable="python",

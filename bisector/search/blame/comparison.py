@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector.environment.installers.interface import Installer, InstallFailedError, NotCachedError
-from bisector.errors import UsageError
 from bisector.finding import (
     Change,
     Comparison,
     Culprit,
     Transition,
 )
-from bisector.measure.measure import now
 from bisector.model import Conditions, Outcome, Probe, Release
 from bisector.search.blame.narrowing import Laboratory, Trial, narrow
 from bisector.search.blame.pins import Mix, changes, mixed
@@ -34,31 +31,12 @@ class Pinned:
     wheels: Mapping[str, str]
 
 
-def complete(
-    name: str, requirements: Sequence[str], python: str, installer: Installer, before: str = ""
-) -> Pinned:
-    """Return the complete set that ``requirements`` lead to, with all that they depend on.
-
-    Raises UsageError where they can't be installed together.
-    """
-    if not requirements:
-        return Pinned(name, (), {})
-    try:
-        resolution = installer.resolve(python, requirements, before=before)
-    except InstallFailedError as error:
-        raise UsageError(
-            f"{name} can't be installed: {error}",
-            "both sets must be installable here; --python names another interpreter",
-        ) from error
-    except NotCachedError as error:
-        raise UsageError(f"{name} can't be resolved: {error}", "leave --offline out") from error
-    return Pinned(name, resolution.pins, resolution.wheels)
-
-
 class Comparing:
-    """One comparison of two sets under the same conditions otherwise."""
+    """One comparison of two sets under the same conditions otherwise, ``resolved`` at that time."""
 
-    def __init__(self, probe: Probe, conditions: Conditions, old: Pinned, new: Pinned) -> None:
+    def __init__(
+        self, probe: Probe, conditions: Conditions, old: Pinned, new: Pinned, resolved: str
+    ) -> None:
         self.probe = replace(probe, package="")
         self.old, self.new = old, new
         self.conditions = replace(
@@ -66,7 +44,7 @@ class Comparing:
             policy="exact",
             constraints=(),
             wheels={**old.wheels, **new.wheels},
-            resolved=now(),
+            resolved=resolved,
         )
         self.changes = changes(old.pins, new.pins)
         self._tried: set[Mix] = set()

@@ -22,13 +22,15 @@ from bisector.finding import (
     Transition,
 )
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe
-from bisector.search.blame.comparison import Comparing, Pinned, complete
+from bisector.search.blame.comparison import Comparing, Pinned
 from bisector.search.blame.narrowing import Trial
 from bisector.search.blame.pins import Mix
+from bisector.session.conditions import complete
 
 G, B, U = Outcome.GOOD, Outcome.BAD, Outcome.UNTESTABLE
 HELD = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))
 PROBE = Probe("check", "whatever", command=("python", "check.py"), reports=False)
+NOON = "2026-01-02T12:00:00.000Z"
 Set = Mapping[str, int]
 
 
@@ -93,7 +95,7 @@ sets = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 4), max_size=6)
 
 def compare(world: World, old: Set, new: Set) -> Comparison:
     comparing = Comparing(
-        PROBE, HELD, Pinned("old.txt", pins(old), {}), Pinned("new.txt", pins(new), {})
+        PROBE, HELD, Pinned("old.txt", pins(old), {}), Pinned("new.txt", pins(new), {}), NOON
     )
     ends = comparing.ends(world)
     return comparing.narrowed(ends, world) if ends.differs else ends
@@ -157,11 +159,8 @@ def test_the_releases_of_a_culprit_are_searched_beside_what_else_it_takes() -> N
     }
     world = World(Random(3), truth=truth)
     sets = [{"a": n, "b": n, "c": n} for n in (1, 2)]
-    comparing = Comparing(
-        PROBE,
-        HELD,
-        *(Pinned(str(n), pins(one), wheels) for n, one in enumerate(sets)),
-    )
+    old, new = (Pinned(str(n), pins(one), wheels) for n, one in enumerate(sets))
+    comparing = Comparing(PROBE, HELD, old, new, NOON)
     found = comparing.narrowed(comparing.ends(world), world)
     assert [culprit.change.name for culprit in found.culprits] == ["a", "b"]
     subject, conditions, change = world.searched[-1]
@@ -180,6 +179,7 @@ def test_what_is_not_added_yet_is_held_where_another_brings_it() -> None:
         HELD,
         Pinned("old", ("ham==1",), {}),
         Pinned("new", ("ham==2", "jam==5"), {"jam-5-py3-none-any.whl": "j5"}),
+        NOON,
     )
     held = comparing.trial(Mix(("ham==2",), ("jam==5",))).conditions
     assert (held.requirements, held.constraints) == (("ham==2",), ("jam==5",))
