@@ -109,7 +109,7 @@ def _waiting(monkeypatch: pytest.MonkeyPatch) -> None:
         next(iter(futures)).world.end_one()
         return concurrent.futures.wait(futures, return_when=return_when)
 
-    monkeypatch.setattr("bisector.laboratory.wait", wait)
+    monkeypatch.setattr("bisector.session.bench.wait", wait)
 
 
 def bench(
