@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bisector import cli
-from bisector.inputs import options
+from bisector.inputs import arguments, values
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +83,10 @@ def test_each_command_points_to_its_own_help(
     ],
 )
 def test_a_size_is_in_bytes(text: str, size_bytes: int) -> None:
-    assert options.size(text) == size_bytes
+    assert values.size(text) == size_bytes
 
 
 def test_what_is_behind_two_dashes_is_the_command() -> None:
     words = ["--package", "spam", "--", "python", "-c", "--", "--jobs"]
-    assert cli._split(words) == (["--package", "spam"], ("python", "-c", "--", "--jobs"))
-    assert cli._split(["--probe", "eggs"]) == (["--probe", "eggs"], ())
+    assert arguments.split(words) == (["--package", "spam"], ("python", "-c", "--", "--jobs"))
+    assert arguments.split(["--probe", "eggs"]) == (["--probe", "eggs"], ())

@@ -1,34 +1,12 @@
-"""The options of the ``bisect`` command, and what their values may be."""
+"""The options of the ``bisect`` command, group by group."""
 
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Callable
-from contextlib import suppress
-from math import isfinite
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
-from bisector.errors import UsageError
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that leaves it to the command to say what is wrong."""
-
-    def __init__(self, **settings: str) -> None:
-        super().__init__(
-            **settings,  # type: ignore[arg-type]  # argparse's own types name each setting
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        """Raise UsageError instead of printing and exiting."""
-        raise UsageError(message, f"see `{self.prog} --help`")
+from bisector.inputs import values
 
 
 def add_search_options(
@@ -55,7 +33,7 @@ def add_search_options(
     how = parser.add_argument_group("how far to look")
     how.add_argument(
         "--assure",
-        type=_seconds,
+        type=values.seconds,
         metavar="S",
         help="go on looking for other transitions for S seconds once the answer is settled "
         f"(default: {assure}; 0 stops at once)",
@@ -69,13 +47,13 @@ def add_search_options(
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument(
         "--max-probes",
-        type=_positive,
+        type=values.positive,
         metavar="N",
         help="measure at most N times, and leave open whose fault it is",
     )
     how.add_argument(
         "--confidence",
-        type=_probability,
+        type=values.probability,
         metavar="P",
         help="run both sides of each transition until the posterior is P, between 0 and 1",
     )
@@ -84,13 +62,16 @@ def add_search_options(
     )
     what_is_bad.add_argument(
         "--bad-output",
-        type=_pattern,
+        type=values.pattern,
         default="",
         metavar="REGEX",
         help="only a run is bad that prints a line which matches; other failures decide nothing",
     )
     what_is_bad.add_argument(
-        "--bad-memory", type=size, metavar="SIZE", help="... that takes more memory than that"
+        "--bad-memory",
+        type=values.size,
+        metavar="SIZE",
+        help="... that takes more memory than that",
     )
     what_is_bad.add_argument(
         "--bad-timeout", action="store_true", help="... that is still running at the --timeout"
@@ -119,7 +100,7 @@ def add_search_options(
     run.add_argument("--installer", choices=("uv", "pip"), default="uv")
     run.add_argument(
         "--jobs",
-        type=_positive,
+        type=values.positive,
         metavar="N",
         help="measure N at once (default: one per core, or per thread of the cluster's workers)",
     )
@@ -132,8 +113,12 @@ def add_search_options(
     run.add_argument(
         "--scheduler", metavar="ADDRESS", help="of the Dask cluster, like tcp://host:8786"
     )
-    run.add_argument("--timeout", type=_above_zero, metavar="S", help="of one run, in seconds")
-    run.add_argument("--max-memory", type=size, metavar="SIZE", help="of one run: 500M, 2GiB")
+    run.add_argument(
+        "--timeout", type=values.above_zero, metavar="S", help="of one run, in seconds"
+    )
+    run.add_argument(
+        "--max-memory", type=values.size, metavar="SIZE", help="of one run: 500M, 2GiB"
+    )
     run.add_argument(
         "--isolated",
         action="store_true",
@@ -151,6 +136,13 @@ def add_search_options(
     add_index_options(store)
 
 
+def add_format_option(
+    parser: argparse.ArgumentParser, formats: Iterable[str], default: str = "text"
+) -> None:
+    """Add what is printed, one of ``formats``."""
+    parser.add_argument("--format", choices=tuple(formats), default=default)
+
+
 def add_stored_option(parser: argparse.ArgumentParser) -> None:
     """Add what reads the store alone."""
     parser.add_argument(
@@ -162,7 +154,7 @@ def add_plan_options(group: argparse._ActionsContainer) -> None:
     """Add what says which releases on which interpreters."""
     group.add_argument(
         "--range",
-        type=_specifier,
+        type=values.specifier,
         dest="within",
         metavar="SPEC",
         help="releases to look at, like '>=3.10,<3.13' (default: the probe's, else all)",
@@ -201,7 +193,6 @@ def add_index_options(group: argparse._ActionsContainer) -> None:
 
 def add_only_search_options(parser: argparse.ArgumentParser) -> None:
     """Add what only the main command has: other orders, and sets instead of releases."""
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
     )
@@ -228,53 +219,3 @@ def add_only_search_options(parser: argparse.ArgumentParser) -> None:
         "pylock.toml, uv.lock or poetry.lock",
     )
     sets.add_argument("--to", type=Path, dest="new", metavar="FILE", help="the other pins")
-
-
-def _specifier(text: str) -> SpecifierSet:
-    with suppress(InvalidSpecifier):
-        return SpecifierSet(text)
-    with suppress(InvalidVersion):
-        return SpecifierSet(f"=={Version(text)}")
-    raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
-    return text
-
-
-def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
-    with suppress(ValueError):
-        if isfinite(number := float(text)) and allowed(number):
-            return number
-    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-
-
-def _seconds(text: str) -> float:
-    return _number(text, "a number of seconds", lambda number: number >= 0)
-
-
-def _above_zero(text: str) -> float:
-    return _number(text, "a number of seconds above 0", lambda number: number > 0)
-
-
-def _probability(text: str) -> float:
-    return _number(text, "a probability between 0 and 1", lambda number: 0 < number < 1)
-
-
-def _positive(text: str) -> int:
-    return int(_number(text, "a whole number above 0", lambda n: n >= 1 and n == int(n)))
-
-
-def size(text: str) -> int:
-    """Return the bytes that a size like 500M or 2GiB is; raises ArgumentTypeError."""
-    units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-    digits = text.upper().rstrip("IB").rstrip("KMGT")
-    unit = text.upper().rstrip("IB")[len(digits) :]
-    if unit in units:
-        with suppress(argparse.ArgumentTypeError):
-            return int(_number(digits, "", lambda number: number > 0) * units[unit])
-    raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")

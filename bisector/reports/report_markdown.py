@@ -12,6 +12,7 @@ from bisector.model import Measurement, Outcome
 from bisector.reports import causes, rows
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
+from bisector.reports.differences import differences
 from bisector.reports.markdown import block, code, escape, folded, link, table
 from bisector.reports.replay import further, replay
 from bisector.reports.rows import Row, shortened
@@ -40,6 +41,13 @@ def render(finding: Finding, *, chart: str = "") -> str:
         heading = longest.partition("\n")[0]
         sections[sections.index(longest)] = f"{shortened(heading, 1000)}\n\nLeft out: too long."
     return "\n\n".join(sections) + "\n"
+
+
+def render_all(findings: Sequence[Finding]) -> str:
+    """Return the reports, and where the interpreters differ."""
+    reports = [*map(render, findings)]
+    reports += [f"{escape(sentence)}\n" for sentence in differences(findings)]
+    return "\n".join(reports)
 
 
 def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[str]:

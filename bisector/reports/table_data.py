@@ -16,6 +16,7 @@ SCHEMA = "bisector/table/1"
 _FIELDS = (
     "package",
     "release",
+    "last",
     "uploaded",
     "yanked",
     "probe",
@@ -31,7 +32,10 @@ _FIELDS = (
 
 
 def render_json(grids: Sequence[Grid]) -> str:
-    """Return the tables as one JSON object, a cell per release and column."""
+    """Return the tables as one JSON object, a cell per release and column.
+
+    A cell of a fold is about the releases from ``release`` to ``last``.
+    """
     return strict({"schema": SCHEMA, "cells": list(_cells(grids))})
 
 
@@ -55,8 +59,9 @@ def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
             for column, cell in zip(grid.columns, line.cells):
                 yield {
                     "package": grid.package,
-                    "release": line.label,
-                    "uploaded": line.date,
+                    "release": str(line.first),
+                    "last": str(line.last),
+                    "uploaded": line.date[:10],
                     "yanked": line.yanked,
                     "probe": column.probe,
                     "case": column.case,

@@ -1,11 +1,13 @@
-"""Text for a terminal, or for a pipe: the one place that sets rich up."""
+"""Text for a terminal or a pipe, its width and colour; the one place that sets rich up."""
 
 from __future__ import annotations
 
 import io
+import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,6 +40,20 @@ class Column:
 
         widest = max(map(cell_len, (self.heading, *self.cells)))
         return min(widest, _NARROWEST) if self.wraps else widest
+
+
+def width(stream: TextIO) -> int:
+    """Return the columns that a stream shows; a pipe shows 120."""
+    return shutil.get_terminal_size((120, 24)).columns if stream.isatty() else 120
+
+
+def has_color(stream: TextIO) -> bool:
+    """Return whether to write in colour, as https://no-color.org has it."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def printed(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:

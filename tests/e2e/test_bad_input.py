@@ -404,3 +404,31 @@ def test_a_reader_that_goes_away_is_no_error(ask: Command) -> None:
     with running.stderr as errors:
         assert errors.read() == ""
     assert running.wait(60) in (0, 141)
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        (
+            "table --stored --format html --memory",
+            "--format html can't show --memory",
+            "leave it out, or use --format text or markdown",
+        ),
+        (
+            "report --stored --format json --output folder",
+            "--output is a folder for files, and --format json is printed",
+            "leave out the one or the other",
+        ),
+        (
+            "--from a.txt --to b.txt --format osv -- true",
+            "--format osv can't show what changed between two sets",
+            "use --format text or json or markdown",
+        ),
+    ],
+)
+def test_what_a_format_cannot_show_is_refused(
+    ask: Command, words: str, error: str, hint: str
+) -> None:
+    result = ask(*words.split())
+    assert result.status == 2
+    assert result.complaint == [f"error: {error}", f"hint: {hint}"]

@@ -12,11 +12,22 @@ import pytest
 from histories import HOSTILE, found
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sample_findings import hostile
+from sample_findings import hostile, uploads
 
 from bisector.model import Probe, ProcessPeak
-from bisector.reports.grid import Grid, grids
+from bisector.reports.grid import Grid, fold, grids
 from bisector.reports.table_data import render_csv, render_json
+
+
+def test_a_program_reads_releases_also_where_they_are_folded() -> None:
+    """A fold has its first and its last release in columns of their own."""
+    folded = [fold(grid) for grid in grids([uploads()])]
+    ends = [(str(line.first), str(line.last)) for line in folded[0].lines]
+    assert any(first != last for first, last in ends)
+    lines = csv.DictReader(io.StringIO(render_csv(folded)))
+    assert [(line["release"], line["last"]) for line in lines] == ends
+    cells = json.loads(render_json(folded))["cells"]
+    assert [(cell["release"], cell["last"]) for cell in cells] == ends
 
 
 def test_csv_as_a_whole() -> None:
@@ -26,11 +37,11 @@ def test_csv_as_a_whole() -> None:
     finding = replace(finding, measurements=(first, *finding.measurements[1:]))
     assert render_csv(grids([finding])) == (
         """\
-package,release,uploaded,yanked,probe,case,python,known,outcome,reason,said,peak_memory_bytes,runs
-spam,1.0,2024-01-01,False,eggs,raw,3.11,measured,good,,the eggs are good,4096,1
-spam,1.1,2024-01-02,True,eggs,raw,3.11,inferred,good,,,,0
-spam,1.2,2024-01-03,False,eggs,raw,3.11,measured,good,,the eggs are good,,1
-spam,1.3,2024-01-01,False,eggs,raw,3.11,untestable,,no-wheel,no wheel for cp311,,0
+package,release,last,uploaded,yanked,probe,case,python,known,outcome,reason,said,peak_memory_bytes,runs
+spam,1.0,1.0,2024-01-01,False,eggs,raw,3.11,measured,good,,the eggs are good,4096,1
+spam,1.1,1.1,2024-01-02,True,eggs,raw,3.11,inferred,good,,,,0
+spam,1.2,1.2,2024-01-03,False,eggs,raw,3.11,measured,good,,the eggs are good,,1
+spam,1.3,1.3,2024-01-01,False,eggs,raw,3.11,untestable,,no-wheel,no wheel for cp311,,0
 """
     )
 
@@ -42,6 +53,7 @@ def test_json_as_a_whole() -> None:
             {
                 "package": "spam",
                 "release": "1.0",
+                "last": "1.0",
                 "uploaded": "2024-01-01",
                 "yanked": False,
                 "probe": "eggs",

@@ -1,0 +1,1 @@
+"""The subcommands, each a module with a ``run``: words -> request -> output -> exit status."""

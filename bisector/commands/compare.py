@@ -1,0 +1,54 @@
+"""``bisect --from OLD --to NEW``: which of the changes between two sets makes the difference."""
+
+from __future__ import annotations
+
+import sys
+
+from bisector.commands import output
+from bisector.errors import UsageError
+from bisector.inputs.request import Request
+from bisector.model import Outcome
+from bisector.reports import formats
+from bisector.run import process
+from bisector.session import scope
+from bisector.session.session import Driver
+from bisector.store.runs import Store
+
+
+def run(asked: Request) -> int:
+    """Print which of the changes between two sets of pins make the difference."""
+    if not (asked.old and asked.new):
+        raise UsageError("--from and --to go together", "give the good set and the bad one")
+    of_releases = {
+        "--package": asked.package,
+        "--range": asked.within,
+        "--good": asked.good,
+        "--bad": asked.bad,
+        "--exhaustive": asked.exhaustive,
+        "--max-probes": asked.max_probes,
+        "--confidence": asked.confidence,
+        "--over": asked.over != "releases",
+        "--order": asked.order != "version",
+        "--dependencies": asked.dependencies != "newest",
+    }
+    if given := [option for option, value in of_releases.items() if value]:
+        raise UsageError(
+            f"--from and --to compare two sets, {given[0]} is about one project's releases",
+            "leave out the one or the other",
+        )
+    if asked.format not in formats.COMPARISONS:
+        raise UsageError(
+            f"--format {asked.format} can't show what changed between two sets",
+            f"use --format {' or '.join(formats.COMPARISONS)}",
+        )
+    process.become_subreaper()
+    found = []
+    with Driver(asked, Store(asked.results), output.listener()) as driving:
+        for python in scope.interpreters(asked):
+            for one in scope.asked_for(asked):
+                found.append(driving.compare(one, python, (asked.old, asked.new)))
+    sys.stdout.write(formats.COMPARISONS[asked.format].render(found, output.view()))
+    if any(comparison.culprits for comparison in found):
+        return 0
+    ends = [end for comparison in found for end in comparison.ends]
+    return 3 if any(end.outcome is Outcome.UNTESTABLE for end in ends) else 1

@@ -1,0 +1,72 @@
+"""The findings that a command is about: searched for, or read from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bisector.commands import output
+from bisector.errors import UndecidedError, UsageError
+from bisector.finding import Finding
+from bisector.inputs.request import Request
+from bisector.run import process
+from bisector.session import from_store, scope
+from bisector.session.session import Driver
+from bisector.store.runs import Store
+
+INTERRUPTED = ("interrupted", "attribution")
+
+
+def found(asked: Request) -> list[Finding]:
+    """Return the findings asked for: searched for, or read from what is stored."""
+    store = Store(asked.results)
+    said = output.listener()
+    if asked.stored:
+        known = from_store.findings(store, asked.probes, asked.package)
+        for warning in store.warnings:
+            said.say(f"warning: {warning}")
+        if not known:
+            raise UndecidedError(
+                f"nothing of what is asked for is stored in {asked.results}",
+                "measure it first, without --stored",
+            )
+        return known
+    wanted = scope.asked_for(asked)
+    if asked.executor == "dask" or asked.scheduler:
+        from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
+
+        cluster.check(asked, wanted)
+    process.become_subreaper()
+    findings = list[Finding]()
+    undecided: UndecidedError | None = None
+    with Driver(asked, store, said) as searches:
+        for python in scope.interpreters(asked):
+            for one in wanted:
+                if len(wanted) > 1:
+                    said.say(f"{one.name}[{one.case}]" if one.case else one.name)
+                try:
+                    over = asked.over == "dependencies"
+                    if over and (asked.good or asked.bad):
+                        raise UsageError(
+                            "--over dependencies searches days, --good and --bad name releases",
+                            "--range chooses the release whose dependencies are varied",
+                        )
+                    findings.append((searches.find_over if over else searches.find)(one, python))
+                except UndecidedError as error:
+                    # One of several that can't be searched must not cost the others' answer.
+                    undecided = error
+                    said.say(f"warning: {error.message}; {error.hint}")
+                    continue
+                if findings[-1].stopped in INTERRUPTED:
+                    return findings
+    if undecided and not findings:
+        raise undecided
+    return findings
+
+
+def status(findings: Sequence[Finding]) -> int:
+    """Return the exit status that says what was found."""
+    if any(finding.stopped in INTERRUPTED for finding in findings):
+        return 130
+    if any(finding.transitions and finding.decided for finding in findings):
+        return 0
+    return 1 if all(finding.decided for finding in findings) else 3

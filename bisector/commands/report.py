@@ -1,0 +1,59 @@
+"""``bisect report``: what to attach to a bug report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bisector.commands import output
+from bisector.commands.findings import found, status
+from bisector.errors import UsageError
+from bisector.inputs import options
+from bisector.inputs.arguments import Parser, request
+from bisector.reports import rows
+from bisector.reports.formats import FILES, FINDINGS
+from bisector.store.runs import Store, write
+
+
+def run(words: Sequence[str]) -> int:
+    """Write what to attach to a bug report, or print one part of it."""
+    asked = request(_parser(), words)
+    if asked.output and asked.format != "files":
+        raise UsageError(
+            f"--output is a folder for files, and --format {asked.format} is printed",
+            "leave out the one or the other",
+        )
+    findings = found(asked)
+    if asked.format != "files":
+        sys.stdout.write(FINDINGS[asked.format].render(findings, output.view()))
+        return status(findings)
+    store = Store(asked.results)
+    for finding in findings:
+        folder = asked.output or store.probe_folder(finding.probe)
+        alike = [f for f in findings if rows.name(f) == rows.name(finding)]
+        if len({other.conditions.interpreter.series for other in alike}) > 1:
+            folder = folder / f"python-{finding.conditions.interpreter.series}"
+        for name, render in FILES.items():
+            if text := render(finding):
+                write(folder / name, text)
+                print(folder / name)
+    return status(findings)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="bisect report",
+        description="Write what to attach to a bug report: report.md, finding.json, chart.svg, "
+        "osv.json and reproducer.py; or print one of them.",
+    )
+    options.add_search_options(parser)
+    options.add_stored_option(parser)
+    options.add_format_option(parser, ("files", *FINDINGS), "files")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where to write the files (default: the probe's folder in the results)",
+    )
+    return parser

@@ -1,0 +1,74 @@
+"""``bisect``: search for every probe, case and interpreter asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bisector import __version__
+from bisector.commands import compare, output
+from bisector.commands.findings import found, status
+from bisector.errors import UsageError
+from bisector.inputs import options
+from bisector.inputs.arguments import Parser, request
+from bisector.inputs.request import Request
+from bisector.reports import as_text
+from bisector.reports.formats import FINDINGS
+from bisector.session import scope
+
+_COMMANDS = """\
+other commands, each with its own --help:
+  bisect table             a compatibility table: releases down, probes across
+  bisect report            what to attach to a bug report
+  bisect probes            what there is to run
+  bisect releases PROJECT  the plan for a project's releases, before anything is spent
+
+exit status: 0 a transition was found; 1 none in what was looked at; 2 unusable arguments
+or probe; 3 undecided; 4 the index, the installer or the cluster failed; 130 interrupted
+"""
+
+
+def run(words: Sequence[str]) -> int:
+    """Search, compare two sets or show the plan, as the words ask for."""
+    asked = request(_parser(), words)
+    if asked.dry_run:
+        return _foresee(asked)
+    if asked.old or asked.new:
+        return compare.run(asked)
+    findings = found(asked)
+    sys.stdout.write(FINDINGS[asked.format].render(findings, output.view()))
+    return status(findings)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="bisect",
+        usage="%(prog)s --probe NAME_OR_PATH [options]\n"
+        "       %(prog)s --package PROJECT [options] -- COMMAND...\n"
+        "       %(prog)s --from OLD --to NEW [options] -- COMMAND...",
+        description="Find the release of a Python package in which a behaviour broke, "
+        "and the one that fixed it.",
+        epilog=_COMMANDS,
+    )
+    parser.add_argument("--version", action="version", version=f"bisector {__version__}")
+    options.add_search_options(parser)
+    options.add_only_search_options(parser)
+    options.add_format_option(parser, FINDINGS)
+    return parser
+
+
+def _foresee(asked: Request) -> int:
+    """Print what each search would look at and where it would start; measure nothing.
+
+    Raises UsageError where what would be looked at is known only once something is installed.
+    """
+    if asked.old or asked.new or asked.over != "releases":
+        raise UsageError(
+            "--dry-run shows what a search over releases would look at",
+            "leave it out, or leave out --from and --to, or --over",
+        )
+    for python in scope.interpreters(asked):
+        for wanted in scope.asked_for(asked):
+            seen = scope.prospect(asked, wanted, python)
+            sys.stdout.write(as_text.foreseen(seen.plan, scope.summary(seen), seen.witnesses))
+    return 0

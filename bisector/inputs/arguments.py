@@ -1,0 +1,39 @@
+"""Reads a command's arguments into a request."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bisector.errors import UsageError
+from bisector.inputs.request import Request
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that leaves it to the command to say what is wrong."""
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__(
+            **settings,  # type: ignore[arg-type]  # argparse's own types name each setting
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError instead of printing and exiting."""
+        raise UsageError(message, f"see `{self.prog} --help`")
+
+
+def request(parser: argparse.ArgumentParser, words: Sequence[str]) -> Request:
+    """Return what the words of a command ask for; raise UsageError where they can't be read."""
+    options, command = split(words)
+    return Request(command=command, **vars(parser.parse_args(options)))
+
+
+def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return the options, and the command behind ``--``."""
+    if "--" not in words:
+        return list(words), ()
+    position = list(words).index("--")
+    return list(words[:position]), tuple(words[position + 1 :])

@@ -1,0 +1,68 @@
+"""What the values of options may be; each function raises ArgumentTypeError for another."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from math import isfinite
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+
+def specifier(text: str) -> SpecifierSet:
+    """Return the specifier that ``text`` is, or that a version by itself is."""
+    with suppress(InvalidSpecifier):
+        return SpecifierSet(text)
+    with suppress(InvalidVersion):
+        return SpecifierSet(f"=={Version(text)}")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
+
+
+def pattern(text: str) -> str:
+    """Return a regular expression as it is written."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+    return text
+
+
+def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
+    with suppress(ValueError):
+        if isfinite(number := float(text)) and allowed(number):
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds, 0 included."""
+    return _number(text, "a number of seconds", lambda number: number >= 0)
+
+
+def above_zero(text: str) -> float:
+    """Return a number of seconds above 0."""
+    return _number(text, "a number of seconds above 0", lambda number: number > 0)
+
+
+def probability(text: str) -> float:
+    """Return a number between 0 and 1, both excluded."""
+    return _number(text, "a probability between 0 and 1", lambda number: 0 < number < 1)
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0."""
+    return int(_number(text, "a whole number above 0", lambda n: n >= 1 and n == int(n)))
+
+
+def size(text: str) -> int:
+    """Return the bytes that a size like 500M or 2GiB is."""
+    units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+    digits = text.upper().rstrip("IB").rstrip("KMGT")
+    unit = text.upper().rstrip("IB")[len(digits) :]
+    if unit in units:
+        with suppress(argparse.ArgumentTypeError):
+            return int(_number(digits, "", lambda number: number > 0) * units[unit])
+    raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")

@@ -1,0 +1,131 @@
+"""Every format by its name; ``--format``'s choices are made from these tables.
+
+A new format is a module with a ``render`` and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bisector.errors import UsageError
+from bisector.finding import Comparison, Finding
+from bisector.inputs.documents import Document
+from bisector.reports import (
+    as_json,
+    as_text,
+    chart,
+    comparisons,
+    osv,
+    report_markdown,
+    reproducer,
+    table_data,
+    table_html,
+    table_markdown,
+    table_text,
+)
+from bisector.reports.grid import Column, Grid, fold, grids, narrow
+
+_MOST_COLUMNS = 8
+"""What fits beside each other where Markdown is read; a wider table is one per probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a page of evidence cites: documents, the command that makes it, columns' reports."""
+
+    documents: Sequence[Document]
+    command: str
+    address: Callable[[Column], str]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What it is shown on, and what the caller wants to see of it."""
+
+    width: int = 120
+    color: bool = False
+    memory: bool = False
+    fold: bool = False
+    sources: Sources | None = None
+
+
+Shown = TypeVar("Shown", Finding, Comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Generic[Shown]):
+    """A way to write what was found; ``shows`` are the options that make a difference to it."""
+
+    render: Callable[[Sequence[Shown], View], str]
+    shows: tuple[str, ...] = ()
+
+
+FINDINGS: Mapping[str, Format[Finding]] = {
+    "text": Format(lambda found, view: as_text.render(found, width=view.width, color=view.color)),
+    "json": Format(lambda found, _: as_json.render(found)),
+    "markdown": Format(lambda found, _: report_markdown.render_all(found)),
+    "osv": Format(lambda found, _: osv.render(found)),
+}
+COMPARISONS: Mapping[str, Format[Comparison]] = {
+    "text": Format(
+        lambda found, view: comparisons.render(found, width=view.width, color=view.color)
+    ),
+    "json": Format(lambda found, _: comparisons.render_json(found)),
+    "markdown": Format(lambda found, _: comparisons.render_markdown(found)),
+}
+TABLES: Mapping[str, Format[Finding]] = {
+    "text": Format(
+        lambda found, view: table_text.render(
+            _tables(found, view), width=view.width, color=view.color, memory=view.memory
+        ),
+        shows=("--fold", "--memory"),
+    ),
+    "markdown": Format(
+        lambda found, view: _markdown(found, view), shows=("--fold", "--memory", "--evidence")
+    ),
+    "html": Format(
+        lambda found, view: table_html.render(_tables(found, view), found), shows=("--fold",)
+    ),
+    "json": Format(
+        lambda found, view: table_data.render_json(_tables(found, view)), shows=("--fold",)
+    ),
+    "csv": Format(
+        lambda found, view: table_data.render_csv(_tables(found, view)), shows=("--fold",)
+    ),
+}
+FILES: Mapping[str, Callable[[Finding], str]] = {
+    "report.md": lambda finding: report_markdown.render(finding, chart="chart.svg"),
+    "finding.json": lambda finding: as_json.render([finding]),
+    "chart.svg": chart.memory_chart,
+    "osv.json": lambda finding: osv.render([finding]),
+    "reproducer.py": lambda finding: reproducer.render(finding) if finding.probe.text else "",
+}
+"""What is attached to a bug report; nothing is written where there is nothing to say."""
+
+
+def check(formats: Mapping[str, Format[Shown]], name: str, options: Mapping[str, bool]) -> None:
+    """Raise UsageError where an option is given that the format can't show."""
+    for option, given in options.items():
+        if given and option not in formats[name].shows:
+            able = [other for other, format_ in formats.items() if option in format_.shows]
+            raise UsageError(
+                f"--format {name} can't show {option}",
+                f"leave it out, or use --format {' or '.join(able)}",
+            )
+
+
+def _tables(findings: Sequence[Finding], view: View) -> tuple[Grid, ...]:
+    tables = grids(findings)
+    return tuple(map(fold, tables)) if view.fold else tables
+
+
+def _markdown(findings: Sequence[Finding], view: View) -> str:
+    tables = tuple(part for table in grids(findings) for part in narrow(table, _MOST_COLUMNS))
+    tables = tuple(map(fold, tables)) if view.fold else tables
+    if not (cited := view.sources):
+        return table_markdown.render(tables, memory=view.memory)
+    claims = table_markdown.evidence(findings, cited.documents, cited.command)
+    page = table_markdown.render(tables, memory=view.memory, address=cited.address)
+    return f"{claims}\n{page}"
