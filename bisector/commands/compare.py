@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from bisector.commands import output
 from bisector.errors import UsageError
 from bisector.inputs.request import Request
@@ -47,7 +45,7 @@ def run(asked: Request) -> int:
         for python in scope.interpreters(asked):
             for one in scope.asked_for(asked):
                 found.append(driving.compare(one, python, (asked.old, asked.new)))
-    sys.stdout.write(formats.COMPARISONS[asked.format].render(found, output.view()))
+    output.write(formats.COMPARISONS[asked.format], found, output.view())
     if any(comparison.culprits for comparison in found):
         return 0
     ends = [end for comparison in found for end in comparison.ends]

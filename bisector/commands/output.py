@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from bisector.inputs.request import Request
 from bisector.reports import progress, terminal
-from bisector.reports.formats import Sources, View
+from bisector.reports.formats import Format, Shown, Sources, View
 
 
 def view(asked: Request | None = None, sources: Sources | None = None) -> View:
@@ -18,6 +21,15 @@ def view(asked: Request | None = None, sources: Sources | None = None) -> View:
         fold=bool(asked and asked.fold),
         sources=sources,
     )
+
+
+def write(format_: Format[Shown], shown: Sequence[Shown], how: View) -> None:
+    """Print what was found, and add to the files that the environment names for the format."""
+    sys.stdout.write(format_.render(shown, how))
+    for variable, render in format_.appends.items():
+        if name := os.environ.get(variable):
+            with Path(name).open("a", encoding="utf-8") as file:
+                file.write(render(shown))
 
 
 def listener() -> progress.Lines:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def run(words: Sequence[str]) -> int:
         )
     findings = found(asked)
     if asked.format != "files":
-        sys.stdout.write(FINDINGS[asked.format].render(findings, output.view()))
+        output.write(FINDINGS[asked.format], findings, output.view())
         return status(findings)
     store = Store(asked.results)
     for finding in findings:

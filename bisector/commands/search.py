@@ -36,7 +36,7 @@ def run(words: Sequence[str]) -> int:
     if asked.old or asked.new:
         return compare.run(asked)
     findings = found(asked)
-    sys.stdout.write(FINDINGS[asked.format].render(findings, output.view()))
+    output.write(FINDINGS[asked.format], findings, output.view())
     return status(findings)
 
 

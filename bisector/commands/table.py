@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -32,7 +31,7 @@ def run(words: Sequence[str]) -> int:
         asked = replace(asked, assure=0.0)
     findings = found(asked)
     sources = _sources(asked, findings) if asked.evidence else None
-    sys.stdout.write(formats.TABLES[asked.format].render(findings, output.view(asked, sources)))
+    output.write(formats.TABLES[asked.format], findings, output.view(asked, sources))
     return 130 if any(finding.stopped in INTERRUPTED for finding in findings) else 0
 
 

@@ -6,7 +6,7 @@ A new format is a module with a ``render`` and a line here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from bisector.errors import UsageError
@@ -17,6 +17,8 @@ from bisector.reports import (
     as_text,
     chart,
     comparisons,
+    github,
+    junit,
     osv,
     report_markdown,
     reproducer,
@@ -56,10 +58,15 @@ Shown = TypeVar("Shown", Finding, Comparison)
 
 @dataclass(frozen=True, slots=True)
 class Format(Generic[Shown]):
-    """A way to write what was found; ``shows`` are the options that make a difference to it."""
+    """A way to write what was found.
+
+    ``shows`` are the options that make a difference to it. ``appends`` is what is added, besides,
+    to the files that these environment variables name.
+    """
 
     render: Callable[[Sequence[Shown], View], str]
     shows: tuple[str, ...] = ()
+    appends: Mapping[str, Callable[[Sequence[Shown]], str]] = field(default_factory=dict)
 
 
 FINDINGS: Mapping[str, Format[Finding]] = {
@@ -67,6 +74,11 @@ FINDINGS: Mapping[str, Format[Finding]] = {
     "json": Format(lambda found, _: as_json.render(found)),
     "markdown": Format(lambda found, _: report_markdown.render_all(found)),
     "osv": Format(lambda found, _: osv.render(found)),
+    "junit": Format(lambda found, _: junit.render(found)),
+    "github": Format(
+        lambda found, _: github.render(found),
+        appends={github.SUMMARY: report_markdown.render_all},
+    ),
 }
 COMPARISONS: Mapping[str, Format[Comparison]] = {
     "text": Format(
@@ -74,6 +86,11 @@ COMPARISONS: Mapping[str, Format[Comparison]] = {
     ),
     "json": Format(lambda found, _: comparisons.render_json(found)),
     "markdown": Format(lambda found, _: comparisons.render_markdown(found)),
+    "junit": Format(lambda found, _: junit.render_comparisons(found)),
+    "github": Format(
+        lambda found, _: github.render_comparisons(found),
+        appends={github.SUMMARY: comparisons.render_markdown},
+    ),
 }
 TABLES: Mapping[str, Format[Finding]] = {
     "text": Format(

@@ -422,7 +422,7 @@ def test_a_reader_that_goes_away_is_no_error(ask: Command) -> None:
         (
             "--from a.txt --to b.txt --format osv -- true",
             "--format osv can't show what changed between two sets",
-            "use --format text or json or markdown",
+            "use --format text or json or markdown or junit or github",
         ),
     ],
 )

@@ -221,3 +221,15 @@ def test_the_version_is_given(ask: Command) -> None:
     result = ask("--version")
     assert result.status == 0
     assert re.fullmatch(r"bisector \d+\.\d+\.\d+\n", result.output)
+
+
+def test_a_workflow_gets_annotations_and_a_summary(ask: Command) -> None:
+    """The summary is added to what earlier steps wrote, as Markdown."""
+    summary = ask.folder / "summary.md"
+    summary.write_text("# before\n", encoding="utf-8")
+    result = ask(*PROBE, "--format", "github", GITHUB_STEP_SUMMARY=str(summary))
+    assert result.output.startswith("::warning title=spam%3A broken::spam went bad in 1.3")
+    assert result.output.count("\n") == 1
+    report = ask(*PROBE, "--format", "markdown").output
+    assert summary.read_text(encoding="utf-8") == f"# before\n{report}"
+    assert ask(*PROBE, "--format", "github").output == result.output
