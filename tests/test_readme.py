@@ -1,4 +1,4 @@
-"""What README and results/README.md show is what the commands print."""
+"""What README, the topics of `bisect help` and results/README.md show is what is printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"^<!-- (.+?) -->\n```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+TOPICS = {
+    path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "bisector/help").glob("*.md")
+}
+PAGES = {"README": README, **TOPICS}
+_EXAMPLE = re.compile(r"^<!-- (.+?) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHOWN = [(page, *shown) for page, text in PAGES.items() for shown in _EXAMPLE.findall(text)]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,8 @@ def printed(command: str, folder: Path) -> str:
 
 def test_readme_shows_something() -> None:
     """The pattern that finds the examples finds them."""
-    assert {language for _, language, _ in SHOWN} == {"text", "python"}
+    assert {language for page, _, language, _ in SHOWN if page == "README"} == {"text", "python"}
+    assert len({page for page, *_ in SHOWN}) > 3
 
 
 @pytest.mark.parametrize(
@@ -63,9 +69,10 @@ def test_readme_shows_something() -> None:
     [
         pytest.param(
             *shown,
+            id=f"{page}: {shown[0]}",
             marks=pytest.mark.network if shown[1] == "text" and "--stored" not in shown[0] else (),
         )
-        for shown in SHOWN
+        for page, *shown in SHOWN
     ],
 )
 def test_each_example_is_what_it_says(
@@ -90,16 +97,36 @@ def test_the_results_page_is_made_by_the_command_that_readme_names(checkout: Pat
     assert page == printed(named[1], checkout)
 
 
-def test_every_option_that_readme_names_exists(tmp_path: Path) -> None:
-    """An option that was renamed can't live on in README."""
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_that_is_named_exists(page: str, tmp_path: Path) -> None:
+    """An option that was renamed can't live on in README or in a topic."""
     helps = "".join(
         printed(f"bisect {command} --help", tmp_path)
         for command in ("", "table", "report", "releases")
     )
-    for command in ("python3 -m venv", "pip --python"):
-        assert command in README
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--without-pip"}
+    others = re.compile(r"^(?:python3 -m venv|uvx|uv tool|pip|pipx) .*?(?=bisect|$)", re.MULTILINE)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others.sub("", PAGES[page])))
     assert {option for option in named if option not in helps} == set()
+
+
+def test_readme_is_short_and_names_every_topic() -> None:
+    """What isn't for everyone is a topic."""
+    assert README.count("\n") <= 200
+    assert set(re.findall(r"\(bisector/help/([\w-]+)\.md\)", README)) == set(TOPICS)
+
+
+def test_each_topic_is_listed_and_shown(tmp_path: Path) -> None:
+    """It has a heading, and its examples are in it, without the comments."""
+    listed = printed("bisect help", tmp_path)
+    for name, text in TOPICS.items():
+        heading = text.partition("\n")[0].removeprefix("# ")
+        assert re.search(rf"^  {name} +{re.escape(heading)}$", listed, re.MULTILINE)
+        topic = printed(f"bisect help {name}", tmp_path)
+        assert heading in topic
+        assert "<!--" not in topic
+        shown = "".join(topic.split())  # a command that is too long goes on in the next line
+        for example in re.findall(r"^```(?:text|sh)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            assert "".join(example.split()) in shown
 
 
 def test_links_into_the_project_lead_somewhere() -> None:

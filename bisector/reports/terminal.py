@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.markdown import Markdown
     from rich.table import Table
     from rich.text import Text
 
@@ -86,6 +87,13 @@ def verbatim(text: str, style: str = "") -> Text:
     from rich.text import Text
 
     return Text(text, style=style, no_wrap=True)
+
+
+def markdown(text: str) -> Markdown:
+    """Return Markdown as it is read, its code in the terminal's own colours."""
+    from rich.markdown import Markdown
+
+    return Markdown(text, code_theme="ansi_dark", hyperlinks=False)
 
 
 def labelled(pairs: Iterable[tuple[str, str]]) -> Table:
