@@ -12,7 +12,7 @@ from packaging.version import Version
 from bisector.finding import Finding
 from bisector.model import Excluded, Measurement, Outcome, Release
 from bisector.reports.rows import safe
-from bisector.search.stages import Verdict, verdict
+from bisector.search.observed import Verdict, verdict
 
 
 class Known(str, Enum):

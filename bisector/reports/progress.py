@@ -13,7 +13,8 @@ from bisector.finding import Finding
 from bisector.model import Measurement, Outcome, Release
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
-from bisector.search.stages import Stage, Verdict
+from bisector.search.observed import Verdict
+from bisector.search.stages import Stage
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -19,7 +19,7 @@ from bisector.model import (
     Outcome,
     Release,
 )
-from bisector.search.stages import Verdict, verdict
+from bisector.search.observed import Verdict, verdict
 
 MIB = 1024 * 1024
 _LONGEST = 1000

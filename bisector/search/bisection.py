@@ -19,8 +19,9 @@ from bisector.model import (
     Release,
     Signature,
 )
-from bisector.search import failures, release_lines, stages, transitions
-from bisector.search.stages import Boundary, Question, Stage, Verdict
+from bisector.search import failures, observed, release_lines, transitions
+from bisector.search.observed import Boundary, Verdict
+from bisector.search.stages import Question, Stage
 from bisector.search.zoom import Front
 
 Submit = Callable[[Release], "Future[Measurement]"]
@@ -162,13 +163,13 @@ class Bisection:
         """Return what is known now."""
         releases = self.plan.candidates
         runs = self._told()
-        seen = stages.verdicts(len(releases), self._observed(releases))
+        seen = observed.verdicts(len(releases), self._observed(releases))
         decided = [(release.version, said) for release, said in zip(releases, seen) if said.decided]
         found = self._transitions()
         conflicting = tuple(
             version
             for version, measured in sorted(runs.items())
-            if stages.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
+            if observed.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
         )
         sure = all(t.confirmed and t.confidence >= (self.options.confidence or 0) for t in found)
         return Finding(
@@ -182,7 +183,7 @@ class Bisection:
             else transitions.affected(self.plan, self._outcomes(), found),
             bad_at_oldest=bool(decided) and decided[0][1] is Verdict.BAD,
             bad_at_newest=bool(decided) and decided[-1][1] is Verdict.BAD,
-            longest_untested=stages.longest_untested(len(releases), self._observed(releases)),
+            longest_untested=observed.longest_untested(len(releases), self._observed(releases)),
             conflicting=conflicting,
             stopped=self.stopped,
             decided=bool(decided) and not conflicting and sure,
@@ -287,7 +288,7 @@ class Bisection:
     def _record(self, measurement: Measurement) -> None:
         self.runs.setdefault(measurement.version, []).append(measurement)
         releases = self.plan.candidates
-        seen = stages.verdicts(len(releases), self._observed(releases))
+        seen = observed.verdicts(len(releases), self._observed(releases))
         self._listener.finished(
             measurement, {release.version: said for release, said in zip(releases, seen)}
         )
@@ -312,11 +313,11 @@ class Bisection:
         return {version: [run.outcome for run in runs] for version, runs in self._told().items()}
 
     def _observed(self, releases: Sequence[Release]) -> dict[int, Sequence[Outcome]]:
-        return transitions.observed(releases, self._outcomes())
+        return transitions.positioned(releases, self._outcomes())
 
     def _boundaries(self) -> tuple[Boundary, ...]:
         releases = self.plan.candidates
-        return stages.boundaries(len(releases), self._observed(releases))
+        return observed.boundaries(len(releases), self._observed(releases))
 
     def _transitions(self) -> tuple[Transition, ...]:
         return transitions.transitions(self.plan, self._outcomes(), self.options.confirmations)

@@ -1,4 +1,4 @@
-"""What has been observed -> what to measure next, and where the outcome changes.
+"""What has been observed -> what to measure next: one function per stage of a search.
 
 Everything here is in positions ``0 .. size-1`` and outcomes; what a position stands for is the
 caller's business. The only state is what has been observed, so that resuming is loading, and
@@ -7,31 +7,13 @@ several windows, untestable positions and several workers need no mode of their 
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import IntEnum
 
-from bisector.finding import Kind
 from bisector.model import Outcome
-
-Observations = Mapping[int, Sequence[Outcome]]
-
-
-class Verdict(Enum):
-    """What all the runs at one position say together."""
-
-    UNTESTED = "untested"
-    GOOD = "good"
-    BAD = "bad"
-    UNTESTABLE = "untestable"
-    CONFLICTING = "conflicting"
-
-    @property
-    def decided(self) -> bool:
-        """Whether a transition may lean on it."""
-        return self in (Verdict.GOOD, Verdict.BAD)
+from bisector.search.observed import Observations, Verdict, changes, gaps, tight, verdicts
 
 
 class Stage(IntEnum):
@@ -68,57 +50,11 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Boundary:
-    """Two neighbouring decided positions whose outcomes differ; nothing between is decided."""
-
-    kind: Kind
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
 class Want:
     """The position to measure next, and why."""
 
     position: int
     stage: Stage
-
-
-def verdict(runs: Sequence[Outcome]) -> Verdict:
-    """Return what ``runs`` say together; a run that decided nothing never outvotes one that did."""
-    if not runs:
-        return Verdict.UNTESTED
-    good, bad = Outcome.GOOD in runs, Outcome.BAD in runs
-    if good and bad:
-        return Verdict.CONFLICTING
-    if good or bad:
-        return Verdict.GOOD if good else Verdict.BAD
-    return Verdict.UNTESTABLE
-
-
-def verdicts(size: int, observations: Observations) -> list[Verdict]:
-    """Return the verdict of each position."""
-    return [verdict(observations.get(position, ())) for position in range(size)]
-
-
-def boundaries(size: int, observations: Observations) -> tuple[Boundary, ...]:
-    """Return where the outcome changes between neighbouring decided positions, in order."""
-    return tuple(_boundaries(verdicts(size, observations)))
-
-
-def inferred(seen: Sequence[Verdict]) -> list[Verdict]:
-    """Return the verdicts with those between decided neighbours that agree filled in."""
-    told = list(seen)
-    for before, after in _gaps(seen):
-        if before >= 0 and after < len(seen) and seen[before] is seen[after]:
-            told[before + 1 : after] = [seen[before]] * (after - before - 1)
-    return told
-
-
-def longest_untested(size: int, observations: Observations) -> int:
-    """Return U: no run of equal outcomes longer than U positions can have been missed."""
-    gaps = _gaps(verdicts(size, observations))
-    return max((after - before - 1 for before, after in gaps), default=0)
 
 
 def want(
@@ -182,7 +118,7 @@ def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> 
     seen = verdicts(size, observations)
     agreeing = [
         (before, after)
-        for before, after in _gaps(seen)
+        for before, after in gaps(seen)
         if before >= 0 and after < size and seen[before] is seen[after]
     ]
     return tuple(
@@ -190,27 +126,6 @@ def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> 
         for position in sorted(in_flight)
         if any(before < position < after for before, after in agreeing)
     )
-
-
-def _boundaries(seen: Sequence[Verdict]) -> Iterator[Boundary]:
-    decided = [position for position, said in enumerate(seen) if said.decided]
-    for before, after in itertools.pairwise(decided):
-        if seen[before] is not seen[after]:
-            kind = Kind.INTRODUCED if seen[after] is Verdict.BAD else Kind.FIXED
-            yield Boundary(kind, before, after)
-
-
-def _tight(seen: Sequence[Verdict]) -> Iterator[Boundary]:
-    """Yield the boundaries between whose two sides nothing is left to try."""
-    for boundary in _boundaries(seen):
-        if Verdict.UNTESTED not in seen[boundary.before : boundary.after]:
-            yield boundary
-
-
-def _gaps(seen: Sequence[Verdict]) -> list[tuple[int, int]]:
-    """Return the pairs of neighbouring decided positions, the two outsides counting as decided."""
-    decided = [-1, *(p for p, said in enumerate(seen) if said.decided), len(seen)]
-    return list(itertools.pairwise(decided))
 
 
 def _start(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
@@ -227,10 +142,10 @@ def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> I
     in flight and by these cuts, it has an expected sum of g/G log2 g halvings left: even parts of
     what is most of its gap save most. Of equal shares the larger is cut, which takes longer.
     """
-    gaps: list[Sequence[int]] = [range(b.before + 1, b.after) for b in _boundaries(seen)]
+    stretches: list[Sequence[int]] = [range(b.before + 1, b.after) for b in changes(seen)]
     pieces: list[list[int]] = []
     sizes: list[int] = []
-    for gap in (*gaps, *_open_ends(seen)):
+    for gap in (*stretches, *_open_ends(seen)):
         cut: list[list[int]] = [[]]
         for position in gap:
             if position in flying:
@@ -259,7 +174,7 @@ def _open_ends(seen: Sequence[Verdict]) -> Iterator[Sequence[int]]:
     doubling distances, so that a hole is told from an end that can't be tested at all. The rest
     is left: trying all of it could cost as many measurements as there are releases.
     """
-    decided = [position for position, said in enumerate(seen) if said.decided]
+    decided = [position for position, verdict in enumerate(seen) if verdict.decided]
     for outermost, outwards in (
         (decided[:1], range(-1, -len(seen) - 1, -1)),
         (decided[-1:], range(1, len(seen) + 1)),
@@ -284,7 +199,7 @@ def _doubling(length: int) -> Iterator[int]:
 def _confirm(
     question: Question, seen: Sequence[Verdict], observations: Observations
 ) -> Iterator[int]:
-    for boundary in _tight(seen):
+    for boundary in tight(seen):
         for position in (boundary.before, boundary.after):
             runs = observations[position]
             decided = sum(run is not Outcome.UNTESTABLE for run in runs)
@@ -293,7 +208,7 @@ def _confirm(
 
 
 def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
-    for boundary in _tight(seen):
+    for boundary in tight(seen):
         for position in question.beside.get(boundary.after, ()):
             if seen[position].decided:
                 break
@@ -305,7 +220,7 @@ def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
 def _late(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
     if Verdict.BAD not in seen:
         return
-    origins = (question.origins.get(boundary.after) for boundary in _tight(seen))
+    origins = (question.origins.get(boundary.after) for boundary in tight(seen))
     for position in (*question.late, *(origin for origin in origins if origin is not None)):
         if seen[position] is Verdict.UNTESTED:
             yield position
@@ -318,10 +233,12 @@ def _seek(question: Question, seen: Sequence[Verdict], flying: frozenset[int]) -
 
 def _halve_longest(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
     """Yield the untested position nearest to the middle of the longest undecided stretch."""
-    settled = [Verdict.GOOD if position in flying else said for position, said in enumerate(seen)]
+    settled = [
+        Verdict.GOOD if position in flying else verdict for position, verdict in enumerate(seen)
+    ]
     stretches = [
         (before, after, untested)
-        for before, after in _gaps(settled)
+        for before, after in gaps(settled)
         if (untested := [p for p in range(before + 1, after) if seen[p] is Verdict.UNTESTED])
     ]
     if stretches:

@@ -10,9 +10,9 @@ from packaging.version import Version
 
 from bisector.finding import Kind, Transition
 from bisector.model import Excluded, Outcome, Plan, Release
-from bisector.search import release_lines, stages
+from bisector.search import observed, release_lines
 from bisector.search.confidence import boundary_confidence
-from bisector.search.stages import Boundary, Verdict
+from bisector.search.observed import Boundary, Verdict
 
 Outcomes = Mapping[Version, Sequence[Outcome]]
 """What the runs of each release came out at."""
@@ -20,7 +20,7 @@ Outcomes = Mapping[Version, Sequence[Outcome]]
 _NO_TIME = datetime.min.replace(tzinfo=timezone.utc)
 
 
-def observed(releases: Sequence[Release], outcomes: Outcomes) -> dict[int, Sequence[Outcome]]:
+def positioned(releases: Sequence[Release], outcomes: Outcomes) -> dict[int, Sequence[Outcome]]:
     """Return the outcomes by the position of their release, as a search takes them."""
     return {
         position: outcomes[release.version]
@@ -51,8 +51,8 @@ def affected(plan: Plan, outcomes: Outcomes, found: Sequence[Transition]) -> tup
     nothing untested is blamed; one that ends in an interval reaches to the first good release.
     """
     releases = plan.candidates
-    seen = stages.verdicts(len(releases), observed(releases, outcomes))
-    seen = stages.inferred(seen) if plan.by_upload else seen
+    seen = observed.verdicts(len(releases), positioned(releases, outcomes))
+    seen = observed.inferred(seen) if plan.by_upload else seen
     known = sorted((r.version, said) for r, said in zip(releases, seen) if said.decided)
     if plan.by_upload:
         found = [
@@ -81,10 +81,10 @@ class _Transitions:
         self.outcomes = outcomes
         self.confirmations = confirmations
         self.releases = plan.candidates
-        seen = observed(self.releases, outcomes)
-        self.seen = stages.verdicts(len(self.releases), seen)
-        self.inferred = stages.inferred(self.seen)
-        self.found = stages.boundaries(len(self.releases), seen)
+        seen = positioned(self.releases, outcomes)
+        self.seen = observed.verdicts(len(self.releases), seen)
+        self.inferred = observed.inferred(self.seen)
+        self.found = observed.boundaries(len(self.releases), seen)
         self.counts = [
             (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
             for runs in (list(seen.get(p, ())) for p in range(len(self.releases)))
@@ -136,8 +136,8 @@ class _Transitions:
     def _zoomed(self, before: Release, after: Release) -> tuple[Version, Version] | None:
         """Return the pre-releases that a transition has been narrowed to, if it has been."""
         releases = between(self.plan, before, after)
-        seen = observed(releases, self.outcomes)
-        for inner in stages.boundaries(len(releases), seen):
+        seen = positioned(releases, self.outcomes)
+        for inner in observed.boundaries(len(releases), seen):
             if all(p in seen for p in range(inner.before, inner.after)):
                 sides = releases[inner.before].version, releases[inner.after].version
                 return sides if sides != (before.version, after.version) else None

@@ -29,7 +29,7 @@ class Front:
         self, outcomes: Outcomes, flying: Collection[Version], idle: int
     ) -> tuple[Release, Stage] | None:
         """Return what to measure next beside what is in flight, and why; None where nothing is."""
-        observed = transitions.observed(self.releases, outcomes)
+        observed = transitions.positioned(self.releases, outcomes)
         wanted = stages.want(self.question, observed, self._places(flying), idle)
         return next(self._allowed(wanted), None)
 
@@ -38,14 +38,14 @@ class Front:
 
         Where none of them is of this front, it is what is wanted now and has to wait.
         """
-        observed, places = transitions.observed(self.releases, outcomes), self._places(flying)
+        observed, places = transitions.positioned(self.releases, outcomes), self._places(flying)
         wanted = stages.likely(self.question, observed, places)
         waiting = () if wanted else (stages.want(self.question, observed, places),)
         return [release for release, _ in self._allowed(*wanted, *waiting)]
 
     def outside(self, outcomes: Outcomes, flying: Collection[Version]) -> set[Version]:
         """Return those in flight that narrow nothing here any more."""
-        observed = transitions.observed(self.releases, outcomes)
+        observed = transitions.positioned(self.releases, outcomes)
         late = stages.outside(len(self.releases), observed, self._places(flying))
         return {self.releases[place].version for place in late}
 

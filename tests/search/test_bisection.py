@@ -29,7 +29,8 @@ from bisector.model import (
     Signature,
 )
 from bisector.search.bisection import Bisection, Options
-from bisector.search.stages import Stage, Verdict
+from bisector.search.observed import Verdict
+from bisector.search.stages import Stage
 from bisector.search.transitions import affected
 
 CONDITIONS = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))

@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from bisector.finding import Kind
 from bisector.model import Outcome
-from bisector.search.stages import (
+from bisector.search.observed import (
     Boundary,
-    Question,
-    Stage,
     Verdict,
     boundaries,
-    likely,
     longest_untested,
-    outside,
     verdict,
     verdicts,
+)
+from bisector.search.stages import (
+    Question,
+    Stage,
+    likely,
+    outside,
     want,
 )
 
