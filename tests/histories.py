@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -21,7 +20,8 @@ from bisector.model import (
     Reason,
     Release,
 )
-from bisector.search.bisection import Bisection, Options
+from bisector.search.knowledge import Knowledge, Options
+from bisector.search.releases import Releases
 
 FIRST = datetime(2024, 1, 1, tzinfo=timezone.utc)
 HOSTILE = (
@@ -69,17 +69,11 @@ def found(
             if history[str(v)] == "x"
         ),
     )
-    bisection = Bisection(
-        probe or Probe("eggs", "spam", "Eggs must be fresh."),
-        plan,
-        Conditions(Interpreter("", "3.11.7", "cpython", "linux-x86_64", ())),
-        measured,
-        nothing_more,
-        options=Options(confidence=confidence),
-        clock=lambda: 0.0,
-    )
-    bisection.stopped = stopped
-    return replace(bisection.finding(), replay=replay)
+    held = Conditions(Interpreter("", "3.11.7", "cpython", "linux-x86_64", ()))
+    candidates = Releases(probe or Probe("eggs", "spam", "Eggs must be fresh."), plan, held)
+    knowledge = Knowledge(candidates, measured, Options(confidence=confidence))
+    knowledge.stopped = stopped
+    return replace(knowledge.finding(), replay=replay)
 
 
 def versions(letters: str) -> list[str]:
@@ -110,7 +104,3 @@ def measurements(version: str, letter: str, runs: int = 2) -> list[Measurement]:
         )
         for number, outcome in enumerate(outcomes[letter])
     ]
-
-
-def nothing_more(_release: Release) -> Future[Measurement]:
-    raise AssertionError("nothing is measured here")

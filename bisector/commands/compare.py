@@ -9,6 +9,7 @@ from bisector.model import Outcome
 from bisector.reports import formats
 from bisector.run import process
 from bisector.session import scope
+from bisector.session.compare import compare
 from bisector.session.session import Driver
 from bisector.store.runs import Store
 
@@ -44,7 +45,7 @@ def run(asked: Request) -> int:
     with Driver(asked, Store(asked.results), output.listener()) as driving:
         for python in scope.interpreters(asked):
             for one in scope.asked_for(asked):
-                found.append(driving.compare(one, python, (asked.old, asked.new)))
+                found.append(compare(driving, one, python, (asked.old, asked.new)))
     output.write(formats.COMPARISONS[asked.format], found, output.view())
     if any(comparison.culprits for comparison in found):
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bisector.commands import output
-from bisector.errors import UndecidedError, UsageError
+from bisector.errors import UndecidedError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
 from bisector.run import process
@@ -44,13 +44,7 @@ def found(asked: Request) -> list[Finding]:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
-                    over = asked.over == "dependencies"
-                    if over and (asked.good or asked.bad):
-                        raise UsageError(
-                            "--over dependencies searches days, --good and --bad name releases",
-                            "--range chooses the release whose dependencies are varied",
-                        )
-                    findings.append((searches.find_over if over else searches.find)(one, python))
+                    findings.append(searches.find(one, python))
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

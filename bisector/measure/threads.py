@@ -1,4 +1,4 @@
-"""Where measurements are made: here, on threads of this machine."""
+"""Measures here, on threads of this machine."""
 
 from __future__ import annotations
 
@@ -6,53 +6,58 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 from bisector.environment.pool import Installations
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
-from bisector.measure.measure import measure
+from bisector.measure.measure import Lent, measure
+from bisector.measure.workers import Start
 from bisector.model import Measurement, Reason
-from bisector.search.bisection import Stop
+from bisector.search.scheduler import Running
 from bisector.store.runs import Store
 
-Start = Callable[[Task], "Future[Measurement]"]
-"""Starts one measurement."""
 
+class _Run:
+    """One measurement: it is stored as it completes, or when it is wanted if that is later."""
 
-class Workers(Protocol):
-    """What measures for the searches of one command, one search after the other."""
+    def __init__(self, task: Task, store: Store, *, wanted: bool) -> None:
+        self.task = task
+        self.measured: Future[Measurement] | None = None
+        self._store = store
+        self._wanted = wanted
+        self._complete: Measurement | None = None
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
 
-    @property
-    def jobs(self) -> int:
-        """How many measurements are made at once, or at most before a search is measured for."""
+    def measure(self, lent: Lent, discard: Callable[[Path], object]) -> Measurement:
+        """Return what the task measured."""
+        measurement = measure(self.task, self._stopped, lent, discard)
+        with self._lock:
+            self._complete = measurement
+            self._keep()
+        return measurement
 
-    def expect(self, tasks: Sequence[Task]) -> None:
-        """Be told which measurements may be wanted next, the likeliest first."""
-
-    def begin(self, tasks: Sequence[Task]) -> None:
-        """Begin to measure what may be started soon; what isn't then decides nothing."""
-
-    def measuring(self, template: Task, /) -> AbstractContextManager[tuple[Start, Stop]]:
-        """Give what starts and what stops a measurement, of tasks that need what ``template`` does.
-
-        Each is stored as it completes. When the context is left, what still ran is stopped.
-        """
-
-
-class _Run(NamedTuple):
-    """A measurement under way, and how to stop it."""
-
-    task: Task
-    measured: Future[Measurement]
-    stopped: threading.Event
+    def want(self, task: Task) -> None:
+        """Let it count, as the measurement of a task that is equal but for when it was resolved."""
+        with self._lock:
+            self.task, self._wanted = task, True
+            self._keep()
 
     def stop(self) -> None:
         """Stop it, be it running or not begun."""
-        self.stopped.set()
-        self.measured.cancel()
+        self._stopped.set()
+        if self.measured:
+            self.measured.cancel()
+
+    def _keep(self) -> None:
+        """Store what is both complete and wanted."""
+        if not (self._wanted and self._complete):
+            return
+        # What was stopped decided nothing; what had ended by then is complete.
+        if not (self._stopped.is_set() and self._complete.reason is Reason.ENVIRONMENT):
+            self._store.save(self.task.probe, self.task.conditions, self._complete)
 
 
 class Threads:
@@ -68,7 +73,6 @@ class Threads:
         self._pool = ThreadPoolExecutor(self.jobs)
         self._runs: list[_Run] = []
         self._early: list[_Run] = []
-        self._stops: list[threading.Event] = []
 
     def close(self) -> None:
         """Stop what is being made and measured that nobody asked for."""
@@ -77,72 +81,48 @@ class Threads:
         self._installations.close()
         self._tidying.shutdown()
 
-    def _discard(self, place: Path) -> None:
-        self._tidying.submit(remove, place)
-
     def expect(self, tasks: Sequence[Task]) -> None:
         """Make ready for these tasks on the cores that are left over, if any are."""
         self._installations.expect(tasks)
 
     def begin(self, tasks: Sequence[Task]) -> None:
         """Begin to measure these; none is stored before it is started."""
-        self._early = [self._run(task) for task in tasks]
-
-    def _run(self, task: Task) -> _Run:
-        stopped = threading.Event()
-        self._stops.append(stopped)  # beforehand: an interrupt may come as soon as it runs
-        lent, discard = self._installations.lent, self._discard
-        run = _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
-        self._runs.append(run)
-        return run
-
-    def _keep(self, run: _Run, kept: Future[Measurement]) -> None:
-        """Store what was measured, and pass it on."""
-        try:
-            measurement = run.measured.result()
-            # What was stopped decided nothing; what had ended by then is complete.
-            if not (run.stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
-                self._store.save(run.task.probe, run.task.conditions, measurement)
-        except BaseException as error:
-            kept.set_exception(error)
-        else:
-            kept.set_result(measurement)
-
-    def _stop_all(self) -> None:
-        runs, self._runs, self._early = self._runs, [], []
-        stops, self._stops = self._stops, []
-        for stopped in stops:
-            stopped.set()
-        for run in runs:
-            run.stop()
-        wait([run.measured for run in runs])
+        self._early = [_Run(task, self._store, wanted=False) for task in tasks]
+        for run in self._early:
+            self._submit(run)
 
     @contextmanager
-    def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
-        """Give what starts and what stops a measurement; each is stored as it completes."""
-        runs: dict[Future[Measurement], _Run] = {}
+    def measuring(self, template: Task, /) -> Iterator[Start]:
+        """Give what starts a measurement; each is stored as it completes."""
         for early in self._early:
             if early.task.conditions != template.conditions:
                 early.stop()
-
-        def start(task: Task) -> Future[Measurement]:
-            run = next((early for early in self._early if early.task == task), None)
-            if run:
-                self._early.remove(run)
-                run = run._replace(task=task)  # it says when the index was asked
-            else:
-                run = self._run(task)
-            kept = Future[Measurement]()
-            kept.set_running_or_notify_cancel()  # it can be stopped, not cancelled
-            runs[kept] = run
-            run.measured.add_done_callback(lambda _: self._keep(run, kept))
-            return kept
-
-        def stop(kept: Future[Measurement]) -> None:
-            runs[kept].stop()
-
         try:
-            yield start, stop
+            yield self._start
         finally:
             self._installations.expect(())
             self._stop_all()
+
+    def _start(self, task: Task) -> Running:
+        run = next((early for early in self._early if early.task == task), None)
+        if run and run.measured:
+            self._early.remove(run)
+            run.want(task)
+            return Running(run.measured, run.stop)
+        run = _Run(task, self._store, wanted=True)
+        return Running(self._submit(run), run.stop)
+
+    def _submit(self, run: _Run) -> Future[Measurement]:
+        self._runs.append(run)  # beforehand: an interrupt may come as soon as it runs
+        lent, discard = self._installations.lent, self._discard
+        run.measured = self._pool.submit(run.measure, lent, discard)
+        return run.measured
+
+    def _stop_all(self) -> None:
+        runs, self._runs, self._early = self._runs, [], []
+        for run in runs:
+            run.stop()
+        wait([run.measured for run in runs if run.measured])
+
+    def _discard(self, folder: Path) -> None:
+        self._tidying.submit(remove, folder)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.model import Measurement, Outcome, Release
+from bisector.model import Measurement, Outcome
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
+from bisector.search.candidates import Item
 from bisector.search.observed import Verdict
 from bisector.search.stages import Stage
 
@@ -53,14 +54,14 @@ class Lines:
         """Return a context in which a search runs."""
         return nullcontext()
 
-    def started(self, release: Release, stage: Stage) -> None:
+    def started(self, item: Item, stage: Stage) -> None:
         """Say nothing: a line per completed measurement is enough."""
 
     def finished(self, measurement: Measurement, _verdicts: Mapping[Version, Verdict], /) -> None:
         """Say what was measured, on one line."""
         print(line(measurement), file=self._stream, flush=True)
 
-    def stopped(self, release: Release) -> None:
+    def stopped(self, item: Item) -> None:
         """Say nothing: what was stopped has no outcome."""
 
     def trying(self, label: str) -> None:
@@ -100,13 +101,13 @@ class Live(Lines):
 
         return RichLive(self, console=self._console, transient=True, refresh_per_second=8)
 
-    def started(self, release: Release, stage: Stage) -> None:
-        """Add a line for ``release``."""
-        self._running[release.version] = (stage, time.monotonic())
+    def started(self, item: Item, stage: Stage) -> None:
+        """Add a line for ``item``."""
+        self._running[item.key] = (stage, time.monotonic())
 
-    def stopped(self, release: Release) -> None:
-        """Take the line of ``release`` away."""
-        self._running.pop(release.version, None)
+    def stopped(self, item: Item) -> None:
+        """Take the line of ``item`` away."""
+        self._running.pop(item.key, None)
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """Say what was measured, and take the release's line away."""

@@ -1,4 +1,4 @@
-"""The days on which the dependencies of one release changed: positions of a search over time."""
+"""A search over the days on which the dependencies of one release changed."""
 
 from __future__ import annotations
 
@@ -8,30 +8,64 @@ from datetime import date, datetime, timedelta, timezone
 
 from packaging.version import Version
 
-from bisector.model import Conditions, Release
+from bisector.finding import Finding
+from bisector.model import Conditions, Plan, Probe, Release
+from bisector.search.blame.attribution import attribute_days
+from bisector.search.blame.narrowing import Laboratory
+from bisector.search.candidates import Candidates, Item, Trial
 
 
-def positions(first: datetime, uploads: Iterable[datetime]) -> tuple[Release, ...]:
+class Days(Candidates):
+    """One release with the dependencies of different days.
+
+    ``over`` names the release, and ``conditions`` are those that all days have in common.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        release: Release,
+        conditions: Conditions,
+        items: tuple[Item, ...],
+        over: str,
+    ) -> None:
+        self.probe = probe
+        self.conditions = conditions
+        self.items = items
+        self.over = over
+        # Reports list releases; a day is one there whose version is its date.
+        self.plan = Plan(tuple(Release(item.key, (), upload_time=item.when) for item in items))
+        self._release = release
+
+    def trial(self, item: Item, /) -> Trial:
+        """Return the measurement of the release with the dependencies of a day."""
+        return Trial(self.probe, self._release, held(self.conditions, item), item.label)
+
+    def attributed(self, finding: Finding, laboratory: Laboratory, /) -> Finding:
+        """Return the finding with the dependencies that each transition takes."""
+        return attribute_days(finding, self._release, laboratory)
+
+
+def positions(first: datetime, uploads: Iterable[datetime]) -> tuple[Item, ...]:
     """Return the day after ``first``, and after each of the ``uploads`` later than that.
 
-    A day stands for all that was uploaded before it began, in UTC; its version is its date.
+    A day stands for all that was uploaded before it began, in UTC; its key is its date.
     """
     days = {moment.astimezone(timezone.utc).date() for moment in uploads if moment > first}
     days.add(first.astimezone(timezone.utc).date())
     return tuple(_position(day + timedelta(days=1)) for day in sorted(days))
 
 
-def _position(day: date) -> Release:
+def _position(day: date) -> Item:
     midnight = datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
-    return Release(Version(f"{day.year}.{day.month}.{day.day}"), (), upload_time=midnight)
+    return Item(Version(f"{day.year}.{day.month}.{day.day}"), day.isoformat(), midnight)
 
 
-def held(conditions: Conditions, position: Release) -> Conditions:
-    """Return the conditions with dependencies of that day."""
-    day = position.upload_time
+def held(conditions: Conditions, day: Item) -> Conditions:
+    """Return the conditions with dependencies of a day."""
     return replace(
         conditions,
-        policy=f"{day:%Y-%m-%d}",
+        policy=f"{day.when:%Y-%m-%d}",
         constraints=(),
         wheels={},
         resolved="",

@@ -3,60 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from packaging.version import Version
 
 from bisector.environment.task import Task
 from bisector.finding import Change, Finding, Transition
-from bisector.model import Conditions, Measurement, Outcome, Probe, Signature
+from bisector.measure.workers import Workers
+from bisector.model import Conditions, Measurement, Outcome, Probe
 from bisector.reports.progress import Lines
 from bisector.search import failures
-from bisector.search.blame.narrowing import Trial
+from bisector.search.candidates import Trial
+from bisector.search.knowledge import Options
+from bisector.search.scheduler import pursue
 from bisector.store.runs import Store, key
 
-Start = Callable[[Task], "Future[Measurement]"]
-Stop = Callable[["Future[Measurement]"], None]
 History = Callable[[Probe, Conditions, Sequence[Version]], Finding]
+"""Searches the releases of a probe's package between two of them."""
 
 
 class Bench:
     """Where trials are measured: what is stored of them counts, the rest is measured and stored.
 
-    ``failure`` is the failure that it is about: a trial that fails in another way decides nothing,
-    unless ``any_failure`` counts.
+    ``options`` say how many at once, and which failure it is about: a trial that fails in another
+    way decides nothing, unless any failure counts. With ``refresh`` nothing that is stored does.
     """
 
     def __init__(
         self,
         template: Task,
-        measuring: Callable[[], AbstractContextManager[tuple[Start, Stop]]],
-        history: History,
-        *,
+        options: Options,
+        workers: Workers,
         store: Store,
         said: Lines,
-        jobs: int,
-        failure: Signature | None,
-        any_failure: bool,
-        refresh: bool,
+        history: History,
+        *,
+        refresh: bool = False,
     ) -> None:
+        self.jobs = options.jobs
+        self.said = said
         self._template = template
-        self._measuring = measuring
-        self._history = history
+        self._options = options
+        self._workers = workers
         self._store = store
-        self._said = said
-        self.jobs = jobs
-        self._failure = failure
-        self._any_failure = any_failure
+        self._history = history
         self._refresh = refresh
         self._known: dict[str, Measurement] = {}
         self._warned = False
 
     def measure(self, trials: Sequence[Trial], about: str) -> list[Measurement]:
         """Return a measurement of each trial, in their order; ``about`` says what they are."""
-        self._said.say(f"measuring {about}")
+        self.said.say(f"measuring {about}")
         self._pursue(trials, until=None)
         return [self._known[_name(trial)] for trial in trials]
 
@@ -75,7 +72,7 @@ class Bench:
     ) -> tuple[Transition, ...]:
         """Return the transitions among the releases of a project between a change's two."""
         ends = Version(str(change.before)), Version(str(change.after))
-        self._said.say(f"which release of {change.name}: {change.before} → {change.after}")
+        self.said.say(f"which release of {change.name}: {change.before} → {change.after}")
         return self._history(subject, conditions, ends).transitions
 
     def _pursue(self, trials: Sequence[Trial], until: Outcome | None) -> None:
@@ -91,24 +88,15 @@ class Bench:
                 break
         if not waiting:
             return
-        flying: dict[Future[Measurement], int] = {}
-        with self._measuring() as (start, stop), self._said.running():
-            while waiting or flying:
-                while waiting and len(flying) < self.jobs:
-                    place = waiting.pop(0)
-                    self._said.trying(trials[place].label or str(trials[place].release.version))
-                    flying[start(self._task(trials[place]))] = place
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                    place = flying.pop(future)
-                    run = self._told([future.result()])
-                    self._known[_name(trials[place])] = run
-                    self._said.tried(trials[place].label or str(run.version), run)
-                    if run.outcome is until:
-                        waiting = [before for before in waiting if before < place]
-                        for late in [f for f, behind in flying.items() if behind > place]:
-                            del flying[late]
-                            stop(late)
-                        self._said.trying("")
+        with self._workers.measuring(self._template) as start, self.said.running():
+            agenda = _Agenda(self, trials, waiting, until)
+            pursue(agenda, lambda place: start(self._task(trials[place])), self.jobs)
+
+    def note(self, trial: Trial, measurement: Measurement) -> Measurement:
+        """Remember what a trial came out at, and return that as far as it counts."""
+        run = self._counted([measurement])
+        self._known[_name(trial)] = run
+        return run
 
     def _task(self, trial: Trial) -> Task:
         return replace(
@@ -126,25 +114,63 @@ class Bench:
         if version not in runs:
             return None
         if trial.probe.command and not self._warned:
-            self._said.say(
+            self.said.say(
                 "warning: runs of this command are stored; if a file that it reads but doesn't "
                 "name has changed, --refresh"
             )
             self._warned = True
-        return self._told(runs[version])
+        return self._counted(runs[version])
 
-    def _told(self, runs: Sequence[Measurement]) -> Measurement:
+    def _counted(self, runs: Sequence[Measurement]) -> Measurement:
         """Return the newest run, deciding nothing where it fails in another way, or they differ."""
         newest = runs[-1]
-        told: Sequence[Measurement] = runs
-        if self._any_failure and not self._template.probe.reports:
-            told = failures.counted({newest.version: runs})[newest.version]
-        elif not self._template.probe.reports and self._failure is not None:
-            told = failures.apart({newest.version: runs}, self._failure)[newest.version]
-        decided = [run for run in told if run.outcome is not Outcome.UNTESTABLE]
+        any_failure, failure = self._options.any_failure, self._options.failure
+        counted: Sequence[Measurement] = runs
+        if any_failure and not self._template.probe.reports:
+            counted = failures.counted({newest.version: runs})[newest.version]
+        elif not self._template.probe.reports and failure is not None:
+            counted = failures.apart({newest.version: runs}, failure)[newest.version]
+        decided = [run for run in counted if run.outcome is not Outcome.UNTESTABLE]
         if len({run.outcome for run in decided}) > 1:
             return replace(newest, outcome=Outcome.UNTESTABLE, detail="its runs disagree")
-        return decided[-1] if decided else told[-1]
+        return decided[-1] if decided else counted[-1]
+
+
+class _Agenda:
+    """Trials that are measured in their order, up to the first that comes out as wanted."""
+
+    def __init__(
+        self, bench: Bench, trials: Sequence[Trial], waiting: list[int], until: Outcome | None
+    ) -> None:
+        self._bench = bench
+        self._trials = trials
+        self._waiting = waiting
+        self._until = until
+        self._first = len(trials)
+
+    def next(self, _flying: Sequence[int], _idle: int, /) -> int | None:
+        if not self._waiting or self._waiting[0] > self._first:
+            return None
+        position = self._waiting.pop(0)
+        self._bench.said.trying(self._label(position))
+        return position
+
+    def waiting(self, _flying: Sequence[int], /) -> None:
+        """Do nothing: what may be wanted next depends on all of these."""
+
+    def done(self, position: int, measurement: Measurement, /) -> None:
+        run = self._bench.note(self._trials[position], measurement)
+        self._bench.said.tried(self._label(position), run)
+        if run.outcome is self._until:
+            self._first = min(self._first, position)
+            self._bench.said.trying("")
+
+    def unwanted(self, flying: Sequence[int], /) -> list[int]:
+        return [position for position in flying if position > self._first]
+
+    def _label(self, position: int) -> str:
+        trial = self._trials[position]
+        return trial.label or str(trial.release.version)
 
 
 def _name(trial: Trial) -> str:

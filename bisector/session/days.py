@@ -1,40 +1,56 @@
-"""Measures the days of a search over time."""
+"""A search over the days on which the dependencies of one release changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from packaging.version import Version
+from bisector.environment.task import requirements_of
+from bisector.errors import UsageError
+from bisector.model import Documented, Interpreter, Probe
+from bisector.reports.rows import count
+from bisector.search.blame.pins import name_of
+from bisector.search.days import Days, positions
+from bisector.session import conditions
+from bisector.session.scope import listed, prospect
 
-from bisector.environment.task import Task
-from bisector.measure.threads import Start
-from bisector.model import Measurement, Release
-from bisector.search.bisection import Stop, Submit
-from bisector.search.days import held
-
-
-def measuring(task: Task, start: Start, stop: Stop) -> tuple[Submit, Stop]:
-    """Return what starts and what stops the measurement of a day: of the task's release on it."""
-    behind: dict[Future[Measurement], Future[Measurement]] = {}
-
-    def submit(position: Release) -> Future[Measurement]:
-        told: Future[Measurement] = Future()
-        told.set_running_or_notify_cancel()  # it can be stopped, not cancelled
-        made = start(replace(task, conditions=held(task.conditions, position)))
-        behind[told] = made
-        made.add_done_callback(_telling(told, position.version))
-        return told
-
-    return submit, lambda told: stop(behind[told])
+if TYPE_CHECKING:
+    from bisector.session.session import Driver
 
 
-def _telling(told: Future[Measurement], version: Version) -> Callable[[Future[Measurement]], None]:
-    def done(made: Future[Measurement]) -> None:
-        if error := made.exception():
-            told.set_exception(error)
-        else:
-            told.set_result(replace(made.result(), version=version))
+def candidates(driver: Driver, wanted: Probe, python: Interpreter) -> Days:
+    """Return the days since the newest release in the range after which what it needs differs.
 
-    return done
+    Raises UsageError where releases are named to start at, or the index doesn't say when they were
+    uploaded.
+    """
+    request = driver.request
+    if request.good or request.bad:
+        raise UsageError(
+            "--over dependencies searches days, --good and --bad name releases",
+            "--range chooses the release whose dependencies are varied",
+        )
+    wanted = replace(wanted, claims=(), documented=Documented())
+    seen = prospect(request, wanted, python)
+    release = seen.plan.candidates[-1]
+    if release.upload_time is None:
+        raise UsageError(
+            f"the index doesn't say when {release.version} was uploaded",
+            "--over dependencies needs that; --from and --to compare two sets",
+        )
+    base = replace(conditions.plain(request, wanted, python), policy="of each day")
+    needed = requirements_of(wanted, base, release)
+    subject = f"{seen.project} {release.version}"
+    now = conditions.complete(subject, needed, python.executable, driver.installer)
+    uploads = [
+        other.upload_time
+        for name in map(name_of, now.pins)
+        if name != wanted.package
+        for other in listed(name, request).releases
+        if other.upload_time and not other.version.is_prerelease
+    ]
+    days = positions(release.upload_time, uploads)
+    driver.said.say(
+        f"{subject}: {count(len(days), 'day')} since its upload after which its dependencies differ"
+    )
+    return Days(wanted, release, base, days, subject)

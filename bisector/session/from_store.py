@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,8 @@ from packaging.version import Version
 from bisector.finding import Finding, Transition
 from bisector.inputs import probe
 from bisector.model import Measurement, Probe, Reason
-from bisector.search.bisection import Bisection, Options
+from bisector.search.knowledge import Knowledge, Options
+from bisector.search.releases import Releases
 from bisector.store.runs import Store
 
 
@@ -34,15 +34,12 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         for measurement in kept.measurements:
             if measurement.reason is not Reason.ENVIRONMENT:
                 runs.setdefault(measurement.version, []).append(measurement)
-        bisection = Bisection(
-            wanted,
-            kept.plan,
-            kept.conditions,
+        knowledge = Knowledge(
+            Releases(wanted, kept.plan, kept.conditions),
             runs,
-            options=Options(any_failure=kept.any_failure, failure=kept.failure),
-            clock=time.monotonic,
+            Options(any_failure=kept.any_failure, failure=kept.failure),
         )
-        finding = with_causes(bisection.finding(), kept.transitions)
+        finding = with_causes(knowledge.finding(), kept.transitions)
         found.append(replace(finding, replay=kept.replay))
     return found
 

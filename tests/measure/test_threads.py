@@ -46,7 +46,7 @@ def test_interrupted_as_a_run_begins_it_is_stopped(
         tmp_path,
         tmp_path,
     )
-    with pytest.raises(KeyboardInterrupt), pool.measuring(task) as (start, _):
+    with pytest.raises(KeyboardInterrupt), pool.measuring(task) as start:
         start(task)
     pool.close()
     assert ended == [True]

@@ -28,10 +28,13 @@ from bisector.model import (
     Release,
     Signature,
 )
-from bisector.search.bisection import Bisection, Options
+from bisector.search.bisection import Bisection
+from bisector.search.candidates import Item
+from bisector.search.knowledge import Knowledge, Options
 from bisector.search.observed import Verdict
+from bisector.search.releases import Releases
+from bisector.search.scheduler import Running
 from bisector.search.stages import Stage
-from bisector.search.transitions import affected
 
 CONDITIONS = Conditions(Interpreter("python", "3.11.7", "cpython", "linux", ()))
 PROBE = Probe("eggs", "spam")
@@ -54,11 +57,11 @@ class World:
     assured_s: float = 0.0
     expected: list[list[str]] = field(default_factory=list)
 
-    def expect(self, releases: Sequence[Release]) -> None:
-        self.expected.append([str(release.version) for release in releases])
+    def expect(self, items: Sequence[Item]) -> None:
+        self.expected.append([item.label for item in items])
 
-    def submit(self, release: Release) -> Future[Measurement]:
-        version = str(release.version)
+    def start(self, item: Item) -> Running:
+        version = item.label
         if len(self.asked) == self.interrupt_at:
             raise KeyboardInterrupt
         letters = self.history[version]
@@ -67,24 +70,28 @@ class World:
         self.now_s += 1
         done: Future[Measurement] = Future()
         done.set_result(run(version, letter))
-        return done
+        return Running(done, leave)
 
     def clock(self) -> float:
         return self.now_s
 
-    def started(self, release: Release, stage: Stage) -> None:
-        self.told.append(f"{release.version} {stage.name.lower()}")
+    def started(self, item: Item, stage: Stage) -> None:
+        self.told.append(f"{item.label} {stage.name.lower()}")
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         assert verdicts.get(measurement.version) is not Verdict.UNTESTED
 
-    def stopped(self, release: Release) -> None:
-        self.told.append(f"{release.version} stopped")
+    def stopped(self, item: Item) -> None:
+        self.told.append(f"{item.label} stopped")
 
     def settled(self, finding: Finding, assure_s: float) -> None:
         self.settled_in.append(finding)
         self.assured_s = assure_s
         self.told.append(f"settled, {assure_s:g} s more")
+
+
+def leave() -> None:
+    """Stop nothing: it has ended."""
 
 
 def run(version: str, letter: str) -> Measurement:
@@ -108,19 +115,17 @@ def bisect(
     known: Sequence[Measurement] = (),
     world: World | None = None,
     options: Options = AT_ONCE,
+    witnesses: Sequence[Version] = (),
 ) -> tuple[Finding, World]:
     world = world or World(history)
     runs: dict[Version, list[Measurement]] = {}
     for measurement in known:
         runs.setdefault(measurement.version, []).append(measurement)
     plan = plan or Plan(releases(*history))
+    candidates = Releases(PROBE, plan, CONDITIONS, witnesses)
     bisection = Bisection(
-        PROBE,
-        plan,
-        CONDITIONS,
-        runs,
-        world.submit,
-        options=options,
+        Knowledge(candidates, runs, options),
+        world.start,
         clock=world.clock,
         listener=world,
         expect=world.expect,
@@ -202,28 +207,23 @@ def test_only_what_was_to_narrow_is_stopped(
     flying: dict[Future[Measurement], str] = {}
     world = World(line("".join(history)))
 
-    def submit(release: Release) -> Future[Measurement]:
-        flying[running := Future[Measurement]()] = str(release.version)
-        return running
+    def start(item: Item) -> Running:
+        running = Future[Measurement]()
+        flying[running] = item.label
+        return Running(running, lambda: flying.pop(running))
 
-    def stop(running: Future[Measurement]) -> None:
-        del flying[running]
-
-    def end_one(_: Sequence[Release]) -> None:
+    def end_one(_: Sequence[Item]) -> None:
         ended = random.choice(list(flying))
         version = flying.pop(ended)
         ended.set_result(run(version, world.history[version]))
 
+    candidates = Releases(PROBE, Plan(releases(*world.history)), CONDITIONS)
+    chosen = Options(assure_s=0, exhaustive=exhaustive, jobs=jobs)
     Bisection(
-        PROBE,
-        Plan(releases(*world.history)),
-        CONDITIONS,
-        {},
-        submit,
-        options=Options(assure_s=0, exhaustive=exhaustive, jobs=jobs),
+        Knowledge(candidates, {}, chosen),
+        start,
         clock=world.clock,
         listener=world,
-        stop=stop,
         expect=end_one,
     ).run()
     why: dict[str, str] = {}
@@ -332,23 +332,18 @@ def test_a_prerelease_that_fails_in_its_own_way_is_not_what_is_looked_for() -> N
     said = {"1.0": "g", "1.1": "b", "1.2": "b", "1.3b1": "x", "1.3": "g", "1.4": "g"}
     failures = {"b": Signature("ValueError", "spam"), "x": Signature("TypeError", "eggs")}
 
-    def submit(release: Release) -> Future[Measurement]:
-        letter = said[str(release.version)]
-        measured = run(str(release.version), "b" if letter in failures else letter)
+    def start(item: Item) -> Running:
+        letter = said[item.label]
+        measured = run(item.label, "b" if letter in failures else letter)
         done: Future[Measurement] = Future()
         done.set_result(replace(measured, signature=failures.get(letter)))
-        return done
+        return Running(done, leave)
 
     stable = releases(*(version for version in said if version != "1.3b1"))
-    finding = Bisection(
-        replace(PROBE, reports=False),
-        Plan(stable, prereleases=releases("1.3b1")),
-        CONDITIONS,
-        {},
-        submit,
-        options=AT_ONCE,
-        clock=lambda: 0.0,
-    ).run()
+    plan = Plan(stable, prereleases=releases("1.3b1"))
+    candidates = Releases(replace(PROBE, reports=False), plan, CONDITIONS)
+    knowledge = Knowledge(candidates, {}, AT_ONCE)
+    finding = Bisection(knowledge, start, clock=lambda: 0.0, listener=World({})).run()
     changes = [(str(t.before), str(t.after)) for t in finding.transitions]
     assert changes == [("1.0", "1.1"), ("1.2", "1.3")]
 
@@ -367,8 +362,8 @@ def dated(history: History) -> tuple[Release, ...]:
 
 def test_what_a_line_came_of_is_measured_where_a_transition_ends_at_its_first() -> None:
     """From 1.5.1 the halving passes 1.4.2 by, and 1.4.4, which is good, is newer than 1.5.0."""
-    chosen = Options(assure_s=0, witnesses=(Version("1.5.1"),))
-    finding, world = bisect(BACKPORTED, plan=Plan(dated(BACKPORTED)), options=chosen)
+    plan = Plan(dated(BACKPORTED))
+    finding, world = bisect(BACKPORTED, plan=plan, witnesses=(Version("1.5.1"),))
     assert "1.4.2 late" in world.told
     assert [(*said, t.parting) for said, t in zip(told(finding), finding.transitions)] == [
         ("introduced", "1.4.0", "1.4.1", False),
@@ -426,7 +421,7 @@ def test_a_run_that_disagrees_is_kept_and_makes_it_undecided() -> None:
 
 def test_witnesses_that_are_no_candidates_are_passed_over() -> None:
     witnesses = (Version("1.2"), Version("9.9"))
-    _, world = bisect(line("ggbgg"), options=Options(assure_s=0, witnesses=witnesses))
+    _, world = bisect(line("ggbgg"), witnesses=witnesses)
     assert world.told[:3] == ["1.4 start", "1.2 start", "1.0 start"]
 
 
@@ -434,10 +429,10 @@ def test_an_error_of_one_measurement_ends_the_search() -> None:
     """It is the index's or the disk's, and goes to whoever asked; no run is made up for it."""
 
     class Broken(World):
-        def submit(self, release: Release) -> Future[Measurement]:
+        def start(self, item: Item) -> Running:
             failed: Future[Measurement] = Future()
-            failed.set_exception(RuntimeError(f"{release.version}: the disk is full"))
-            return failed
+            failed.set_exception(RuntimeError(f"{item.label}: the disk is full"))
+            return Running(failed, leave)
 
     with pytest.raises(RuntimeError, match=r"1\.1: the disk is full"):
         bisect(line("gb"), world=Broken({}))
@@ -451,13 +446,11 @@ def test_what_is_measured_first_is_known_and_expected_from_the_start(
     named = line("".join(history))
     versions = [*named]
     witnesses = data.draw(st.lists(st.sampled_from(versions), unique=True))
-    chosen = Options(
-        witnesses=tuple(map(Version, witnesses)), assure_s=0, jobs=data.draw(st.integers(1, 5))
-    )
-    plan = Plan(releases(*named))
-    bisection = Bisection(PROBE, plan, CONDITIONS, {}, options=chosen, clock=lambda: 0)
-    first = [str(release.version) for release in bisection.first()]
-    _, world = bisect(named, options=chosen)
+    chosen = Options(assure_s=0, jobs=data.draw(st.integers(1, 5)))
+    wanted = tuple(map(Version, witnesses))
+    candidates = Releases(PROBE, Plan(releases(*named)), CONDITIONS, wanted)
+    first = [item.label for item in Knowledge(candidates, {}, chosen).first()]
+    _, world = bisect(named, options=chosen, witnesses=wanted)
     assert set(first) == {*witnesses, versions[0], versions[-1]}
     began = [one.removesuffix(" start") for one in world.told if one.endswith(" start")]
     assert began == first
@@ -506,4 +499,4 @@ def test_where_nothing_is_left_to_look_at_no_time_is_taken_for_it(
 
 
 def test_nothing_decided_affects_nothing() -> None:
-    assert affected(Plan(()), {}, ()) == ()
+    assert Releases(PROBE, Plan(()), CONDITIONS).affected(()) == ()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, timezone
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from bisector.environment.installers.uv import Uv
-from bisector.environment.task import Task
+from bisector.finding import Kind
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Release
-from bisector.search.days import held, positions
-from bisector.session.days import measuring
+from bisector.search.days import Days, held, positions
+from bisector.search.knowledge import Knowledge, Options
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
 HELD = Conditions(
@@ -26,15 +24,8 @@ HELD = Conditions(
     resolved="2024-05-01T00:00:00Z",
     resolved_for="1.0",
 )
-TASK = Task(
-    Probe("eggs", "spam"),
-    Release(Version("1.5"), (), upload_time=FIRST),
-    HELD,
-    Uv("http://index", Path("/nowhere")),
-    Path("/nowhere"),
-    Path("/nowhere"),
-    Path("/nowhere"),
-)
+PROBE = Probe("eggs", "spam")
+RELEASE = Release(Version("1.5"), (), upload_time=FIRST)
 
 moments = st.datetimes(datetime(2024, 2, 25), datetime(2024, 3, 8), timezones=st.timezones()).map(
     lambda moment: moment.astimezone(timezone.utc)
@@ -56,13 +47,13 @@ def test_each_day_has_something_that_the_day_before_had_not(
             expected.append((str(Version(f"{day.year}.{day.month}.{day.day}")), midnight))
         there = now
         day += timedelta(days=1)
-    found = [(str(release.version), release.upload_time) for release in positions(first, uploads)]
+    found = [(str(item.key), item.when) for item in positions(first, uploads)]
     assert found == expected
 
 
 def test_a_day_has_a_version_that_sorts_as_it_does() -> None:
     found = positions(FIRST, [FIRST + timedelta(days=n) for n in (1, 2, 3, 300)])
-    versions = [release.version for release in found]
+    versions = [item.key for item in found]
     assert [str(v) for v in versions] == [
         "2024.2.28",
         "2024.2.29",
@@ -82,39 +73,30 @@ def test_a_day_holds_to_nothing_but_its_date() -> None:
     assert made.interpreter == HELD.interpreter
 
 
-class Bench:
-    """Starts measurements that end when the test says so."""
-
-    def __init__(self) -> None:
-        self.started: list[Task] = []
-        self.futures: list[Future[Measurement]] = []
-        self.stopped: list[Future[Measurement]] = []
-
-    def start(self, task: Task) -> Future[Measurement]:
-        self.started.append(task)
-        self.futures.append(Future())
-        return self.futures[-1]
+def days(uploads: Sequence[datetime]) -> Days:
+    return Days(PROBE, RELEASE, HELD, positions(FIRST, uploads), "spam 1.5")
 
 
 def test_a_day_is_a_measurement_of_the_release_under_the_days_conditions() -> None:
-    bench = Bench()
-    submit, stop = measuring(TASK, bench.start, bench.stopped.append)
-    early, late = positions(FIRST, [FIRST + timedelta(days=5)])
-    first, second = submit(early), submit(late)
-    assert [task.release.version for task in bench.started] == [Version("1.5")] * 2
-    assert [task.conditions.policy for task in bench.started] == ["2024-02-28", "2024-03-04"]
-    bench.futures[1].set_result(Measurement(Version("1.5"), Outcome.BAD, detail="stale"))
-    assert second.result(0) == Measurement(Version("2024.3.4"), Outcome.BAD, detail="stale")
-    assert not first.done()
-    stop(first)
-    assert bench.stopped == [bench.futures[0]]
-    assert not first.cancel()
+    candidates = days([FIRST + timedelta(days=5)])
+    trials = [candidates.trial(item) for item in candidates.items]
+    assert [trial.release for trial in trials] == [RELEASE] * 2
+    assert [trial.conditions.policy for trial in trials] == ["2024-02-28", "2024-03-04"]
+    assert [trial.label for trial in trials] == ["2024-02-28", "2024-03-04"]
 
 
-def test_what_goes_wrong_with_a_day_goes_to_whoever_waits_for_it() -> None:
-    bench = Bench()
-    submit, _ = measuring(TASK, bench.start, bench.stopped.append)
-    told = submit(positions(FIRST, [])[0])
-    bench.futures[0].set_exception(RuntimeError("the disk is full"))
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        told.result(0)
+def test_a_run_of_a_day_is_known_by_its_date() -> None:
+    """Of the release that is measured on all days, there is no run; and no range is affected."""
+    candidates = days([FIRST + timedelta(days=5)])
+    knowledge = Knowledge(candidates, {}, Options(confirmations=1))
+    for item, outcome in zip(candidates.items, (Outcome.GOOD, Outcome.BAD)):
+        run = Measurement(Version("1.5"), outcome, detail="measured")
+        assert knowledge.add(item, run) == replace(run, version=item.key)
+    finding = knowledge.finding()
+    early, late = Version("2024.2.28"), Version("2024.3.4")
+    assert [m.version for m in finding.measurements] == [early, late]
+    assert [(t.kind, t.before, t.after) for t in finding.transitions] == [
+        (Kind.INTRODUCED, early, late)
+    ]
+    assert (finding.over, finding.affected) == ("spam 1.5", ())
+    assert [r.version for r in finding.plan.candidates] == [early, late]

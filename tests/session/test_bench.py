@@ -24,6 +24,7 @@ from bisector.finding import (
     Kind,
     Transition,
 )
+from bisector.measure.workers import Start
 from bisector.model import (
     Conditions,
     Interpreter,
@@ -36,7 +37,10 @@ from bisector.model import (
     Signature,
 )
 from bisector.reports.progress import Lines
-from bisector.search.blame.narrowing import Trial, exact
+from bisector.search.blame.narrowing import exact
+from bisector.search.candidates import Trial
+from bisector.search.knowledge import Options
+from bisector.search.scheduler import Running
 from bisector.session.bench import Bench
 from bisector.store.runs import Store
 
@@ -73,19 +77,26 @@ class World:
     stopped: list[int] = field(default_factory=list)
     most: int = 0
 
+    jobs = 1
+
+    def expect(self, tasks: Sequence[Task]) -> None:
+        raise AssertionError(f"a bench expects nothing, not {tasks}")
+
+    begin = expect
+
     @contextmanager
-    def measuring(self) -> Iterator[tuple[object, object]]:
-        yield self.start, self.stop
+    def measuring(self, _template: Task, /) -> Iterator[Start]:
+        yield self.start
         assert not self.running, "somebody left a measurement behind"
 
-    def start(self, task: Task) -> Future[Measurement]:
+    def start(self, task: Task) -> Running:
         (pin,) = task.conditions.constraints
         number = int(pin.partition("==")[2])
         future = _Waited(self)
         self.running[future] = number
         self.started.append(number)
         self.most = max(self.most, len(self.running))
-        return future
+        return Running(future, lambda: self.stop(future))
 
     def stop(self, future: Future[Measurement]) -> None:
         self.stopped.append(self.running.pop(future))
@@ -105,11 +116,11 @@ class _Waited(Future[Measurement]):
 
 @pytest.fixture(autouse=True)
 def _waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wait(futures: dict[_Waited, int], return_when: str) -> object:
+    def wait(futures: dict[_Waited, object], return_when: str) -> object:
         next(iter(futures)).world.end_one()
         return concurrent.futures.wait(futures, return_when=return_when)
 
-    monkeypatch.setattr("bisector.session.bench.wait", wait)
+    monkeypatch.setattr("bisector.search.scheduler.wait", wait)
 
 
 def bench(
@@ -125,13 +136,11 @@ def bench(
     template = Task(PROBE, RELEASE, HELD, Uv("http://index", folder), folder, folder, folder)
     return Bench(
         template,
-        world.measuring,  # type: ignore[arg-type]  # a context manager of the very two
+        Options(jobs=jobs, failure=failure),
+        world,
+        Store(folder),
+        Lines(said or io.StringIO()),
         history,  # type: ignore[arg-type]  # only one test asks for it
-        store=Store(folder),
-        said=Lines(said or io.StringIO()),
-        jobs=jobs,
-        failure=failure,
-        any_failure=False,
         refresh=refresh,
     )
 

@@ -16,9 +16,8 @@ from bisector.environment.task import Task
 from bisector.errors import UsageError, WorkersError
 from bisector.inputs.request import Request
 from bisector.measure.dask.pending import Flights, Warn, first_line
-from bisector.measure.threads import Start
+from bisector.measure.workers import Start
 from bisector.model import Probe
-from bisector.search.bisection import Stop
 from bisector.store.runs import Store
 
 if TYPE_CHECKING:
@@ -108,12 +107,12 @@ class Cluster:
         """Do nothing: which workers fit is judged when a search begins."""
 
     @contextmanager
-    def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
-        """Give what starts and what stops a measurement; each is stored as it completes."""
+    def measuring(self, template: Task, /) -> Iterator[Start]:
+        """Give what starts a measurement; each is stored as it completes."""
         flights = Flights(self.client, self.address, template, self._store, self._once)
         self.jobs = self._asked or flights.threads
         with flights.attended():
-            yield flights.start, flights.stop
+            yield flights.start
 
     def _once(self, warning: str) -> None:
         """Warn of what is the same for every search only once."""

@@ -23,6 +23,7 @@ from bisector.measure.dask import worker
 from bisector.measure.dask.worker import Answer, Needs
 from bisector.measure.measure import now
 from bisector.model import Measurement, Outcome, Reason
+from bisector.search.scheduler import Running
 from bisector.store.runs import Store
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ class Flights:
             )
         self.threads = sum(alive[worker] for worker in self._fit)
 
-    def start(self, task: Task) -> Future[Measurement]:
-        """Start a measurement; what is returned can't be cancelled, only stopped."""
+    def start(self, task: Task) -> Running:
+        """Start a measurement."""
         flight = _Flight(task, Future())
         flight.wanted.set_running_or_notify_cancel()
         with self._lock:
             self._flights[flight.wanted] = flight
             self._send(flight)
-        return flight.wanted
+        return Running(flight.wanted, lambda: self.stop(flight.wanted))
 
     def stop(self, wanted: Future[Measurement]) -> None:
         """Stop a measurement, be it running: the worker sees that its task is cancelled."""

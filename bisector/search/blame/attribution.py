@@ -22,8 +22,9 @@ from bisector.finding import (
     Transition,
 )
 from bisector.model import Measurement, Outcome, Reason, Release
-from bisector.search.blame.narrowing import Laboratory, Trial, exact, narrow
+from bisector.search.blame.narrowing import Laboratory, exact, narrow
 from bisector.search.blame.pins import Mix, changes
+from bisector.search.candidates import Trial
 
 OWN_TIME = "of its own time"
 _LONGEST = 200

@@ -15,8 +15,9 @@ from bisector.finding import (
     Transition,
 )
 from bisector.model import Conditions, Outcome, Probe, Release
-from bisector.search.blame.narrowing import Laboratory, Trial, narrow
+from bisector.search.blame.narrowing import Laboratory, narrow
 from bisector.search.blame.pins import Mix, changes, mixed
+from bisector.search.candidates import Trial
 
 NOTHING = Release(Version("0"), ())
 """Stands for the release under test where it is a set that is tested."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from packaging.version import Version
@@ -15,19 +15,10 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.model import Conditions, Measurement, Outcome, Probe, Release
+from bisector.model import Conditions, Measurement, Outcome, Probe
 from bisector.search.blame.ddmin import ddmin
 from bisector.search.blame.pins import Mix, loosened, mixed, without
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A release of a probe's package under conditions of its own; ``label`` is for people."""
-
-    probe: Probe
-    release: Release
-    conditions: Conditions
-    label: str = ""
+from bisector.search.candidates import Trial
 
 
 class Laboratory(Protocol):

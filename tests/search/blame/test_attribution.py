@@ -34,7 +34,8 @@ from bisector.model import (
     Release,
 )
 from bisector.search.blame.attribution import attribute, attribute_days
-from bisector.search.blame.narrowing import Laboratory, Trial
+from bisector.search.blame.narrowing import Laboratory
+from bisector.search.candidates import Trial
 
 G, B, U = Outcome.GOOD, Outcome.BAD, Outcome.UNTESTABLE
 DAY = datetime(2024, 1, 1, tzinfo=timezone.utc)

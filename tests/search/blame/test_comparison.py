@@ -23,8 +23,8 @@ from bisector.finding import (
 )
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe
 from bisector.search.blame.comparison import Comparing, Pinned
-from bisector.search.blame.narrowing import Trial
 from bisector.search.blame.pins import Mix
+from bisector.search.candidates import Trial
 from bisector.session.conditions import complete
 
 G, B, U = Outcome.GOOD, Outcome.BAD, Outcome.UNTESTABLE

@@ -1,0 +1,70 @@
+"""The one loop: start what is wanted next, as much at once as there are jobs, and tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from bisector.model import Measurement
+
+Wanted = TypeVar("Wanted")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Running:
+    """A measurement under way: what it will be, and what stops it, begun or not."""
+
+    measured: Future[Measurement]
+    stop: Callable[[], object]
+
+
+class Agenda(Protocol[Wanted]):
+    """What decides what is measured; each of ``flying`` is being measured now."""
+
+    def next(self, flying: Sequence[Wanted], idle: int, /) -> Wanted | None:
+        """Return what to measure next, one of ``idle`` that may be; None where nothing is now."""
+
+    def waiting(self, flying: Sequence[Wanted], /) -> None:
+        """Be told that all that can be started is, and the first of it to end is waited for."""
+
+    def done(self, wanted: Wanted, measurement: Measurement, /) -> None:
+        """Be told what was measured."""
+
+    def unwanted(self, flying: Sequence[Wanted], /) -> Collection[Wanted]:
+        """Return what needn't be measured any more; it is stopped."""
+
+
+def pursue(agenda: Agenda[Wanted], start: Callable[[Wanted], Running], jobs: int) -> None:
+    """Measure what an agenda wants until it wants nothing more, at most ``jobs`` at once.
+
+    Raises what starting or measuring raises; whatever still runs is stopped then.
+    """
+    flying: dict[Future[Measurement], tuple[Wanted, Running]] = {}
+
+    def wanted() -> list[Wanted]:
+        return [one for one, _ in flying.values()]
+
+    try:
+        while True:
+            while idle := jobs - len(flying):
+                following = agenda.next(wanted(), idle)
+                if following is None:
+                    break
+                running = start(following)
+                flying[running.measured] = following, running
+            if not flying:
+                return
+            agenda.waiting(wanted())
+            for measured in wait(flying, return_when=FIRST_COMPLETED).done:
+                one, _ = flying.pop(measured)
+                agenda.done(one, measured.result())
+            unwanted = agenda.unwanted(wanted())
+            for measured, (one, running) in list(flying.items()):
+                if one in unwanted:
+                    del flying[measured]
+                    running.stop()
+    finally:
+        for _, running in flying.values():
+            running.stop()
