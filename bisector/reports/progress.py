@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.model import Measurement, Outcome, Release
+from bisector.model import Measurement, Outcome, Reason, Release
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
 from bisector.search.stages import Stage, Verdict
@@ -43,6 +43,16 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._failures: set[str] = set()
+
+    def _line(self, measurement: Measurement) -> str:
+        """Return the line of a measurement; none where the machine failed it as it did before."""
+        if measurement.reason is not Reason.ENVIRONMENT:
+            return line(measurement)
+        if measurement.detail in self._failures:
+            return ""
+        self._failures.add(measurement.detail)
+        return f"{line(measurement)}; this is said once"
 
     def say(self, text: str) -> None:
         """Print one line at once."""
@@ -57,7 +67,8 @@ class Lines:
 
     def finished(self, measurement: Measurement, _verdicts: Mapping[Version, Verdict], /) -> None:
         """Say what was measured, on one line."""
-        print(line(measurement), file=self._stream, flush=True)
+        if text := self._line(measurement):
+            print(text, file=self._stream, flush=True)
 
     def stopped(self, release: Release) -> None:
         """Say nothing: what was stopped has no outcome."""
@@ -113,8 +124,8 @@ class Live(Lines):
 
         self._running.pop(measurement.version, None)
         self._verdicts = verdicts
-        told = Text(line(measurement))
-        self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
+        if text := self._line(measurement):
+            self._console.print(Text(text), no_wrap=True, overflow="ellipsis", crop=True)
 
     def trying(self, label: str) -> None:
         """Show which combination is measured."""
