@@ -14,7 +14,7 @@ from importlib import import_module
 from bisector.errors import BisectorError
 from bisector.inputs import probe, slips
 
-COMMANDS = ("help", "probes", "releases", "report", "table")
+COMMANDS = ("check", "export", "help", "probes", "releases", "report", "serve", "table")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,6 +24,7 @@ other commands, each with its own --help:
   bisect report            what to attach to a bug report
   bisect probes            what there is to run
   bisect releases PROJECT  what would be searched, before anything is spent
+  bisect check FILE        which pins are known to be bad
   bisect help [TOPIC]      how it is used, by topic
 
 exit status: 0 a transition was found; 1 none in what was looked at;
