@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -155,6 +156,18 @@ class Live(Lines):
         for version, (stage, began) in list(self._running.items()):
             elapsed = time.monotonic() - began
             yield Text(f"{version!s:<12} {_WHY[stage]} … {elapsed:.0f} s", style="cyan")
+
+
+def silent() -> Lines:
+    """Return what tells nobody."""
+    return Lines(_Nowhere())
+
+
+class _Nowhere(io.TextIOBase, TextIO):
+    """A stream that keeps nothing; a file of the system would have to be closed."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 def listener(stream: TextIO, *, color: bool) -> Lines:
