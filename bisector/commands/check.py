@@ -9,7 +9,7 @@ from pathlib import Path
 from bisector.commands.records import measured
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser
-from bisector.inputs.locks.files import read
+from bisector.inputs.locks.files import every
 from bisector.inputs.request import Request
 from bisector.reports import known, pins
 from bisector.session import scope
@@ -37,9 +37,9 @@ def run(words: Sequence[str]) -> int:
     given = parser.parse(words)
     knowledge = known.read(measured(given.results))
     status = 0
+    requirements = every(given.file)
     for python in scope.interpreters(Request(pythons=given.pythons)):
-        locked = read(given.file, python)
-        checked = pins.check(str(given.file), locked.requirements, knowledge, python.series)
+        checked = pins.check(str(given.file), requirements, knowledge, python.series)
         sys.stdout.write(_RENDER[given.format](checked))
         status = 1 if checked.hits else status
     return status

@@ -56,7 +56,7 @@ def check(path: str, requirements: Iterable[str], known: Sequence[Known], python
     pins, unpinned = _parted(requirements)
     hits = []
     about = 0
-    for package, version in sorted(pins.items()):
+    for package, version in sorted(pins):
         relevant = list(_relevant(of(known, package), python))
         about += bool(relevant)
         if bad := [one for one in relevant if one.affects(version)]:
@@ -74,14 +74,14 @@ def check(path: str, requirements: Iterable[str], known: Sequence[Known], python
     return Checked(path, python, len(pins), about, tuple(hits), tuple(unpinned))
 
 
-def _parted(requirements: Iterable[str]) -> tuple[dict[str, Version], list[str]]:
-    """Return the pins by name, and the requirements that are none."""
-    pins, unpinned = {}, []
+def _parted(requirements: Iterable[str]) -> tuple[set[tuple[str, Version]], list[str]]:
+    """Return the pins, and the requirements that are none."""
+    pins, unpinned = set(), []
     for text in requirements:
         requirement = Requirement(text)
         exact = [s for s in requirement.specifier if s.operator == "==" and "*" not in s.version]
         if len(exact) == 1 == len(requirement.specifier):
-            pins[requirement.name] = Version(exact[0].version)
+            pins.add((requirement.name, Version(exact[0].version)))
         else:
             unpinned.append(text)
     return pins, unpinned

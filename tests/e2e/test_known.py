@@ -82,6 +82,14 @@ def test_a_pin_in_a_bad_window_is_found_in_every_kind_of_file(ask: Command, name
     assert (result.status, len(result.output.splitlines())) == (0, 1)
 
 
+def test_pins_of_every_group_and_marker_count(ask: Command) -> None:
+    """A file is asked about as a whole: who installs which part of it isn't known."""
+    group = UV_LOCK.replace("dependencies = [", "[package.dev-dependencies]\ndocs = [")
+    ask.write("uv.lock", group.replace("VERSION", "1.3"))
+    ask.write("marked.txt", "spam==1.3 ; sys_platform == 'win32'\n")
+    assert [ask("check", name).status for name in ("uv.lock", "marked.txt")] == [1, 1]
+
+
 def test_the_command_that_it_names_measures_it_again(ask: Command) -> None:
     ask.write("requirements.txt", "spam==1.3\n")
     (hit,) = json.loads(ask("check", "requirements.txt", "--format", "json").output)["hits"]
