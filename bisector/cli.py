@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from bisector.errors import BisectorError
+from bisector.inputs import probe, slips
 
-_COMMANDS = ("help", "probes", "releases", "report", "table")
+COMMANDS = ("check", "export", "help", "probes", "releases", "report", "serve", "table")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    name, rest = (words[0], words[1:]) if words[:1] and words[0] in _COMMANDS else ("search", words)
+    named = words[:1] and words[0] in COMMANDS
+    name, rest = (words[0], words[1:]) if named else ("search", words)
+    if words[:1] and not named and not words[0].startswith("-"):
+        slip = slips.of_command(words[0], COMMANDS, probe.names())
+        if slip:
+            raise slip
     # A command's imports cost more than some of them take.
     run: Callable[[Sequence[str]], int] = import_module(f"bisector.commands.{name}").run
     return run(rest)

@@ -52,7 +52,6 @@ def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         ("--confidence 1", "argument --confidence: '1' is not a probability between 0 and 1"),
         ("--confidence nan", "argument --confidence: 'nan' is not a probability between 0 and 1"),
         ("--range 1.x", "argument --range: '1.x' is not a version specifier like '>=1.2,<2'"),
-        ("--exhaust", "unrecognized arguments: --exhaust"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_what_can(
@@ -60,6 +59,68 @@ def test_what_cannot_be_read_is_told_with_what_can(
 ) -> None:
     told = complaint(capsys, "--probe", "eggs", *words.split())
     assert told == [f"error: {message}", "hint: see `bisect --help`"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("--probe x --rang >2", "unrecognized arguments: --rang >2", "did you mean --range?"),
+        ("--exhaust", "unrecognized arguments: --exhaust", "did you mean --exhaustive?"),
+        ("tabel --fold", "there is no command 'tabel'", "did you mean `bisect table`?"),
+        (
+            "iobase_payload",
+            "iobase_payload is a probe, not a command",
+            "write `bisect --probe iobase_payload`",
+        ),
+        (
+            "x.py",
+            "x.py is a script, not a command",
+            (
+                "write `bisect --package PROJECT -- python x.py`, or `bisect --probe x.py` "
+                "where it is a probe"
+            ),
+        ),
+        (
+            "--package spam pytest -q tests",
+            "unrecognized arguments: pytest -q tests",
+            "a command goes behind two dashes: `bisect --package spam -- pytest -q tests`",
+        ),
+        (
+            "report --package spam python x.py",
+            "unrecognized arguments: python x.py",
+            "a command goes behind two dashes: `bisect report --package spam -- python x.py`",
+        ),
+    ],
+)
+def test_a_slip_gets_the_sentence_that_helps(
+    capsys: pytest.CaptureFixture[str], words: str, message: str, hint: str
+) -> None:
+    assert complaint(capsys, *words.split()) == [f"error: {message}", f"hint: {hint}"]
+
+
+def test_without_a_word_it_gives_three_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    told = complaint(capsys)
+    assert told[:2] == ["error: nothing to run: give a probe, or a command", "hint: for example"]
+    assert len(told) == 5
+    assert all(line.startswith("  bisect --") for line in told[2:])
+
+
+def test_help_begins_with_four_examples_and_fits_two_screens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of 24 lines and 80 columns each; every option is there with `--help all`."""
+    for words, whole in ((("--help",), False), (("--help", "all"), True)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(words)
+        assert ended.value.code == 0
+        shown = capsys.readouterr().out
+        assert ("--keep-environments" in shown) is whole
+        if not whole:
+            lines = shown.splitlines()
+            first = lines.index("examples:")
+            assert all(line.startswith("  bisect --") for line in lines[first + 1 : first + 5])
+            assert len(lines) <= 48
+            assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("command", ["releases", "table", "report", "probes"])

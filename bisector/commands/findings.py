@@ -8,6 +8,7 @@ from bisector.commands import output
 from bisector.errors import UndecidedError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
+from bisector.reports.progress import Lines
 from bisector.run import process
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
@@ -16,10 +17,13 @@ from bisector.store.runs import Store
 INTERRUPTED = ("interrupted", "attribution")
 
 
-def found(asked: Request) -> list[Finding]:
-    """Return the findings asked for: searched for, or read from what is stored."""
+def found(asked: Request, said: Lines | None = None) -> list[Finding]:
+    """Return the findings asked for: searched for, or read from what is stored.
+
+    Progress is told to ``said``, or on standard error.
+    """
     store = Store(asked.results)
-    said = output.listener()
+    said = said or output.listener()
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:

@@ -14,7 +14,7 @@ from bisector.reports import as_text
 def run(words: Sequence[str]) -> int:
     """Print the probes of the catalogue."""
     parser = Parser(prog="bisect probes", description="List the probes that there are to run.")
-    parser.parse_args(words)
+    parser.parse(words)
     view = output.view()
     found = [probe.load(name)[0] for name in probe.names()]
     sys.stdout.write(as_text.probes_table(found, width=view.width, color=view.color))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from bisector import __version__
 from bisector.commands import compare, output
 from bisector.commands.findings import found, status
 from bisector.errors import UsageError
-from bisector.inputs import options
+from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
 from bisector.inputs.request import Request
 from bisector.reports import as_text
@@ -21,16 +23,57 @@ other commands, each with its own --help:
   bisect table             a compatibility table: releases down, probes across
   bisect report            what to attach to a bug report
   bisect probes            what there is to run
-  bisect releases PROJECT  the plan for a project's releases, before anything is spent
+  bisect releases PROJECT  what would be searched, before anything is spent
+  bisect check FILE        which pins are known to be bad
+  bisect help [TOPIC]      how it is used, by topic
 
-exit status: 0 a transition was found; 1 none in what was looked at; 2 unusable arguments
-or probe; 3 undecided; 4 the index, the installer or the cluster failed; 130 interrupted
+exit status: 0 a transition was found; 1 none in what was looked at;
+2 unusable arguments or probe; 3 undecided; 4 the index, the installer or the
+cluster failed; 130 interrupted
 """
+
+
+_OPTIONS = """\
+options that matter most:
+  --range SPEC       releases to look at, like '>=3.10,<3.13'
+  --python X.Y       the interpreter; repeat it for several
+  --with REQ         install this as well, pytest say
+  --bad-output REGEX, --bad-memory SIZE, --bad-timeout
+                     what alone is bad, where the exit status doesn't say it
+  --confidence P     run both sides of each change until it is that sure
+  --dry-run          show what would be looked at, and stop there
+  --refresh          measure anew what is stored
+  --format NAME      text, json, markdown, github and others
+
+all options: bisect --help all
+"""
+
+
+class _Help(argparse.Action):
+    """Prints the examples and what matters most, or with ``all`` every option, and exits."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: object,
+        values: object,
+        _option: str | None = None,
+    ) -> NoReturn:
+        if values == "all":
+            parser.print_help()
+        else:
+            widest = max(len(command) for command, _ in slips.EXAMPLES)
+            listed = [f"  {command:<{widest}}  {what}" for command, what in slips.EXAMPLES]
+            parts = (parser.description, "\n".join(["examples:", *listed]), _OPTIONS, _COMMANDS)
+            print("\n\n".join(str(part).strip() for part in parts))
+        parser.exit()
 
 
 def run(words: Sequence[str]) -> int:
     """Search, compare two sets or show the plan, as the words ask for."""
     asked = request(_parser(), words)
+    if not (asked.probes or asked.command or asked.old or asked.new):
+        raise slips.nothing_to_run()
     if asked.dry_run:
         return _foresee(asked)
     if asked.old or asked.new:
@@ -46,9 +89,13 @@ def _parser() -> Parser:
         usage="%(prog)s --probe NAME_OR_PATH [options]\n"
         "       %(prog)s --package PROJECT [options] -- COMMAND...\n"
         "       %(prog)s --from OLD --to NEW [options] -- COMMAND...",
-        description="Find the release of a Python package in which a behaviour broke, "
+        description="Find the release of a Python package in which a behaviour broke,\n"
         "and the one that fixed it.",
         epilog=_COMMANDS,
+        add_help=False,
+    )
+    parser.add_argument(
+        "-h", "--help", action=_Help, nargs="?", choices=("all",), default=argparse.SUPPRESS
     )
     parser.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser)

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bisector.errors import UsageError
+from bisector.inputs import slips
 from bisector.inputs.request import Request
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that leaves it to the command to say what is wrong."""
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, *, add_help: bool = True, **settings: str) -> None:
         super().__init__(
             **settings,  # type: ignore[arg-type]  # argparse's own types name each setting
+            add_help=add_help,
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -24,11 +26,18 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError instead of printing and exiting."""
         raise UsageError(message, f"see `{self.prog} --help`")
 
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Return the values of the options; raise UsageError where there is something else."""
+        values, unknown = self.parse_known_args(words)
+        if unknown:
+            raise slips.of_options(self.prog, words, unknown, list(self._option_string_actions))
+        return values
 
-def request(parser: argparse.ArgumentParser, words: Sequence[str]) -> Request:
+
+def request(parser: Parser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
-    return Request(command=command, **vars(parser.parse_args(options)))
+    return Request(command=command, **vars(parser.parse(options)))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

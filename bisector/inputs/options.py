@@ -126,13 +126,7 @@ def add_search_options(
     )
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
-    store.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        metavar="DIR",
-        help="the folder that measurements are kept in (default: results)",
-    )
+    add_results_option(store)
     add_index_options(store)
 
 
@@ -150,6 +144,29 @@ def add_stored_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_results_option(group: argparse._ActionsContainer) -> None:
+    """Add where measurements are kept."""
+    group.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="the folder that measurements are kept in (default: results)",
+    )
+
+
+def add_python_option(group: argparse._ActionsContainer) -> None:
+    """Add which interpreters."""
+    group.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        dest="pythons",
+        metavar="X.Y",
+        help="the interpreter, a version or a path; repeat it for several (default: this one)",
+    )
+
+
 def add_plan_options(group: argparse._ActionsContainer) -> None:
     """Add what says which releases on which interpreters."""
     group.add_argument(
@@ -159,14 +176,7 @@ def add_plan_options(group: argparse._ActionsContainer) -> None:
         metavar="SPEC",
         help="releases to look at, like '>=3.10,<3.13' (default: the probe's, else all)",
     )
-    group.add_argument(
-        "--python",
-        action="append",
-        default=[],
-        dest="pythons",
-        metavar="X.Y",
-        help="the interpreter, a version or a path; repeat it for several (default: this one)",
-    )
+    add_python_option(group)
     group.add_argument("--pre", action="store_true", help="search pre-releases as well")
     group.add_argument(
         "--no-yanked", action="store_false", dest="yanked", help="leave yanked releases out"

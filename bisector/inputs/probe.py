@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion, Version
 
 from bisector.errors import UsageError
+from bisector.inputs import slips
 from bisector.model import Claim, Documented, Outcome, Probe
 
 COMPANION = "probekit.py"
@@ -191,6 +192,8 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     that is one project, it is the one under test unless another is named. Raises UsageError where
     python is given a script that isn't there: no release is to blame.
     """
+    if slip := slips.of_program(command):
+        raise slip
     _refuse_other_python(command)
     script = _script(command)
     told = parse(_text_of(script), script) if script else None

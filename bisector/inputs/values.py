@@ -57,6 +57,11 @@ def positive(text: str) -> int:
     return int(_number(text, "a whole number above 0", lambda n: n >= 1 and n == int(n)))
 
 
+def port(text: str) -> int:
+    """Return a port to listen on, 0 for any that is free."""
+    return int(_number(text, "a port", lambda n: 0 <= n < 1 << 16 and n == int(n)))
+
+
 def size(text: str) -> int:
     """Return the bytes that a size like 500M or 2GiB is."""
     units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}

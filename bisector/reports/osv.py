@@ -1,16 +1,17 @@
 """A finding in the OSV schema, so that scanners can read which releases are affected.
 
-https://ossf.github.io/osv-schema/, version 1.7.
+https://ossf.github.io/osv-schema/, version 1.7. What it has no field for is in
+``database_specific``: the releases known to be good, and when those at a window's ends came out.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from bisector.finding import Finding, Kind
+from bisector.finding import Blame, Finding, Kind
 from bisector.reports import rows
 from bisector.reports.answer import answer
 from bisector.reports.as_json import strict
@@ -19,6 +20,9 @@ from bisector.reports.replay import further, replay
 from bisector.reports.rows import listed, safe, shortened
 
 SCHEMA_VERSION = "1.7.0"
+NO_SECURITY_ISSUE = "Functional regression, not a security issue"
+"""Each summary begins so: the schema is one for security issues."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _ADDRESS = re.compile(r"https?://[!-~]+")
 
@@ -33,21 +37,27 @@ def record(finding: Finding) -> dict[str, Any]:
     """Return the record's object; ``affected`` is empty where nothing bad was found."""
     probe, documented = finding.probe, finding.probe.documented
     times = sorted(m.started for m in finding.measurements if _TIME.fullmatch(m.started))
-    name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{probe.package}-{rows.name(finding)}").strip("-")
+    name = f"{probe.package}-{rows.name(finding)}-python-{finding.conditions.interpreter.series}"
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
     references = [("REPORT", documented.issue), ("FIX", documented.fix)]
     told: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": f"x_bisector-{name}",
         "modified": times[-1] if times else "1970-01-01T00:00:00Z",
-        "summary": shortened(rows.title(finding), 120),
+        "summary": shortened(f"{NO_SECURITY_ISSUE}: {rows.title(finding)}", 120),
         "details": " ".join([answer(finding), *_reservations(finding)]),
         "references": [
             {"type": kind, "url": url} for kind, url in references if _ADDRESS.fullmatch(url)
         ],
         "affected": [],
         "database_specific": {
+            "package": safe(probe.package),
+            "probe": rows.title(finding),
             "replay": replay(finding),
             "conditions": rows.conditions(finding),
+            "python": finding.conditions.interpreter.series,
+            "good": _versions(finding, "good"),
+            "uploaded": _uploaded(finding),
             **{name: True for name, is_open in _ends(finding) if is_open},
         },
     }
@@ -60,7 +70,7 @@ def record(finding: Finding) -> dict[str, Any]:
                     "purl": f"pkg:pypi/{quote(safe(probe.package), safe='')}",
                 },
                 "ranges": [{"type": "ECOSYSTEM", "events": events} for events in windows],
-                "versions": _versions(finding),
+                "versions": _versions(finding, "bad"),
             }
         ]
     return told
@@ -112,12 +122,46 @@ def _windows(finding: Finding) -> list[list[dict[str, str]]]:
     return windows
 
 
-def _versions(finding: Finding) -> list[str]:
-    """Return the releases measured to be bad, and those inferred to be."""
+def regressions(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return the records of what is a regression of the package itself, on some Python.
+
+    That is where it was good at some time, and no dependency is known to have made it bad: what
+    was never otherwise is how it works, and what a dependency did isn't true of other pins. Where
+    it is good on another Python, that has a record as well, which affects nothing.
+    """
+    listed = [finding for finding in findings if finding.decided and not finding.over]
+    broken = {_behaviour(finding) for finding in listed if _is_own(finding)}
+    return [
+        record(finding)
+        for finding in listed
+        if _behaviour(finding) in broken and (_is_own(finding) or not finding.affected)
+    ]
+
+
+def _behaviour(finding: Finding) -> tuple[str, str]:
+    return finding.probe.package, rows.title(finding)
+
+
+def _is_own(finding: Finding) -> bool:
+    causes = [transition.cause for transition in finding.transitions]
+    own = all(cause is None or cause.blame is Blame.PACKAGE for cause in causes)
+    return bool(finding.affected and causes) and own
+
+
+def _uploaded(finding: Finding) -> dict[str, str]:
+    """Return when the releases at the ends of windows came out, where the index said so."""
+    releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
+    ends = {v for t in finding.transitions for v in (t.after, *(t.zoom or ())[1:])}
+    times = {end: releases[end].upload_time for end in sorted(ends) if end in releases}
+    return {str(end): f"{time:%Y-%m-%d}" for end, time in times.items() if time}
+
+
+def _versions(finding: Finding, outcome: str) -> list[str]:
+    """Return the releases measured to be so, and those inferred to be."""
     grid = grids([finding], prereleases=True)[0]
     known = (Known.MEASURED, Known.INFERRED)
     return [
         str(line.first)
         for line in grid.lines
-        if line.cells[0].known in known and line.cells[0].outcome == "bad"
+        if line.cells[0].known in known and line.cells[0].outcome == outcome
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.model import Measurement, Outcome
+from bisector.model import Measurement, Outcome, Reason
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
 from bisector.search.candidates import Item
@@ -45,6 +46,16 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._failures: set[str] = set()
+
+    def _line(self, measurement: Measurement) -> str:
+        """Return the line of a measurement; none where the machine failed it as it did before."""
+        if measurement.reason is not Reason.ENVIRONMENT:
+            return line(measurement)
+        if measurement.detail in self._failures:
+            return ""
+        self._failures.add(measurement.detail)
+        return f"{line(measurement)}; this is said once"
 
     def say(self, text: str) -> None:
         """Print one line at once."""
@@ -59,7 +70,8 @@ class Lines:
 
     def finished(self, measurement: Measurement, _verdicts: Mapping[Version, Verdict], /) -> None:
         """Say what was measured, on one line."""
-        print(line(measurement), file=self._stream, flush=True)
+        if text := self._line(measurement):
+            print(text, file=self._stream, flush=True)
 
     def stopped(self, item: Item) -> None:
         """Say nothing: what was stopped has no outcome."""
@@ -115,8 +127,8 @@ class Live(Lines):
 
         self._running.pop(measurement.version, None)
         self._verdicts = verdicts
-        told = Text(line(measurement))
-        self._console.print(told, no_wrap=True, overflow="ellipsis", crop=True)
+        if text := self._line(measurement):
+            self._console.print(Text(text), no_wrap=True, overflow="ellipsis", crop=True)
 
     def trying(self, label: str) -> None:
         """Show which combination is measured."""
@@ -146,6 +158,18 @@ class Live(Lines):
         for version, (stage, began) in list(self._running.items()):
             elapsed = time.monotonic() - began
             yield Text(f"{version!s:<12} {_WHY[stage]} … {elapsed:.0f} s", style="cyan")
+
+
+def silent() -> Lines:
+    """Return what tells nobody."""
+    return Lines(_Nowhere())
+
+
+class _Nowhere(io.TextIOBase, TextIO):
+    """A stream that keeps nothing; a file of the system would have to be closed."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 def listener(stream: TextIO, *, color: bool) -> Lines:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -119,6 +120,8 @@ class StartError(BisectorError):
             f"{command[0]} could not be started ({file}{error.strerror})",
             "free memory, disk or open files (ulimit -n), or run fewer at once with --jobs"
             if self.of_machine
+            else f"did you mean {near[0]}?"
+            if (near := difflib.get_close_matches(command[0], ("python", "pytest"), 1, 0.8))
             else "check its name; --with PROJECT installs what brings it into the environment",
         )
 

@@ -15,6 +15,9 @@ from typing import Any
 
 import psutil
 
+_WITHOUT_INDEX = ("probes", "check", "export", "serve")
+"""Commands that ask no index."""
+
 HANG_S = 120
 """No command here takes long: one that isn't back by then hangs."""
 
@@ -97,7 +100,7 @@ class Command:
     def words(self, *words: str) -> list[str]:
         """The command line; the index goes where options still are options."""
         listed = list(words)
-        if not {"--index-url", "probes"} & set(listed):
+        if not {"--index-url", *_WITHOUT_INDEX} & set(listed):
             place = listed.index("--") if "--" in listed else len(listed)
             listed[place:place] = ["--index-url", self.index_url]
         return [sys.executable, "-m", "bisector", *listed]

@@ -65,6 +65,18 @@ BAD = [
         "no-such-command could not be started (no-such-command: No such file or directory)",
         "check its name; --with PROJECT installs what brings it into the environment",
     ),
+    (
+        "--package spam -- plain.py -x",
+        2,
+        "plain.py is a script, not a program",
+        "write `-- python plain.py -x`, which is the environment's Python",
+    ),
+    (
+        "--package spam -- pyhton plain.py",
+        2,
+        "pyhton could not be started (pyhton: No such file or directory)",
+        "did you mean python?",
+    ),
     # Which releases.
     (
         "--probe broken.py --range >9",
@@ -269,13 +281,15 @@ def elided(line: str, by: str) -> str:
     return line if ellipsis and not rest and line.startswith(beginning) else by
 
 
-def test_without_a_word_it_says_what_to_type(ask: Command) -> None:
-    result = ask()
-    assert result.status == 2
-    assert result.complaint[0] == (
-        "error: nothing to run: give --probe NAME_OR_PATH, or --package PROJECT -- COMMAND"
-    )
-    assert result.complaint[1].startswith("hint: the probes that come with bisector are ")
+def test_with_half_a_cache_offline_says_so_once(bisect: Command, index: LocalIndex) -> None:
+    """Not once per release that isn't there."""
+    index.add(plain("spam", "ggggggggbbbb"))
+    words = ("--probe", bisect.write("broken.py", BROKEN), "--assure", "0", "--jobs", "1")
+    bisect(*words, "--max-probes", "2")
+    result = bisect(*words, "--offline", "--format", "json")
+    reasons = [run["reason"] for run in result.finding["measurements"]]
+    assert reasons.count("environment") > 1
+    assert result.errors.count("not in the installer's cache, and --offline was given") == 1
 
 
 def test_a_good_release_newer_than_a_bad_one_with_all_between_excluded(

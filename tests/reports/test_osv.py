@@ -17,6 +17,7 @@ from sample_findings import hostile, sample
 from bisector.finding import Finding
 from bisector.model import Documented, Probe
 from bisector.reports import osv
+from bisector.reports.known import of, read
 
 STRING = {"type": "string"}
 EVENT = {
@@ -122,9 +123,9 @@ def test_a_record_as_a_whole() -> None:
     finding = found(history, probe=probe, pre={"1.1b1": "g", "1.1b2": "b"})
     assert osv.record(finding) == {
         "schema_version": "1.7.0",
-        "id": "x_bisector-spam-eggs-raw",
+        "id": "x_bisector-spam-eggs-raw-python-3.11",
         "modified": "2025-10-01T12:00:01.000Z",
-        "summary": "eggs[raw]: Eggs must be fresh.",
+        "summary": "Functional regression, not a security issue: eggs[raw]: Eggs must be fresh.",
         "details": "spam went bad in 1.1 (already in 1.1b2); 1.0 is the last good release before "
         "it. It was fixed in 1.4; 1.3 is the last bad release before it.",
         "references": [
@@ -144,8 +145,13 @@ def test_a_record_as_a_whole() -> None:
             }
         ],
         "database_specific": {
+            "package": "spam",
+            "probe": "eggs[raw]: Eggs must be fresh.",
             "replay": "bisect --probe eggs --range '>=1.0,<2' --python 3.11",
             "conditions": "CPython 3.11.7, linux-x86_64, dependencies newest",
+            "python": "3.11",
+            "good": ["1.0", "1.1b1", "1.4"],
+            "uploaded": {"1.1b2": "2024-01-01", "1.1": "2024-01-02", "1.4": "2024-01-05"},
         },
     }
 
@@ -175,6 +181,16 @@ def test_exactly_the_bad_releases_are_affected(history: str) -> None:
     for number, letter in enumerate(history):
         assert is_affected(f"1.{number}", record) == (letter == "b")
         assert is_affected(f"1.{number}", record, listed=False) == (letter == "b")
+
+
+@given(st.text("gbu!x-", min_size=1, max_size=25))
+def test_what_reads_a_record_takes_it_as_a_scanner_does(history: str) -> None:
+    """And no release that was measured to be good is ever affected."""
+    record = osv.record(found(history))
+    for number, letter in enumerate(history):
+        known = of(read([record]), "spam", f"1.{number}")
+        assert bool(known) == is_affected(f"1.{number}", record)
+        assert not (known and letter == "g")
 
 
 @given(st.text("gbu!x-", min_size=1, max_size=25))

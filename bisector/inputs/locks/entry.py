@@ -103,3 +103,17 @@ class Target:
                 f"is for Python {requires_python}, not for {self.version}",
                 "choose another with --python, or lock for this one",
             )
+
+
+class Everywhere(Target):
+    """Every interpreter: all markers are true, and all requirements of a Python are met."""
+
+    def __init__(self) -> None:
+        super().__init__(Version("0"), {})
+
+    def holds(self, *_: object, **__: object) -> bool:
+        """Return that it does."""
+        return True
+
+    def require(self, *_: object) -> None:
+        """Accept it."""

@@ -15,8 +15,8 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from bisector.errors import UsageError
 from bisector.inputs.locks import poetry_lock, pylock, requirements_txt, uv_lock
-from bisector.inputs.locks.entry import Entry, Target
-from bisector.inputs.locks.table import REWRITE, parsed
+from bisector.inputs.locks.entry import Entry, Everywhere, Target, pinned
+from bisector.inputs.locks.table import REWRITE, Table, parsed
 from bisector.model import Interpreter
 
 
@@ -52,6 +52,30 @@ def read(path: Path, interpreter: Interpreter) -> Locked:
     requirements = _agreeing((_reachable(e, path.parent) for e in found if not e.local), kind)
     local = {f"{canonicalize_name(e.name)}: {e.local}" for e in found if e.local}
     return Locked(tuple(requirements), tuple(sorted(local)))
+
+
+def every(path: Path) -> list[str]:
+    """Return all that the file at ``path`` pins, for whatever interpreter, group and extra.
+
+    Those of PEP 508, sorted, most of them ``name==version``; of one name there may be several.
+    Raises UsageError where the file can't be read.
+    """
+    text = _text(path)
+    kind = _kind(path.name, text, str(path))
+    if kind is Kind.REQUIREMENTS:
+        found = list(requirements_txt.entries(text, str(path), Everywhere()))
+    else:
+        packages = parsed(text, str(path)).tables("packages" if kind is Kind.PYLOCK else "package")
+        # What is taken from elsewhere than an index may have no version, or one of its own.
+        found = [pinned(package) for package in packages if _is_release(package)]
+    return sorted({f"{canonicalize_name(entry.name)}{entry.at}" for entry in found})
+
+
+def _is_release(package: Table) -> bool:
+    source = package.table("source").data
+    elsewhere = {"editable", "virtual", "directory", "git", "url", "path", "vcs", "archive"}
+    own = source.get("type") in (None, "legacy") and not elsewhere & {*source, *package.data}
+    return own and "version" in package.data
 
 
 def _text(path: Path) -> str:
