@@ -171,8 +171,10 @@ class Distribution:
 class Signature:
     """What makes two failures the same failure.
 
-    ``exception`` is the qualified type; ``frame`` is ``file:function`` of the innermost frame
-    inside the package, relative to where it is installed; ``signal`` is a name like ``SIGSEGV``.
+    ``exception`` is the qualified type, of the first cause where exceptions are chained; ``frame``
+    is ``file:function`` of the innermost frame inside the package, relative to where it is
+    installed; ``line`` is ``file:line`` of the innermost one in the caller's own script or test;
+    ``signal`` is a name like ``SIGSEGV``.
     """
 
     exception: str = ""
@@ -180,6 +182,7 @@ class Signature:
     frame: str = ""
     status: int | None = None
     signal: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)

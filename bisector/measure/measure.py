@@ -96,11 +96,12 @@ def _run(
     symptom = conditions.symptom
     limits = process.Limits(conditions.timeout_s, symptom.memory_bytes or conditions.memory_bytes)
     search = outcome.LineSearch(symptom.output) if symptom.output else None
+    cwd = folders["cwd"] if probe.reports or conditions.isolated else task.cwd
     completed = process.run(
         command,
         environ=environ,
         limits=limits,
-        cwd=folders["cwd"] if probe.reports or conditions.isolated else task.cwd,
+        cwd=cwd,
         marks=(place, made.prefix),
         cancelled=cancelled,
         on_output=search,
@@ -110,7 +111,7 @@ def _run(
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = outcome.result(records.read(result), completed.output)
     peaks = records.peaks(folders["records"], completed)
-    said = outcome.read(completed, reported, uncaught, crashed, probe, made)
+    said = outcome.read(completed, reported, uncaught, crashed, probe, made, cwd)
     if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
         matched = search.end() if search else ""
         shown_it = outcome.symptom(completed, symptom, matched, peaks)
