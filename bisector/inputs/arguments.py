@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bisector.errors import UsageError
-from bisector.inputs.request import Request
+from bisector.inputs.request import Request, with_extras
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 def request(parser: argparse.ArgumentParser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
-    return Request(command=command, **vars(parser.parse_args(options)))
+    return with_extras(Request(command=command, **vars(parser.parse_args(options))))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -98,7 +98,7 @@ def symptom(
         told = "it was still running at the time limit"
         return Reading(Outcome.BAD, None, told, Signature(message=told))
     if wanted.memory_bytes is not None:
-        told = f"it took more than {wanted.memory_bytes / (1 << 20):.1f} MiB"
+        told = f"it took more than {wanted.memory_bytes}"
         highest = max((peak.peak_memory_bytes for peak in peaks), default=0)
         if completed.ended is process.Ended.MEMORY or highest > wanted.memory_bytes:
             return Reading(Outcome.BAD, None, told, Signature(message=told))
@@ -256,6 +256,14 @@ def _signature(
         signal=completed.signal or "",
         line=next(filter(None, lines), ""),
     )
+
+
+def of_build(last: str) -> Signature:
+    """Return what makes a failed build the same as another, from the last line that it said."""
+    exception, _, message = last.partition(": ")
+    if re.fullmatch(r"(?:[a-z_]\w*\.)*[A-Z]\w*", exception):
+        return Signature(exception, message)
+    return Signature(message=last)
 
 
 def _own(frame: records.Frame, made: Environment, folder: Path) -> str:

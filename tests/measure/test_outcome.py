@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bisector.environment.venv import Environment
 from bisector.measure.outcome import LineSearch, Reading, read, result, symptom
-from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
+from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Size, Symptom
 from bisector.run.process import Completed, Ended
 from bisector.run.records import Frame, Uncaught
 
@@ -313,13 +313,18 @@ HOGS = (
     [
         (ended(), Symptom("stale"), "", None),
         (ended(status=0), Symptom("stale"), "it is stale", "it is stale"),
-        (ended(), Symptom(memory_bytes=200 << 20), "", None),
-        (ended(), Symptom(memory_bytes=(200 << 20) - 1), "", "it took more than 200.0 MiB"),
+        (ended(), Symptom(memory_bytes=Size(200 << 20, "200M")), "", None),
+        (
+            ended(),
+            Symptom(memory_bytes=Size((200 << 20) - 1, "209715199")),
+            "",
+            "it took more than 209715199",
+        ),
         (
             ended(how=Ended.MEMORY),
-            Symptom(memory_bytes=1 << 30),
+            Symptom(memory_bytes=Size(1 << 30, "1GiB")),
             "",
-            "it took more than 1024.0 MiB",
+            "it took more than 1GiB",
         ),
         (
             ended(how=Ended.TIMEOUT),
