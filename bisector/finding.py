@@ -22,6 +22,7 @@ class Blame(str, Enum):
 
     PACKAGE = "package"
     DEPENDENCY = "dependency"
+    INCOMPATIBLE = "incompatible"
     TOGETHER = "together"
     EITHER = "either"
     UNDECIDED = "undecided"
@@ -64,8 +65,9 @@ class Cause:
     """Whose fault a transition is.
 
     ``cells`` are the combinations of the package's two releases with dependencies of several
-    times that were measured for it. ``culprits`` are the dependencies that it takes. ``why`` says
-    what could not be told apart, where that is so.
+    times that were measured for it. ``culprits`` are the dependencies that it takes; of a fix of
+    what was incompatible, those that made it bad. ``why`` says what could not be told apart, where
+    that is so.
     """
 
     blame: Blame

@@ -16,6 +16,30 @@ from packaging.version import Version
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
+class Size(int):
+    """A number of bytes that is shown as the caller wrote it, like ``60M``."""
+
+    given: str
+
+    def __new__(cls, size_bytes: int, given: str) -> Size:
+        """Return ``size_bytes``, shown as ``given``."""
+        size = super().__new__(cls, size_bytes)
+        size.given = given
+        return size
+
+    def __str__(self) -> str:
+        """Return the size as it was given."""
+        return self.given
+
+    def __format__(self, spec: str) -> str:
+        """Return the size as it was given where nothing else is asked for."""
+        return super().__format__(spec) if spec else self.given
+
+    def __reduce__(self) -> tuple[type[Size], tuple[int, str]]:
+        """Return what another process makes the same of."""
+        return Size, (int(self), self.given)
+
+
 class Outcome(str, Enum):
     """What one run of a probe said of one release."""
 
@@ -30,6 +54,7 @@ class Reason(str, Enum):
     NO_WHEEL = "no-wheel"
     REQUIRES_PYTHON = "requires-python"
     INSTALL_FAILED = "install-failed"
+    BUILD_FAILED = "build-failed"
     IMPORT_FAILED = "import-failed"
     DIFFERENT_FAILURE = "different-failure"
     TIMEOUT = "timeout"
@@ -171,8 +196,10 @@ class Distribution:
 class Signature:
     """What makes two failures the same failure.
 
-    ``exception`` is the qualified type; ``frame`` is ``file:function`` of the innermost frame
-    inside the package, relative to where it is installed; ``signal`` is a name like ``SIGSEGV``.
+    ``exception`` is the qualified type, of the first cause where exceptions are chained; ``frame``
+    is ``file:function`` of the innermost frame inside the package, relative to where it is
+    installed; ``line`` is ``file:line`` of the innermost one in the caller's own script or test;
+    ``signal`` is a name like ``SIGSEGV``.
     """
 
     exception: str = ""
@@ -180,6 +207,7 @@ class Signature:
     frame: str = ""
     status: int | None = None
     signal: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +229,7 @@ class Measurement:
     """One run of one probe against one release in one environment, with its evidence.
 
     ``imported`` is whether a process of the run imported the package; None where that isn't known.
+    ``remark`` is what people should be told of it, as a sentence.
     """
 
     version: Version
@@ -221,6 +250,7 @@ class Measurement:
     started: str = ""
     host: str = ""
     imported: bool | None = None
+    remark: str = ""
     cached: bool = field(default=False, compare=False)
 
     @property

@@ -123,9 +123,14 @@ def uv_state(around: Surroundings | None = None) -> str:
 
 def cache_dir(around: Surroundings | None = None) -> Path:
     """The folder to cache in, on the file system of uv's cache, since hard links need one."""
-    uv = _uv_cache_dir(around or Surroundings()).absolute()
+    uv = uv_cache_dir(around)
     # What is beside a mount point, as containers have it, is on another file system.
     return (uv if uv.is_mount() else uv.parent) / "bisector"
+
+
+def uv_cache_dir(around: Surroundings | None = None) -> Path:
+    """The folder that uv caches in."""
+    return _uv_cache_dir(around or Surroundings()).absolute()
 
 
 def _source(value: str, origin: str) -> IndexSource:

@@ -71,6 +71,7 @@ def wheel(
     Several tags make a wheel for each of them, compressed into one file name as PEP 425 has it.
     """
     tags = [tags] if isinstance(tags, str) else tags
+    modules = _module(name, version) if modules is None else modules
     stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
     metadata = _metadata(name, version, requires_python, dependencies)
     pythons, abis, platforms = (
@@ -79,7 +80,7 @@ def wheel(
     )
     expanded = "".join(f"Tag: {'-'.join(tag)}\n" for tag in product(pythons, abis, platforms))
     pure = "true" if set(platforms) == {"any"} else "false"
-    files = {path: source.encode() for path, source in (modules or _module(name, version)).items()}
+    files = {path: source.encode() for path, source in modules.items()}
     files |= {
         f"{stem}.dist-info/METADATA": metadata,
         f"{stem}.dist-info/WHEEL": (
@@ -118,7 +119,7 @@ def sdist(
 ) -> Built:
     """An sdist that builds to such a wheel; ``backend`` may be one that fails instead."""
     stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
-    modules = modules or _module(name, version)
+    modules = _module(name, version) if modules is None else modules
     built = wheel(
         name, version, modules, requires_python=requires_python, dependencies=dependencies
     )

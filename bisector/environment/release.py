@@ -137,15 +137,20 @@ def _fill_dated(
     A test runner, say, is a tool: one of that time needn't run on this interpreter.
     """
     python, installer = str(made.python), task.installer
-    alone = replace(task.conditions, requirements=())
+    extras = tuple(r for r in task.conditions.requirements if _is_of(r, task.probe.package))
+    alone = replace(task.conditions, requirements=extras)
     needed = requirements_of(task.probe, alone, task.release)
     dated = installer.resolve(python, needed, before=before, cancelled=cancelled)
     requirements = requirements_of(task.probe, task.conditions, task.release)
-    others = [p for p in dated.pins if canonicalize_name(Requirement(p).name) != task.probe.package]
+    others = [pin for pin in dated.pins if not _is_of(pin, task.probe.package)]
     installed = installer.install(
         python, requirements, (*others, *_listed(task)), cancelled=cancelled
     )
     return {**dated.wheels, **installed}
+
+
+def _is_of(requirement: str, package: str) -> bool:
+    return canonicalize_name(Requirement(requirement).name) == package
 
 
 def _listed(task: Task) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ class Task:
     """Everything that one measurement needs; picklable, so that any executor can run it.
 
     ``folder`` is where the environment is made, ``cwd`` where a plain script or command runs.
-    What is in ``cache`` outlives the command.
+    What is in ``cache`` outlives the command. ``aside`` are folders of our own that may lie in
+    ``cwd``.
     """
 
     probe: Probe
@@ -28,6 +29,7 @@ class Task:
     cwd: Path
     cache: Path
     keep: bool = False
+    aside: tuple[Path, ...] = ()
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:

@@ -53,16 +53,20 @@ class Environment:
 
         Of a namespace package (PEP 420) they are those below it.
         """
-        for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
-            if _named(installed)[0] == package:
-                parts = [Path(str(file)).parts for file in installed.files or ()]
-                inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
-                packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
-                names = (_imported_as(one, packages) for one in inside)
-                return frozenset(
-                    ".".join(name) for name in names if all(part.isidentifier() for part in name)
-                )
-        return frozenset()
+        return self.providers().get(package, frozenset())
+
+    def providers(self) -> dict[str, frozenset[str]]:
+        """Return the modules that each distribution brings, by its name."""
+        installed = importlib.metadata.distributions(path=[str(self.site_packages)])
+        return {_named(one)[0]: _modules(one) for one in installed}
+
+
+def _modules(installed: importlib.metadata.Distribution) -> frozenset[str]:
+    parts = [Path(str(file)).parts for file in installed.files or ()]
+    inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
+    packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
+    names = (_imported_as(one, packages) for one in inside)
+    return frozenset(".".join(name) for name in names if all(part.isidentifier() for part in name))
 
 
 def _imported_as(parts: tuple[str, ...], packages: Collection[tuple[str, ...]]) -> tuple[str, ...]:

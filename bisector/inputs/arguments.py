@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from bisector.errors import UsageError
 from bisector.inputs import slips
-from bisector.inputs.request import Request
+from bisector.inputs.request import Request, with_extras
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 def request(parser: Parser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
-    return Request(command=command, **vars(parser.parse(options)))
+    return with_extras(Request(command=command, **vars(parser.parse(options))))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

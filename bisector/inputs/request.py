@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
@@ -60,6 +61,18 @@ class Request:
     stored: bool = False
     evidence: bool = False
     output: Path | None = None
+
+
+def with_extras(request: Request) -> Request:
+    """Return the request with the extras in its package's name among what is installed beside.
+
+    ``--package 'spam[toast]'`` is ``--package spam --with 'spam[toast]'``.
+    """
+    named = re.fullmatch(r"\s*([^\s\[\]]+)\s*\[[^\[\]]+\]\s*", request.package or "")
+    if named is None or request.package is None:
+        return request
+    beside = (*request.requirements, request.package.strip())
+    return replace(request, package=named[1], requirements=beside)
 
 
 def replay(request: Request, wanted: Probe, python: Interpreter) -> str:

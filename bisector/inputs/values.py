@@ -11,6 +11,8 @@ from math import isfinite
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from bisector.model import Size
+
 
 def specifier(text: str) -> SpecifierSet:
     """Return the specifier that ``text`` is, or that a version by itself is."""
@@ -62,12 +64,13 @@ def port(text: str) -> int:
     return int(_number(text, "a port", lambda n: 0 <= n < 1 << 16 and n == int(n)))
 
 
-def size(text: str) -> int:
+def size(text: str) -> Size:
     """Return the bytes that a size like 500M or 2GiB is."""
     units = {"": 1, "B": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
     digits = text.upper().rstrip("IB").rstrip("KMGT")
     unit = text.upper().rstrip("IB")[len(digits) :]
     if unit in units:
         with suppress(argparse.ArgumentTypeError):
-            return int(_number(digits, "", lambda number: number > 0) * units[unit])
+            number = _number(digits, "", lambda number: number > 0)
+            return Size(int(number * units[unit]), text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bisector.environment.venv import Environment
 from bisector.errors import UsageError
@@ -65,6 +69,16 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
     return tuple(words)
 
 
+def inside(command: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Return the command with what it names of a folder named from there."""
+    words = []
+    for word in command:
+        path = Path(word)
+        within = path.is_absolute() and path.is_relative_to(folder)
+        words.append(str(path.relative_to(folder)) if within else word)
+    return tuple(words)
+
+
 def _exists(path: Path) -> bool:
     with suppress(OSError):  # code on a command line is too long for a name
         return path.exists()
@@ -93,3 +107,32 @@ def imported(records_dir: Path, made: Environment, package: str) -> bool:
                 "the command names",
             )
     return found
+
+
+def elsewhere(probe: Probe, made: Environment, requirements: Iterable[str]) -> str:
+    """Return, as a sentence, which project a script imports where it isn't the one under test.
+
+    Empty where that can't be told. What the caller had installed beside is a tool.
+    """
+    providers = made.providers()
+    modules = providers.pop(probe.package, frozenset())
+    for requirement in (*probe.dependencies, *requirements):
+        providers.pop(canonicalize_name(Requirement(requirement).name), None)
+    for name in _imports(probe):
+        for project, brought in providers.items():
+            if name in brought or any(f"{name}.".startswith(f"{one}.") for one in brought):
+                nothing = "installs nothing itself" if not modules else "is not what it imports"
+                package = f"{probe.package} {nothing}"
+                return f"{package}; {name} comes from {project}: --package {project}."
+    return ""
+
+
+def _imports(probe: Probe) -> Iterator[str]:
+    """Yield the modules that a script, or code on the command line, imports by name."""
+    code = probe.command[2] if probe.command[1:2] == ("-c",) else probe.text
+    with suppress(SyntaxError, ValueError):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module

@@ -12,13 +12,19 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bisector.environment.installers.interface import InstallFailedError, NotCachedError
+from bisector.environment.installers.interface import (
+    BuildFailedError,
+    InstallFailedError,
+    NotCachedError,
+)
 from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.venv import Environment
 from bisector.environment.workspace import remove
 from bisector.measure import outcome
-from bisector.measure.invocation import imported, laid_out
+from bisector.measure.caller import Caller, named
+from bisector.measure.caller import remark as caller_remark
+from bisector.measure.invocation import elsewhere, imported, inside, laid_out
 from bisector.model import Measurement, Outcome, Reason, Symptom
 from bisector.run import process, records
 
@@ -55,6 +61,10 @@ def measure(
                 made = make(task, place / "env", cancelled)
             else:
                 made = stack.enter_context(lent(task, cancelled))
+        except BuildFailedError as error:
+            detail = _neutral(str(error), task, place)
+            signature = outcome.of_build(detail)
+            return replace(blank, reason=Reason.BUILD_FAILED, detail=detail, signature=signature)
         except InstallFailedError as error:
             detail = _neutral(str(error), task, place)
             return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
@@ -76,12 +86,54 @@ def _run(
     task: Task,
     cancelled: threading.Event | None,
 ) -> Measurement:
+    """Return what a run measured; one that changed the caller's files doesn't count.
+
+    Then it is made again in a copy of the caller's folder, as all that come after it are.
+    """
+    if task.probe.reports or task.conditions.isolated:
+        return _once(measured, installation, place, task, cancelled)
+    caller = Caller(
+        task.cwd,
+        named(task.probe.command or [task.probe.path], task.cwd),
+        task.folder / f"named-{task.probe.digest[:12]}",
+        (task.folder, task.cache, *task.aside),
+    )
+    caller.prepare()
+    remark = ""
+    if not caller.spoils:
+        before = caller.state()
+        run = _once(measured, installation, place / "first", task, cancelled)
+        changed = caller.changed(before)
+        if not (changed or caller.spoils):
+            return run
+        remark = caller_remark(changed) if changed else ""
+    run = _once(measured, installation, place / "copied", task, cancelled, caller)
+    if changed := caller.changed({}):
+        said = f"it changes {', '.join(changed)} also from a copy of its folder"
+        environment = Reason.ENVIRONMENT
+        return replace(run, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
+    return replace(run, remark=remark or run.remark)
+
+
+def _once(
+    measured: Measurement,
+    installation: Installation,
+    place: Path,
+    task: Task,
+    cancelled: threading.Event | None,
+    caller: Caller | None = None,
+) -> Measurement:
+    """Return what a run measured, in a copy of the folder of the ``caller`` where one is given."""
     probe, conditions, made = task.probe, task.conditions, installation.environment
     folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
     for folder in folders.values():
-        folder.mkdir()
+        folder.mkdir(parents=True)
     result = place / "result.json"
-    command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=conditions.isolated)
+    apart = conditions.isolated or caller is not None
+    if caller is not None and probe.command and caller.copy(folders["cwd"]):
+        command, shown = inside(probe.command, task.cwd), probe.command
+    else:
+        command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=apart)
     environ = process.scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
@@ -96,11 +148,12 @@ def _run(
     symptom = conditions.symptom
     limits = process.Limits(conditions.timeout_s, symptom.memory_bytes or conditions.memory_bytes)
     search = outcome.LineSearch(symptom.output) if symptom.output else None
+    cwd = folders["cwd"] if probe.reports or apart else task.cwd
     completed = process.run(
         command,
         environ=environ,
         limits=limits,
-        cwd=folders["cwd"] if probe.reports or conditions.isolated else task.cwd,
+        cwd=cwd,
         marks=(place, made.prefix),
         cancelled=cancelled,
         on_output=search,
@@ -110,7 +163,7 @@ def _run(
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = outcome.result(records.read(result), completed.output)
     peaks = records.peaks(folders["records"], completed)
-    said = outcome.read(completed, reported, uncaught, crashed, probe, made)
+    said = outcome.read(completed, reported, uncaught, crashed, probe, made, cwd)
     if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
         matched = search.end() if search else ""
         shown_it = outcome.symptom(completed, symptom, matched, peaks)
@@ -121,6 +174,10 @@ def _run(
     if full and said.outcome is not Outcome.GOOD:
         said = outcome.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
+    known = bool(probe.package) and not probe.reports
+    remark = ""
+    if known and not found and task.conditions.policy != "exact":
+        remark = elsewhere(probe, made, conditions.requirements)
     return replace(
         measured,
         outcome=said.outcome,
@@ -138,7 +195,8 @@ def _run(
         exit_status=completed.exit_status,
         output_tail=_neutral(output, task, place, made),
         command=shown,
-        imported=found if probe.package and not probe.reports else None,
+        imported=found if known else None,
+        remark=remark,
     )
 
 

@@ -8,9 +8,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bisector.environment.venv import Environment
+from bisector.measure import printed
 from bisector.model import Json, Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 from bisector.run import process, records
 
@@ -96,7 +98,7 @@ def symptom(
         told = "it was still running at the time limit"
         return Reading(Outcome.BAD, None, told, Signature(message=told))
     if wanted.memory_bytes is not None:
-        told = f"it took more than {wanted.memory_bytes / (1 << 20):.1f} MiB"
+        told = f"it took more than {wanted.memory_bytes}"
         highest = max((peak.peak_memory_bytes for peak in peaks), default=0)
         if completed.ended is process.Ended.MEMORY or highest > wanted.memory_bytes:
             return Reading(Outcome.BAD, None, told, Signature(message=told))
@@ -113,8 +115,12 @@ def read(
     crashed: tuple[records.Frame, ...],
     probe: Probe,
     made: Environment,
+    folder: Path,
 ) -> Reading:
-    """Return what a run decided by itself; what is not clearly good or bad decided nothing."""
+    """Return what a run in ``folder`` decided by itself.
+
+    What is not clearly good or bad decided nothing.
+    """
     untestable = Outcome.UNTESTABLE
     if completed.ended is process.Ended.TIMEOUT:
         return Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
@@ -125,14 +131,14 @@ def read(
     result, wrong = reported
     if result is not None:
         return _reported(result)
-    frames = uncaught.frames if uncaught else crashed
-    signature = _signature(completed, uncaught, frames, made)
+    raised = uncaught or (None if completed.signal else printed.raised(completed.output))
+    signature = _signature(completed, raised, crashed, made, folder)
     if completed.signal:
         if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
             return Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
         return Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
     said = _said(uncaught.exception, uncaught.message) if uncaught else ""
-    if uncaught and uncaught.errno in _MACHINE:
+    if uncaught and {uncaught.errno, (uncaught.first or uncaught).errno} & _MACHINE:
         return Reading(untestable, Reason.ENVIRONMENT, said, signature)
     if uncaught and _failed_to_import(uncaught, made, probe.package):
         return Reading(untestable, Reason.IMPORT_FAILED, said, signature)
@@ -148,8 +154,8 @@ def read(
         why = f"pytest {_NOTHING_TESTED[completed.exit_status]}"
         last = _last_line(completed.output)
         return Reading(untestable, Reason.NO_VERDICT, f"{why}: {last}" if last else why, signature)
-    if not said and signature and signature.exception:
-        said = _said(signature.exception, signature.message)
+    if not said and raised:
+        said = _said(raised.exception, raised.message)
     elif not said and (last := _last_line(completed.output)):
         ended = f"{ended}: {last}"
     return Reading(Outcome.BAD, None, said or ended, signature)
@@ -217,37 +223,6 @@ def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: st
     return False
 
 
-_END = re.compile(r"^(?P<exception>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
-_TEST_END = re.compile(
-    r"^E +(?:(?P<exception>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Failed|Exit))"
-    r"(?:: (?P<message>.*))?|(?P<compared>assert .*))$"
-)
-
-
-def _printed(output: bytes) -> tuple[str, str]:
-    """Return the type and the message of the exception whose traceback was printed last.
-
-    A test runner catches what a test raises, and a command may start another process that raises:
-    the output is then all there is. Two empty strings where no exception is in it.
-    """
-    lines = output.decode("utf-8", "replace").splitlines()
-    first: re.Match[str] | None = None  # of the lines that tell of the last exception
-    for line in reversed(lines):
-        if line == "E" or line.startswith("E "):
-            first = _TEST_END.match(line) or first
-        elif first:
-            break
-    if first:
-        raised = first["exception"] or "AssertionError"
-        return raised, first["message"] or first["compared"] or ""
-    starts = [n for n, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
-    for line in lines[starts[-1] + 1 :] if starts else []:
-        if not line.startswith(" "):
-            found = _END.match(line)
-            return (found["exception"], found["message"] or "") if found else ("", "")
-    return "", ""
-
-
 def _last_line(output: bytes) -> str:
     lines = (line.strip() for line in reversed(output.decode("utf-8", "replace").splitlines()))
     return next(filter(None, lines), "")[:500]
@@ -255,23 +230,53 @@ def _last_line(output: bytes) -> str:
 
 def _signature(
     completed: process.Completed,
-    uncaught: records.Uncaught | None,
-    frames: Sequence[records.Frame],
+    raised: records.Uncaught | None,
+    crashed: Sequence[records.Frame],
     made: Environment,
+    folder: Path,
 ) -> Signature | None:
-    if completed.exit_status == 0 and uncaught is None:
+    """Return what makes this failure the same as another; of chained exceptions, the first counts.
+
+    Of the caller's own lines, it is the one that the last exception came through: the first may
+    have been caught before it came as far.
+    """
+    if completed.exit_status == 0 and raised is None:
         return None
+    first = (raised.first or raised) if raised else None
     packages = str(made.site_packages)
-    installed = [frame for frame in frames if frame.file.startswith(packages)]
-    innermost = installed[-1] if installed else None
-    raised = (uncaught.exception, uncaught.message) if uncaught else _printed(completed.output)
+    installed = [f for f in (first.frames if first else crashed) if f.file.startswith(packages)]
+    frame = installed[-1] if installed else None
+    lines = (_own(f, made, folder) for f in reversed(raised.frames if raised else crashed))
+    message = first.message if first else printed.refused(completed.output)
     return Signature(
-        exception=raised[0],
-        message=neutral(raised[1], {packages: "{packages}"}),
-        frame=f"{innermost.file[len(packages) + 1 :]}:{innermost.function}" if innermost else "",
+        exception=first.exception if first else "",
+        message=neutral(message, {packages: "{packages}"}),
+        frame=f"{frame.file[len(packages) + 1 :]}:{frame.function}" if frame else "",
         status=completed.exit_status,
         signal=completed.signal or "",
+        line=next(filter(None, lines), ""),
     )
+
+
+def of_build(last: str) -> Signature:
+    """Return what makes a failed build the same as another, from the last line that it said."""
+    exception, _, message = last.partition(": ")
+    if re.fullmatch(r"(?:[a-z_]\w*\.)*[A-Z]\w*", exception):
+        return Signature(exception, message)
+    return Signature(message=last)
+
+
+def _own(frame: records.Frame, made: Environment, folder: Path) -> str:
+    """Return a frame as ``file:line`` where its file is the caller's own; else nothing.
+
+    That is what lies in the ``folder`` that it ran in, and code that was given on the command line.
+    """
+    if frame.file == "<string>":
+        return f"<string>:{frame.line}"
+    file = folder / frame.file
+    if "<" in frame.file or file.is_relative_to(made.prefix) or "site-packages" in file.parts:
+        return ""
+    return f"{file.relative_to(folder)}:{frame.line}" if file.is_relative_to(folder) else ""
 
 
 def neutral(text: str, names: Mapping[str, str]) -> str:

@@ -48,6 +48,7 @@ def answer(finding: Finding) -> str:
         sentences += _unchanged(package, finding)
     sentences += _others(finding)
     sentences += _untested(finding)
+    sentences += _remarks(finding)
     if finding.stopped:
         stops = {
             "max-probes": (
@@ -199,11 +200,16 @@ def _untested(finding: Finding) -> Iterator[str]:
     """Yield that no run had to do with the package, where that is so."""
     decisive = (m for m in finding.measurements if m.outcome is not Outcome.UNTESTABLE)
     imported = {m.imported for m in decisive} - {None}
-    if imported == {False}:
+    if imported == {False} and not _remarks(finding):
         yield (
             f"No run imported {safe(finding.probe.package)} into Python: a command that brings an "
             "interpreter of its own tests another copy."
         )
+
+
+def _remarks(finding: Finding) -> list[str]:
+    """Return what is to be told of runs beside their outcome, each once."""
+    return [safe(text) for text in dict.fromkeys(m.remark for m in finding.measurements) if text]
 
 
 def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:

@@ -27,12 +27,32 @@ def verdict(finding: Finding, transition: Transition) -> str:
         return f"{_took(cause)}." if cause.culprits else ""
     if cause.blame is Blame.DEPENDENCY:
         return f"That is not {package}'s own: {_took(cause)}."
+    if cause.blame is Blame.INCOMPATIBLE:
+        return f"{_incompatible(package, transition, cause)}."
     if cause.blame is Blame.TOGETHER:
         named = _named(cause).removesuffix(",")
         return f"It takes {package} {transition.after} together with {named}."
     if cause.blame is Blame.EITHER:
         return f"{package} {transition.after} or what came in with it: either alone does it."
     return ""
+
+
+def _incompatible(package: str, transition: Transition, cause: Cause) -> str:
+    """Return what made a release bad, and that the package has learned to live with it."""
+    with_it = " and ".join(map(_since, cause.culprits)) or "newer dependencies than its own"
+    names = " and ".join(safe(one.change.name) for one in cause.culprits) or "a dependency"
+    only = f"{package} {transition.before} is bad only with {with_it}"
+    lives = f"{package} {transition.after} works with {'it' if len(cause.culprits) < 2 else 'them'}"
+    return f"{only}; {lives}: {names} broke it, {package} fixed it"
+
+
+def _since(told: Culprit) -> str:
+    """Return from which release on a dependency makes it bad, as narrow as is known."""
+    change = told.change
+    if change.before is None or change.after is None or _descends(change.before, change.after):
+        return culprit(told).removesuffix(",")
+    first = told.transitions[-1] if told.transitions else None
+    return safe(f"{change.name} ≥ {first.after if first else change.after}")
 
 
 def whose(finding: Finding) -> tuple[str, ...]:
@@ -53,6 +73,7 @@ def _whose(package: str, cause: Cause) -> str:
     names = {
         Blame.PACKAGE: f"{package}'s own",
         Blame.DEPENDENCY: f"not {package}'s own",
+        Blame.INCOMPATIBLE: f"{package} fixed what a dependency had broken",
         Blame.TOGETHER: "both together",
         Blame.EITHER: "either of both",
     }

@@ -103,6 +103,28 @@ def _uncaught() -> "dict[str, object] | None":
     trace = getattr(sys, "last_traceback", None)
     if error is None or (trace and trace.tb_frame.f_globals.get("__name__") not in _MAIN):
         return None
+    first = _first_cause(error)
+    return dict(
+        _described(error, trace),
+        first=None if first is error else _described(first, first.__traceback__),
+    )
+
+
+def _first_cause(error: "BaseException") -> "BaseException":
+    """The exception that a chain of them begins with, as a traceback shows them."""
+    seen = []  # type: list[BaseException]
+    while not any(error is other for other in seen) and len(seen) < _MAX_FRAMES:
+        seen.append(error)
+        before = error.__cause__
+        if before is None and not error.__suppress_context__:
+            before = error.__context__
+        if before is None:
+            break
+        error = before
+    return error
+
+
+def _described(error: "BaseException", trace: "TracebackType | None") -> "dict[str, object]":
     kind = type(error)
     module = "" if kind.__module__ == "builtins" else "%s." % kind.__module__
     try:

@@ -46,6 +46,7 @@ class Uncaught:
 
     ``exception`` is the qualified type (``ValueError``, ``aiohttp.http_exceptions.BadStatusLine``);
     ``frames`` have the innermost last; ``name`` is the module that an ImportError didn't find.
+    ``first`` is the exception that it came of, where they are chained: the first of the chain.
     """
 
     exception: str
@@ -53,6 +54,7 @@ class Uncaught:
     frames: tuple[Frame, ...] = ()
     errno: int | None = None
     name: str | None = None
+    first: Uncaught | None = None
 
 
 def install(site_packages: Path) -> None:
@@ -163,12 +165,14 @@ def _uncaught(exception: dict[str, Any]) -> Uncaught | None:
             for file, line, function in exception["frames"]
         )
         errno, name = exception["errno"], exception["name"]
+        first = exception.get("first")
         return Uncaught(
             exception=_text(exception["type"]),
             message=_text(exception["message"]),
             frames=frames,
             errno=errno if type(errno) is int else None,
             name=_text(name) if isinstance(name, str) else None,
+            first=_uncaught({**first, "first": None}) if isinstance(first, dict) else None,
         )
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None

@@ -7,17 +7,15 @@ decided nothing (``different-failure``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
 
 from bisector.model import Measurement, Outcome, Reason, Signature
+from bisector.search import sameness
 
 Runs = Mapping[Version, Sequence[Measurement]]
-
-_VARIES = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
 def sought(runs: Runs, witnesses: Iterable[Version] = ()) -> Signature | None:
@@ -63,17 +61,11 @@ def counted(runs: Runs) -> dict[Version, list[Measurement]]:
 
 
 def alike(one: Signature | None, other: Signature | None) -> bool:
-    """Return whether two failures are the same one.
+    """Return whether two failures are the same one, as ``sameness`` has it.
 
-    They are where the process ended alike and raised the same type, with the same message but for
-    numbers, or in the same function of the package. A probe that says itself that a release is bad
-    gives no signature: it is believed.
+    A probe that says itself that a release is bad gives no signature: it is believed.
     """
-    if one is None or other is None:
-        return True
-    ended = (one.exception, one.signal, one.status) == (other.exception, other.signal, other.status)
-    placed = bool(one.frame) and one.frame == other.frame
-    return ended and (placed or _plain(one.message) == _plain(other.message))
+    return one is None or other is None or sameness.alike(one, other)
 
 
 def told(signature: Signature | None) -> str:
@@ -84,8 +76,3 @@ def told(signature: Signature | None) -> str:
     died = f"died of {signature.signal}" if signature.signal else ""
     ended = raised or died or f"exit status {signature.status}"
     return f"{ended} (in {signature.frame})" if signature.frame else ended
-
-
-def _plain(message: str) -> str:
-    """Return a message without the numbers and addresses that differ from run to run."""
-    return _VARIES.sub("0", message)

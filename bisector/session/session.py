@@ -136,6 +136,7 @@ class Driver:
             Path.cwd(),
             cache,
             keep=keep,
+            aside=(self.request.results.absolute(), settings.uv_cache_dir()),
         )
 
     def bench(self, template: Task, failure: Signature | None) -> Bench:

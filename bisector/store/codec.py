@@ -48,11 +48,14 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
     """Return the measurement as JSON, without what is only known while running."""
     data: dict[str, Json] = {}
     for field in dataclasses.fields(measurement):
-        if field.name != "cached" and not (
-            field.name == "imported" and measurement.imported is None
-        ):
-            data[field.name] = plain(getattr(measurement, field.name))
+        value = getattr(measurement, field.name)
+        if field.name != "cached" and not (field.name in _SELDOM and value in (None, "")):
+            data[field.name] = plain(value)
     return data
+
+
+_SELDOM = ("imported", "remark")
+"""What most runs have nothing to say of, and is left out then."""
 
 
 def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
@@ -81,6 +84,7 @@ def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
         started=data["started"],
         host=data["host"],
         imported=data.get("imported"),
+        remark=data.get("remark", ""),
         cached=True,
     )
 

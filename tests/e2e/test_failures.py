@@ -6,11 +6,12 @@ import json
 import sys
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from e2e.command import Command, changes, outcomes
-from e2e.projects import BROKEN, plain, release
+from e2e.projects import BROKEN, START, plain, release
 from local_index import LocalIndex
 from wheels import sdist, wheel
 
@@ -164,7 +165,8 @@ def test_only_memory_is_bad(bisect: Command, index: LocalIndex) -> None:
         "1.4": "good",
     }
     said = {m["detail"] for m in finding["measurements"] if m["outcome"] == "bad"}
-    assert said == {"it took more than 150.0 MiB"}
+    assert said == {"it took more than 150M"}
+    assert "--bad-memory 150M" in finding["replay"]
 
 
 def test_only_hanging_is_bad(bisect: Command, index: LocalIndex) -> None:
@@ -573,3 +575,105 @@ def test_code_on_the_command_line_may_be_longer_than_a_file_name(
     code = f"import spam\n{'x = 1; ' * 200}\nassert not spam.BROKEN"
     finding = bisect.json(*QUICK, *options, "--", "python", "-c", code)
     assert changes(finding) == [("introduced", "1.0", "1.1")]
+
+
+BROKEN_BACKEND = """\
+import sys
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    print("a thousand lines of log")
+    print("compiling", file=sys.stderr)
+    raise RuntimeError("spam.h is not there")
+"""
+
+
+def test_extras_may_be_given_with_the_package(bisect: Command, index: LocalIndex) -> None:
+    """Also with dependencies of its own time, where tools are those of today."""
+    for number in range(4):
+        index.add(
+            wheel(
+                "spam",
+                f"1.{number}",
+                {"spam.py": f"BROKEN = {number > 1}\n"},
+                dependencies=["ham; extra == 'toast'"],
+                upload_time=START + timedelta(days=number),
+            )
+        )
+    index.add(release("ham", "1.0", ""), release("tool", "1.0", "", day=50))
+    bisect.write("check.py", "import ham, spam, tool\nassert not spam.BROKEN\n")
+    words = ("--package", "spam[toast]", "--with", "tool", "--assure", "0", "--jobs", "2")
+    finding = bisect.json(*words, *COMMAND)
+    assert finding["package"] == "spam"
+    assert finding["answer"] == "spam went bad in 1.2; 1.1 is the last good release before it."
+    assert finding["transitions"][0]["cause"]["blame"] == "package"
+    assert "--package spam " in finding["replay"]
+    assert "--with tool --with 'spam[toast]' " in finding["replay"]
+    made = len(bisect.stored())
+    bisect.json("--package", "spam", "--with", "tool", "--with", "spam[toast]", *COMMAND)
+    assert len(bisect.stored()) == made
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_release_that_does_not_build_says_so_in_its_last_line(
+    bisect: Command, index: LocalIndex, installer: str
+) -> None:
+    index.add(sdist("spam", "1.0", {"spam.py": ""}))
+    index.add(sdist("spam", "1.1", {"spam.py": ""}, backend=BROKEN_BACKEND))
+    bisect.write("check.py", "import spam\n")
+    asked(bisect, "--allow-build", "--installer", installer)
+    (run,) = bisect.stored("1.1")
+    assert (run["reason"], run["detail"]) == ("build-failed", "RuntimeError: spam.h is not there")
+    assert run["signature"]["exception"] == "RuntimeError"
+
+
+def test_a_project_that_installs_nothing_names_the_one_to_give(
+    bisect: Command, index: LocalIndex
+) -> None:
+    for number in range(2):
+        index.add(wheel("spam", f"0.{number}", {}, dependencies=["spam-and-eggs"]))
+    index.add(wheel("spam-and-eggs", "4.0", {"spam/__init__.py": ""}), release("ham", "1.0", ""))
+    bisect.write("check.py", "import ham\nfrom spam import __file__\n")
+    finding = asked(bisect, "--with", "ham")
+    assert finding["answer"].endswith(
+        "spam installs nothing itself; spam comes from spam-and-eggs: --package spam-and-eggs."
+    )
+
+
+REWRITES = """\
+import pathlib, spam, sys
+file = pathlib.Path(sys.argv[1])
+if file.read_text() == "raw":
+    file.write_text("fried")
+    assert not spam.BROKEN
+"""
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_a_command_that_rewrites_what_it_names_has_a_copy_for_each_run(
+    bisect: Command, index: LocalIndex, jobs: str
+) -> None:
+    """Without, the second run on would find it rewritten and see nothing wrong."""
+    index.add(plain("spam", "ggggbbgg"))
+    bisect.write("check.py", REWRITES)
+    bisect.write("egg.txt", "raw")
+    words = ("--package", "spam", "--assure", "0", "--jobs", jobs, "--bad", "1.5")
+    finding = bisect.json(*words, *COMMAND, "egg.txt")
+    assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
+    assert "A run changed egg.txt; what the command names is put back, " in finding["answer"]
+    assert (bisect.folder / "egg.txt").read_text() == "raw"
+
+
+def test_a_cache_beside_the_command_is_not_read_by_the_next_run(
+    bisect: Command, index: LocalIndex
+) -> None:
+    index.add(plain("spam", "ggggbbgg"))
+    bisect.write(
+        "check.py",
+        "import pathlib, spam\n"
+        "cache = pathlib.Path('cache.txt')\n"
+        "if not cache.exists():\n"
+        "    cache.write_text(str(spam.BROKEN))\n"
+        "assert cache.read_text() == 'False'\n",
+    )
+    finding = asked(bisect, "--bad", "1.5")
+    assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
+    assert "A run changed cache.txt; " in finding["answer"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bisector.environment.venv import Environment
 from bisector.measure.outcome import LineSearch, Reading, read, result, symptom
-from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
+from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Size, Symptom
 from bisector.run.process import Completed, Ended
 from bisector.run.records import Frame, Uncaught
 
@@ -59,6 +59,7 @@ def test_a_report_behind_an_unfinished_line_is_read() -> None:
 
 PREFIX = Path("/envs/1/lib/python3.11/site-packages")
 MADE = Environment(Path("/envs/1"), Path("/envs/1/bin/python"), PREFIX, Path("/envs/1/bin"))
+HERE = Path("/home/me")
 COMMAND = Probe("check", "spam", command=("python", "check.py"), reports=False)
 
 
@@ -73,7 +74,7 @@ def ended(
 
 
 def said(completed: Completed, uncaught: Uncaught | None = None) -> Reading:
-    return read(completed, (None, "without a report"), uncaught, (), COMMAND, MADE)
+    return read(completed, (None, "without a report"), uncaught, (), COMMAND, MADE, HERE)
 
 
 PYTEST = """\
@@ -145,25 +146,104 @@ spam.StaleError: no eggs
 LOGGED = 'Traceback (most recent call last):\n  File "a.py", line 1\nOSError\nfailed\n'
 
 
+PYTEST_CHAINED = """\
+=================================== FAILURES ===================================
+__________________________________ test_other __________________________________
+E       ValueError: of another test
+unit/test_eggs.py:2: ValueError
+__________________________________ test_fresh __________________________________
+
+    def fry():
+>       {}["pan"]
+E       KeyError: 'pan'
+
+/envs/1/lib/python3.11/site-packages/spam.py:3: KeyError
+
+The above exception was the direct cause of the following exception:
+
+    def test_fresh():
+>       spam.fry()
+
+unit/test_eggs.py:9:
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+E       spam.StaleError: no eggs
+
+/envs/1/lib/python3.11/site-packages/spam.py:5: StaleError
+=========================== short test summary info ============================
+FAILED unit/test_eggs.py::test_fresh - spam.StaleError: no eggs
+"""
+
+
 @pytest.mark.parametrize(
-    ("output", "exception", "message"),
+    ("output", "detail", "signature"),
     [
-        (PYTEST, "AssertionError", "not fresh"),
-        (PYTEST_BARE, "AssertionError", "assert 'stale' == 'fresh'"),
-        (PYTEST_RAISED, "spam.errors.StaleError", "3 eggs"),
-        (UNITTEST, "AssertionError", "'stale' != 'fresh'"),
-        (CHAINED, "spam.StaleError", "no eggs"),
-        (LOGGED, "OSError", ""),
+        (
+            PYTEST,
+            "AssertionError: not fresh",
+            Signature("AssertionError", "not fresh", line="unit/test_eggs.py:4"),
+        ),
+        (
+            PYTEST_BARE,
+            "AssertionError: assert 'stale' == 'fresh'",
+            Signature("AssertionError", "assert 'stale' == 'fresh'", line="unit/test_eggs.py:4"),
+        ),
+        (
+            PYTEST_RAISED,
+            "spam.errors.StaleError: 3 eggs",
+            Signature("spam.errors.StaleError", "3 eggs", line="unit/test_eggs.py:4"),
+        ),
+        (
+            PYTEST_CHAINED,
+            "spam.StaleError: no eggs",
+            Signature("KeyError", "'pan'", "spam.py:fry", line="unit/test_eggs.py:9"),
+        ),
+        (
+            UNITTEST,
+            "AssertionError: 'stale' != 'fresh'",
+            Signature("AssertionError", "'stale' != 'fresh'", line="unit/test_eggs.py:5"),
+        ),
+        (CHAINED, "spam.StaleError: no eggs", Signature("KeyError", "'eggs'", line="check.py:4")),
+        (LOGGED, "OSError", Signature("OSError", line="a.py:1")),
     ],
 )
 def test_the_exception_that_was_printed_is_the_failure(
-    output: str, exception: str, message: str
+    output: str, detail: str, signature: Signature
 ) -> None:
-    """A runner catches it, or another process raised it: the output is all that there is."""
+    """A runner catches it, or another process raised it: the output is all that there is.
+
+    Of chained ones the first counts, and the last is what is said; the line is the caller's own.
+    """
     reading = said(ended(output))
     assert reading.outcome is Outcome.BAD
-    assert reading.signature == Signature(exception, message, status=1)
-    assert reading.detail == (f"{exception}: {message}" if message else exception)
+    assert reading.signature == replace(signature, status=1)
+    assert reading.detail == detail
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (
+            "usage: spam\nspam: error: unrecognized arguments: --fry\n",
+            "unrecognized arguments: --fry",
+        ),
+        ("Usage: spam\n\nError: No such option: --fry\n", "No such option: --fry"),
+        ("Error: No such command 'fry'.\n", "No such command 'fry'."),
+        ("3 eggs are stale\n", ""),
+    ],
+)
+def test_a_word_that_a_command_does_not_know_is_a_failure_of_its_own(
+    output: str, message: str
+) -> None:
+    assert said(ended(output, 2)).signature == Signature(message=message, status=2)
+
+
+def test_the_first_of_chained_exceptions_counts_and_the_last_is_said() -> None:
+    """The line is that which the last one came through: the first was caught before."""
+    first = Uncaught("KeyError", "'pan'", (Frame(f"{PREFIX}/spam.py", 3, "fry"),))
+    frames = (Frame("/home/me/check.py", 7, "<module>"), Frame(f"{PREFIX}/spam.py", 5, "fry"))
+    reading = said(ended(), Uncaught("spam.StaleError", "no eggs", frames, first=first))
+    assert reading.detail == "spam.StaleError: no eggs"
+    assert reading.signature == Signature("KeyError", "'pan'", "spam.py:fry", 1, line="check.py:7")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +274,11 @@ def test_the_exception_that_ended_the_process_counts_before_what_it_printed() ->
     uncaught = Uncaught("ValueError", f"no eggs in {PREFIX}/spam/eggs.txt", frames)
     reading = said(ended(CHAINED), uncaught)
     assert reading.signature == Signature(
-        "ValueError", "no eggs in {packages}/spam/eggs.txt", "spam/eggs.py:fry", 1
+        "ValueError",
+        "no eggs in {packages}/spam/eggs.txt",
+        "spam/eggs.py:fry",
+        1,
+        line="check.py:1",
     )
 
 
@@ -229,13 +313,18 @@ HOGS = (
     [
         (ended(), Symptom("stale"), "", None),
         (ended(status=0), Symptom("stale"), "it is stale", "it is stale"),
-        (ended(), Symptom(memory_bytes=200 << 20), "", None),
-        (ended(), Symptom(memory_bytes=(200 << 20) - 1), "", "it took more than 200.0 MiB"),
+        (ended(), Symptom(memory_bytes=Size(200 << 20, "200M")), "", None),
+        (
+            ended(),
+            Symptom(memory_bytes=Size((200 << 20) - 1, "209715199")),
+            "",
+            "it took more than 209715199",
+        ),
         (
             ended(how=Ended.MEMORY),
-            Symptom(memory_bytes=1 << 30),
+            Symptom(memory_bytes=Size(1 << 30, "1GiB")),
             "",
-            "it took more than 1024.0 MiB",
+            "it took more than 1GiB",
         ),
         (
             ended(how=Ended.TIMEOUT),
@@ -319,7 +408,7 @@ def test_where_pytest_ran_no_test_nothing_was_tested(
     command: tuple[str, ...], status: int, detail: str
 ) -> None:
     run = ended("collecting\nno t.py\n", status)
-    reading = read(run, (None, ""), None, (), replace(COMMAND, command=command), MADE)
+    reading = read(run, (None, ""), None, (), replace(COMMAND, command=command), MADE, HERE)
     assert (reading.outcome, reading.reason) == (Outcome.UNTESTABLE, Reason.NO_VERDICT)
     assert reading.detail == detail
     assert said(run).outcome is Outcome.BAD, "another command's status is its own"

@@ -27,6 +27,10 @@ class InstallFailedError(Exception):
     """A release, as it is on the index, can't be installed here; its fault, not the installer's."""
 
 
+class BuildFailedError(InstallFailedError):
+    """A release, or what it depends on, was to be built, and its own build code failed."""
+
+
 class MismatchError(InstallerError):
     """A file isn't the one that was listed under its name."""
 
@@ -130,6 +134,8 @@ def run(
             f"the installer can't use the index: {sign}",
             "look at the network, the index's address and its credentials",
         )
+    if built := _build_failure(said):
+        raise BuildFailedError(built)
     raise InstallFailedError(_reason(said))
 
 
@@ -164,6 +170,26 @@ def _reason(said: str) -> str:
     aside = ("WARNING: ", "ERROR: Ignored the following ")
     told = [line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)]
     return " ".join(filter(None, told)).removeprefix("error: ") or "it said nothing"
+
+
+_BUILD_LOG = re.compile(
+    r"Failed to build .*?\n *\[(?:stdout|stderr)\]\n(?P<uv>.*?)(?=\n\S|\Z)"
+    r"|─> \[\d+ lines of output\]\n(?P<pip>.*?)\n *\[end of output\]",
+    re.DOTALL,
+)
+
+
+def _build_failure(said: str) -> str:
+    """Return the last line of what a build said; empty where it wasn't a build that failed.
+
+    Its log may be thousands of lines; what went wrong is at its end.
+    """
+    found = _BUILD_LOG.search(said)
+    if found is None:
+        return ""
+    lines = (found["uv"] or found["pip"] or "").splitlines()
+    told = (line.strip() for line in reversed(lines))
+    return next((line for line in told if line and not line.startswith("[std")), "")
 
 
 @contextmanager

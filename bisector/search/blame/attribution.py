@@ -2,7 +2,8 @@
 
 A regression that isn't one is the worst answer. So each transition is measured again with the
 dependencies of its releases' own time, and where more than the package differs between its sides,
-the two releases are crossed with the two sets of dependencies.
+the two releases are crossed with the two sets of dependencies. What made a release bad needn't be
+what mended it: a dependency may break what the package itself then learns to live with.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.model import Measurement, Outcome, Reason, Release
+from bisector.model import Conditions, Measurement, Outcome, Reason, Release
 from bisector.search.blame.narrowing import Laboratory, exact, narrow
 from bisector.search.blame.pins import Mix, changes
 from bisector.search.candidates import Trial
@@ -60,7 +61,8 @@ class _Attribution:
         listed = {release.version: release for release in finding.plan.candidates}
         self.before, self.after = listed[transition.before], listed[transition.after]
         outcomes = [Outcome.GOOD, Outcome.BAD]
-        self.outcomes = outcomes if transition.kind is Kind.INTRODUCED else outcomes[::-1]
+        self.fixed = transition.kind is Kind.FIXED
+        self.outcomes = outcomes[::-1] if self.fixed else outcomes
         self.beside = [
             _beside(finding, version, outcome)
             for version, outcome in zip((transition.before, transition.after), self.outcomes)
@@ -71,7 +73,10 @@ class _Attribution:
         """Return whose fault the transition is."""
         if not any(self.beside):
             return Cause(Blame.PACKAGE)
-        why = "" if self.conditions.policy == "released" else self._in_their_own_time()
+        dated = self.conditions.policy != "released"
+        if dated and self.fixed and self.beside[0] == self.beside[1]:
+            return self._mended()
+        why = self._in_their_own_time() if dated else ""
         if isinstance(why, Cause):
             return why
         if self.beside[0] != self.beside[1]:
@@ -85,12 +90,26 @@ class _Attribution:
         old, new = self.beside
         return self._narrowed(Blame.DEPENDENCY, release, old, new, self.outcomes[1])
 
-    def _in_their_own_time(self) -> str | Cause:
-        """Return the cause where the transition doesn't stand then; else why that isn't known."""
-        releases = (self.before, self.after)
-        if undated := [r.version for r in releases if r.upload_time is None]:
-            return f"the index doesn't say when {undated[0]} was uploaded"
-        own = replace(
+    def _mended(self) -> Cause:
+        """Return the cause of a fix on whose two sides nothing but the package differs.
+
+        The package mended it; whether a dependency that came later had made it bad is to be asked.
+        """
+        if self.before.upload_time is None:
+            return self._told(Blame.PACKAGE)
+        (run,) = self.laboratory.measure(
+            [Trial(self.probe, self.before, self._dated())],
+            f"{self.before.version} with dependencies of its own time",
+        )
+        self._note(self.before, OWN_TIME, run)
+        if run.outcome is not Outcome.GOOD:
+            return self._told(Blame.PACKAGE)
+        old = _pins(run, self.probe.package)
+        return self._narrowed(Blame.INCOMPATIBLE, self.before, old, self.beside[0], Outcome.BAD)
+
+    def _dated(self) -> Conditions:
+        """Return the same conditions, but for dependencies of each release's own time."""
+        return replace(
             self.conditions,
             policy="released",
             constraints=(),
@@ -98,6 +117,13 @@ class _Attribution:
             resolved="",
             resolved_for="",
         )
+
+    def _in_their_own_time(self) -> str | Cause:
+        """Return the cause where the transition doesn't stand then; else why that isn't known."""
+        releases = (self.before, self.after)
+        if undated := [r.version for r in releases if r.upload_time is None]:
+            return f"the index doesn't say when {undated[0]} was uploaded"
+        own = self._dated()
         measured = self.laboratory.measure(
             [Trial(self.probe, r, own) for r in releases],
             f"{self.before.version} and {self.after.version} with dependencies of their own time",
@@ -112,10 +138,17 @@ class _Attribution:
         for side, (release, run) in enumerate(zip(releases, measured)):
             if run.outcome is not self.outcomes[side]:
                 old = _pins(run, self.probe.package)
-                return self._narrowed(
+                found = self._narrowed(
                     Blame.DEPENDENCY, release, old, self.beside[side], self.outcomes[side]
                 )
+                lives_with = self.fixed and side == 0 and self._lives_with(found)
+                return replace(found, blame=Blame.INCOMPATIBLE) if lives_with else found
         return ""
+
+    def _lives_with(self, cause: Cause) -> bool:
+        """Return whether the good side of a fix has the very versions that made the other bad."""
+        pins = (f"{one.change.name}=={one.change.after}" for one in cause.culprits)
+        return bool(cause.culprits) and set(pins) <= set(self.beside[1])
 
     def _crossed(self) -> Cause:
         """Return the cause, from each release with the other one's dependencies."""

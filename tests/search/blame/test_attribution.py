@@ -206,6 +206,16 @@ def test_with_held_dependencies_it_is_the_packages_where_it_stands_with_those_of
     world = World(truth, {BEFORE: old, AFTER: new}, jobs)
     told = cause(finding(was, (held, held)), world)
     then = truth[BEFORE, old], truth[AFTER, new]
+    if was is B:
+        assert told.cells == (
+            Cell(Version(BEFORE), "of its own time", then[0], f"it is {then[0].value}"),
+        )
+        if then[0] is G:
+            assert told.blame is Blame.INCOMPATIBLE
+            minimal(told, B, old, held, lambda versions: truth[BEFORE, versions])
+        else:
+            assert told == Cause(Blame.PACKAGE, told.cells)
+        return
     assert told.cells == (
         Cell(Version(BEFORE), "of its own time", then[0], f"it is {then[0].value}"),
         Cell(Version(AFTER), "of its own time", then[1], f"it is {then[1].value}"),
@@ -311,6 +321,21 @@ def test_between_lines_that_part_nothing_changed_and_nobody_is_to_blame() -> Non
     found = attribute(finding(G, ((1, 1, 1), (2, 1, 1)), parting=True), world)
     assert found.transitions[0].cause is None
     assert world.asked == []
+
+
+@settings(max_examples=300)
+@given(truths, sets, sets, sets, sets)
+def test_what_made_a_release_bad_is_told_from_what_mended_it(
+    truth: dict[tuple[str, Set], Outcome], held: Set, other: Set, old: Set, new: Set
+) -> None:
+    """The package did where its good side has the very versions that made the other side bad."""
+    assume(held not in (other, old))
+    truth |= {(BEFORE, held): B, (AFTER, other): G, (BEFORE, old): G, (AFTER, new): G}
+    told = cause(finding(B, (held, other)), World(truth, {BEFORE: old, AFTER: new}))
+    named = [culprit.change.name for culprit in told.culprits]
+    lives = named and all(held[NAMES.index(n)] == other[NAMES.index(n)] for n in named)
+    assert told.blame is (Blame.INCOMPATIBLE if lives else Blame.DEPENDENCY)
+    minimal(told, B, old, held, lambda versions: truth[BEFORE, versions])
 
 
 def test_without_upload_times_what_differs_beside_is_crossed_all_the_same() -> None:

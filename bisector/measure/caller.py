@@ -1,0 +1,158 @@
+"""The caller's folder, in which commands run: what a run changed there, and copies of it.
+
+A formatter, a fixer or a cache spoils the next run. What a command names is put back as it was when
+the search began, and from then on each run has a copy of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_FILES = 10_000
+_MOST_COPIED_BYTES = 256 << 20
+_TOOLS_OWN = frozenset({".git", ".hg", ".svn", "__pycache__", ".pytest_cache", "node_modules"})
+"""Folders whose owners look themselves whether what is in them still holds."""
+
+State = dict[str, tuple[int, int]]
+"""The size and the time of modification of files, by their path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller's ``folder``, with what is ``named`` of it by the command that runs there.
+
+    ``records`` is where the runs of one search share what they know of it: the files that are
+    named as they were at first, and whether a run has changed anything. Nothing is looked at below
+    the folders that are ``aside``.
+    """
+
+    folder: Path
+    named: tuple[Path, ...]
+    records: Path
+    aside: tuple[Path, ...] = ()
+
+    def prepare(self) -> None:
+        """Keep what is named as it is, unless a run before this has done so."""
+        if self.records.exists():
+            return
+        self.records.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix="named-", dir=self.records.parent))
+        for number, path in enumerate(self.named):
+            shutil.copy2(path, new / str(number))
+        (new / "names").write_text(json.dumps(sorted(self.state())))
+        try:
+            new.rename(self.records)
+        except OSError:  # another run was faster
+            shutil.rmtree(new, ignore_errors=True)
+
+    @property
+    def spoils(self) -> bool:
+        """Whether a run has changed something."""
+        return (self.records / "spoils").exists()
+
+    def state(self) -> State:
+        """Return what the files of the folder look like; nothing where they are too many."""
+        found: State = {}
+        for path in self._files():
+            if len(found) == MOST_FILES:
+                return {}
+            with suppress(OSError):
+                told = path.lstat()
+                found[str(path.relative_to(self.folder))] = (told.st_size, told.st_mtime_ns)
+        return found
+
+    def changed(self, before: State) -> tuple[str, ...]:
+        """Return what is not as it was: what is named as at first, all else as ``before``.
+
+        What is named is put back, and that something was changed is kept.
+        """
+        after = self.state()
+        names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        names = names if before and after else set()
+        for number, path in enumerate(self.named):
+            name = os.path.relpath(path, self.folder)
+            names.discard(name)
+            if not _same(path, self.records / str(number)):
+                shutil.copy2(self.records / str(number), path)
+                names.add(name)
+        if names:
+            (self.records / "spoils").touch()
+        return tuple(sorted(names))
+
+    def copy(self, target: Path) -> bool:
+        """Copy the whole folder to ``target``, what is named as it was, and nothing that is new.
+
+        Return whether that was done; it isn't where the folder is too large.
+        """
+        first = set(json.loads((self.records / "names").read_text()))
+        files = []
+        size_bytes = 0
+        for path in self._files():
+            if str(path.relative_to(self.folder)) not in first:
+                continue
+            with suppress(OSError):
+                size_bytes += path.lstat().st_size
+            files.append(path)
+            if size_bytes > _MOST_COPIED_BYTES:
+                return False
+        if not files:
+            return False
+        for path in files:
+            copied = target / path.relative_to(self.folder)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                shutil.copy2(path, copied, follow_symlinks=False)
+        for number, path in enumerate(self.named):
+            if path.is_relative_to(self.folder):
+                shutil.copy2(self.records / str(number), target / path.relative_to(self.folder))
+        return True
+
+    def _files(self) -> Iterator[Path]:
+        folders = [self.folder]
+        while folders:
+            try:
+                entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
+            except OSError:
+                continue
+            for entry in entries:
+                path = Path(entry.path)
+                if not entry.is_dir(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
+                        yield path
+                elif not (entry.name in _TOOLS_OWN or self._is_aside(path)):
+                    folders.append(path)
+
+    def _is_aside(self, path: Path) -> bool:
+        return path in self.aside or (path / "pyvenv.cfg").exists()
+
+
+def named(words: Iterable[str], folder: Path) -> tuple[Path, ...]:
+    """Return the files that the words of a command name, also as ``--option=FILE``."""
+    found: dict[Path, None] = {}
+    for word in words:
+        for text in (word.partition("::")[0], word.partition("=")[2]):
+            path = folder / text
+            with suppress(OSError, ValueError):
+                if text and path.is_file():
+                    found[path] = None
+    return tuple(found)
+
+
+def remark(changed: Sequence[str]) -> str:
+    """Return, as a sentence, that a run changed files of the caller's folder."""
+    some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if changed[3:] else "")
+    return f"A run changed {some}; what the command names is put back, and each run has a copy."
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
