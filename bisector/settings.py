@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from uv import find_uv_bin
 
-from bisector.errors import UsageError
+from bisector.errors import IndexUnavailableError, UsageError
 
 _FINDING = threading.Lock()
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=10)
 """How long a listing, and what was resolved from it, is used without asking the index again."""
 
+PATIENCE_S = 30.0
+"""How long an index is waited for that sends nothing."""
 
 _UV_FILES_OF_ITS_USER = (
     "UV_BUILD_CONSTRAINT",
@@ -61,6 +63,13 @@ class IndexSource:
         """What set it, for people."""
         return f"set by {self.origin}" if self.origin else "the default one"
 
+    def without(self, project: str) -> IndexUnavailableError:
+        """The error that it has no such project."""
+        return IndexUnavailableError(
+            f"there is no project {project} on {self.shown}",
+            f"check the spelling, and the index ({self.set_by}); --index-url names another",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -86,7 +95,7 @@ def without_credentials(url: str) -> str:
 
 def index_url(explicit: str | None = None, around: Surroundings | None = None) -> IndexSource:
     """The index to ask: ``explicit`` if given, else uv's setting, else pip's, else the default."""
-    if explicit:
+    if explicit is not None:
         return _source(explicit, "--index-url")
     settings = _index_settings(around or Surroundings())
     return next(_source(value, origin) for value, origin in settings if value)
@@ -121,6 +130,15 @@ def uv_state(around: Surroundings | None = None) -> str:
     return hashlib.sha256(repr((sorted(variables.items()), times)).encode()).hexdigest()
 
 
+def patience_s(around: Surroundings | None = None) -> float:
+    """How long an index is waited for that sends nothing: ``UV_HTTP_TIMEOUT``, as uv has it."""
+    around = around or Surroundings()
+    for variable in ("UV_HTTP_TIMEOUT", "UV_REQUEST_TIMEOUT", "HTTP_TIMEOUT"):
+        if (seconds := around.environ.get(variable, "")).isdecimal() and 0 < len(seconds) < 6:
+            return float(seconds) or PATIENCE_S
+    return PATIENCE_S
+
+
 def cache_dir(around: Surroundings | None = None) -> Path:
     """The folder to cache in, on the file system of uv's cache, since hard links need one."""
     uv = uv_cache_dir(around)
@@ -138,7 +156,7 @@ def _source(value: str, origin: str) -> IndexSource:
     try:
         if urlsplit(value).scheme in ("http", "https", "file"):
             return IndexSource(value, origin)
-        if (folder := Path(value).expanduser()).is_dir():
+        if value.strip() and (folder := Path(value).expanduser()).is_dir():
             return IndexSource(folder.absolute().as_uri(), origin)
     except (ValueError, RuntimeError):
         pass

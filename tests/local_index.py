@@ -45,9 +45,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
+    """An answer; of one with a ``pause_s``, each byte of the body comes so long after the last."""
+
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    pause_s: float = 0.0
 
 
 @dataclass
@@ -56,7 +59,8 @@ class LocalIndex:
 
     ``speaks`` is what a project's page is answered in, whatever is asked for; by default, what
     is asked for. ``content_type`` is claimed of it instead of the true one. ``credentials`` is
-    ``user:password``, and required where set. ``pages`` are bodies that replace a project's page.
+    ``user:password``, and required where set. ``pages`` are bodies that replace a project's page,
+    ``answers`` what is answered for each path that ends so.
     """
 
     speaks: Literal["negotiated", "json", "html"] = "negotiated"
@@ -68,6 +72,7 @@ class LocalIndex:
     credentials: str | None = None
     delay_s: float = 0.0
     pages: dict[str, bytes] = field(default_factory=dict)
+    answers: dict[str, Response] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     _files: dict[str, Built] = field(default_factory=dict)
     _failures: deque[Response] = field(default_factory=deque)
@@ -137,6 +142,9 @@ class LocalIndex:
         time.sleep(self.delay_s)
         if self._failures:
             return self._failures.popleft()
+        for end, answer in self.answers.items():
+            if request.path.endswith(end):
+                return answer
         expected = base64.b64encode((self.credentials or "").encode()).decode()
         if self.credentials and request.headers.get("Authorization") != f"Basic {expected}":
             return Response(401, b"who are you?", {"WWW-Authenticate": 'Basic realm="index"'})
@@ -266,8 +274,15 @@ class _Handler(BaseHTTPRequestHandler):
         body = b"" if response.status in (204, 304) else response.body
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command == "HEAD":
+            return
+        if not response.pause_s:
             self.wfile.write(body)
+            return
+        for place in range(len(body)):
+            self.wfile.write(body[place : place + 1])
+            self.wfile.flush()
+            time.sleep(response.pause_s)
 
     do_HEAD = do_GET  # noqa: N815  # http.server's name
 

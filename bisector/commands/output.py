@@ -33,5 +33,5 @@ def write(format_: Format[Shown], shown: Sequence[Shown], how: View) -> None:
 
 
 def listener() -> progress.Lines:
-    """Return what tells of progress on standard error."""
+    """Return what tells of progress on standard error, and of what is logged."""
     return progress.listener(sys.stderr, color=terminal.has_color(sys.stderr))

@@ -21,6 +21,7 @@ def run(words: Sequence[str]) -> int:
     options.add_plan_options(parser)
     options.add_index_options(parser)
     asked = request(parser, words)
+    output.listener()
     listing = scope.listed(str(asked.package), asked)
     view = output.view()
     for python in scope.interpreters(asked):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bisector.commands import output
 from bisector.commands.findings import found, status
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
@@ -46,7 +47,7 @@ def _parser() -> Parser:
         description="Write what to attach to a bug report: report.md, finding.json, chart.svg, "
         "osv.json and reproducer.py; or print one of them.",
     )
-    options.add_search_options(parser)
+    options.add_search_options(parser, INSTALLERS)
     options.add_stored_option(parser)
     options.add_format_option(parser, ("files", *FINDINGS), "files")
     parser.add_argument(

@@ -10,6 +10,7 @@ from typing import NoReturn
 from bisector import __version__
 from bisector.commands import compare, output
 from bisector.commands.findings import found, status
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
@@ -98,7 +99,7 @@ def _parser() -> Parser:
         "-h", "--help", action=_Help, nargs="?", choices=("all",), default=argparse.SUPPRESS
     )
     parser.add_argument("--version", action="version", version=f"bisector {__version__}")
-    options.add_search_options(parser)
+    options.add_search_options(parser, INSTALLERS)
     options.add_only_search_options(parser)
     options.add_format_option(parser, FINDINGS)
     return parser
@@ -114,6 +115,7 @@ def _foresee(asked: Request) -> int:
             "--dry-run shows what a search over releases would look at",
             "leave it out, or leave out --from and --to, or --over",
         )
+    output.listener()
     for python in scope.interpreters(asked):
         for wanted in scope.asked_for(asked):
             seen = scope.prospect(asked, wanted, python)

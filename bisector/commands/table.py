@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bisector.commands import output
 from bisector.commands.findings import INTERRUPTED, found
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.finding import Finding
 from bisector.inputs import documents, options, probe
 from bisector.inputs.arguments import Parser, request
@@ -41,7 +42,7 @@ def _parser() -> Parser:
         description="Print a compatibility table, releases down and probes across, "
         "measuring what is missing; by default of every probe in the catalogue.",
     )
-    options.add_search_options(parser, assure="0")
+    options.add_search_options(parser, INSTALLERS, assure="0")
     parser.set_defaults(attribute=False)
     options.add_stored_option(parser)
     options.add_format_option(parser, formats.TABLES)

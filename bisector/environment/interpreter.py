@@ -48,7 +48,7 @@ def find(wanted: str | None = None) -> Interpreter:
                 "give --python a version like 3.12, or the path of an interpreter",
             )
         return describe(str(path))
-    for executable in _places(wanted):
+    for executable in _candidates(wanted):
         found = describe(executable)
         if f"{found.version}.".startswith(wanted.rstrip("t") + "."):
             return found
@@ -64,43 +64,43 @@ def describe(executable: str) -> Interpreter:
     absolute = str(Path(executable).absolute())
     done = process.capture([absolute, "-I", "-S", "-c", _ASK], environ={}, timeout_s=30)
     try:
-        told: dict[str, Any] = json.loads(done.output)
-        version = str(told["version"])
-    except (ValueError, TypeError, KeyError) as error:
-        said = done.errors.decode(errors="replace").splitlines()
+        facts: dict[str, Any] = json.loads(done.output)
+        return Interpreter(
+            executable=absolute,
+            version=facts["version"],
+            implementation=facts["implementation"],
+            platform=facts["platform"],
+            tags=tuple(dict.fromkeys(str(tag) for tag in _tags(facts))),
+            cache_tag=facts["cache_tag"],
+        )
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        errors = done.errors.decode(errors="replace").splitlines()
         raise UsageError(
-            f"{executable} is not a Python 3 that runs" + (f": {said[0]}" if said else ""),
+            f"{executable} is not a Python 3 that runs" + (f": {errors[0]}" if errors else ""),
             "give --python a version like 3.12, or the path of an interpreter",
         ) from error
-    return Interpreter(
-        executable=absolute,
-        version=version,
-        implementation=told["implementation"],
-        platform=told["platform"],
-        tags=tuple(dict.fromkeys(str(tag) for tag in _tags(told))),
-        cache_tag=told["cache_tag"],
-    )
 
 
-def _tags(told: dict[str, Any]) -> Iterator[tags.Tag]:
+def _tags(facts: dict[str, Any]) -> Iterator[tags.Tag]:
     """Yield the tags of that interpreter, best first, as it would compute them for itself."""
-    major, minor = (int(part) for part in told["version"].split(".")[:2])
+    major, minor = (int(part) for part in facts["version"].split(".")[:2])
     platforms = list(tags.platform_tags())
-    if told["platform"] != sysconfig.get_platform():
-        platforms = [re.sub(r"[-.]", "_", told["platform"])]
+    if facts["platform"] != sysconfig.get_platform():
+        platforms = [re.sub(r"[-.]", "_", facts["platform"])]
     series = f"{major}{minor}"
-    if told["implementation"] == "cpython":
-        flags = ("t" if told["free_threaded"] else "") + ("d" if told["debug"] else "")
+    if facts["implementation"] == "cpython":
+        flags = ("t" if facts["free_threaded"] else "") + ("d" if facts["debug"] else "")
         yield from tags.cpython_tags((major, minor), [f"cp{series}{flags}"], platforms)
         short = f"cp{series}"
     else:
-        short = f"pp{series}" if told["implementation"] == "pypy" else told["implementation"]
-        abi = re.sub(r"[-.]", "_", told["soabi"])
+        short = f"pp{series}" if facts["implementation"] == "pypy" else facts["implementation"]
+        abi = re.sub(r"[-.]", "_", facts["soabi"])
         yield from tags.generic_tags(short, [abi], platforms)
     yield from tags.compatible_tags((major, minor), short, platforms)
 
 
-def _places(wanted: str) -> Iterator[str]:
+def _candidates(wanted: str) -> Iterator[str]:
+    """Yield the interpreters that may be the ``X.Y`` or ``X.Y.Z`` wanted, the likeliest first."""
     if f"{sysconfig.get_python_version()}" == wanted:
         yield sys.executable
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -114,4 +114,4 @@ def _places(wanted: str) -> Iterator[str]:
         timeout_s=60,
     )
     if done.exit_status == 0:
-        yield done.output.decode().strip()
+        yield os.fsdecode(done.output).strip()

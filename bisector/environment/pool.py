@@ -10,11 +10,15 @@ import itertools
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from bisector.environment.ahead import Ahead
-from bisector.environment.installers.interface import InstallFailedError, NotCachedError
+from bisector.environment.installers.messages import (
+    InstallFailedError,
+    NotCachedError,
+    SilentError,
+)
 from bisector.environment.release import Installation, fetch, make
 from bisector.environment.task import Task, requirements_of
 from bisector.environment.workspace import remove
@@ -115,8 +119,12 @@ class Installations:
             if key in self._failed:
                 raise self._failed[key]
         if ahead := self._made.take(key, stopped):
-            with suppress(InstallerError):  # no release's fault: it is worth another try
+            try:
                 return ahead.result()
+            except SilentError:
+                raise
+            except InstallerError:  # no release's fault: it is worth another try
+                pass
         return self._make(task, stopped)
 
     def _make(self, task: Task, stopped: threading.Event) -> Installation:

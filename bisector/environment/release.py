@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Mapping
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import VERSION_PATTERN
 
 from bisector.environment import bytecode, venv
-from bisector.environment.installers.interface import InstallFailedError, NotCachedError
+from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.task import Task, requirements_of
 from bisector.environment.venv import Environment
 from bisector.environment.workspace import place
@@ -62,7 +64,11 @@ def make(
     places = task.cache / "places" / _named(interpreter)
     with place(places, task.cache / "work") as where:
         made = venv.copy(venv.empty(places, interpreter), where)
+        own = _scripts(made)
         wheels = _fill(made, task, cancelled)
+        if replaced := sorted(own - _scripts(made)):
+            script = replaced[0][0]
+            raise InstallFailedError(f"it brings a script named {script}, which is the interpreter")
         installed = _hashed(made, task, wheels, cancelled)
         bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
         made = venv.move(made, prefix)
@@ -80,6 +86,13 @@ def fetch(task: Task, cancelled: threading.Event | None = None) -> None:
     if wheels and not _before(task):
         python = task.conditions.interpreter.executable
         task.installer.fetch(python, task.probe.package, wheels, cancelled=cancelled)
+
+
+def _scripts(made: Environment) -> set[tuple[str, int, int]]:
+    """Return the scripts of an environment, each with what changes where it is another file."""
+    with os.scandir(made.scripts) as entries:
+        told = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    return {(name, stat.st_ino, stat.st_mtime_ns) for name, stat in told}
 
 
 def _named(interpreter: Interpreter) -> str:
@@ -190,7 +203,12 @@ def _hashed(
 ) -> tuple[Distribution, ...]:
     """Return what is installed; what only this release depends on is looked up for its hash."""
     installed = made.distributions(wheels)
-    unknown = [f"{d.name}=={d.version}" for d in installed if d.sha256 is None]
+    # Versions that are none, as some installed distributions have, aren't on an index.
+    unknown = [
+        f"{d.name}=={d.version}"
+        for d in installed
+        if d.sha256 is None and re.fullmatch(VERSION_PATTERN, d.version, re.VERBOSE | re.IGNORECASE)
+    ]
     if unknown:
         try:
             found = task.installer.resolve(str(made.python), unknown, cancelled=cancelled)

@@ -34,19 +34,23 @@ def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
     Times are in UTC, as ``measure.now`` has them.
     """
     try:
-        told = json.loads(kept.read_text(encoding="utf-8"))
-        if timedelta() <= _time(now) - _time(told["resolved"]) < settings.FRESH:
-            return Resolution(tuple(told["pins"]), dict(told["wheels"])), told["resolved"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if not kept.is_file():
+            return None
+        stored = json.loads(kept.read_text(encoding="utf-8"))
+        if timedelta() <= _time(now) - _time(stored["resolved"]) < settings.FRESH:
+            pins, wheels = tuple(stored["pins"]), dict(stored["wheels"])
+            if all(isinstance(text, str) for text in (*pins, *wheels, *wheels.values())):
+                return Resolution(pins, wheels), stored["resolved"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     return None
 
 
 def save(kept: Path, resolution: Resolution, resolved: str) -> None:
     """Keep what was resolved; where that can't be, it is resolved again."""
-    told = {"resolved": resolved, "pins": resolution.pins, "wheels": {**resolution.wheels}}
+    stored = {"resolved": resolved, "pins": resolution.pins, "wheels": {**resolution.wheels}}
     with suppress(OSError):
-        atomic.write(kept, json.dumps(told).encode())
+        atomic.write(kept, json.dumps(stored).encode())
 
 
 def _time(text: str) -> datetime:

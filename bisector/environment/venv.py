@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.metadata
 import json
@@ -18,7 +19,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.tags import parse_tag
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import InvalidVersion
 
 from bisector.errors import InstallerError
@@ -44,7 +45,9 @@ class Environment:
         found = []
         for installed in importlib.metadata.distributions(path=[str(self.site_packages)]):
             name, version = _named(installed)
-            sha256 = _wheel_hash(name, version, installed.read_text("WHEEL") or "", wheels)
+            if not (is_normalized_name(name) and version):
+                continue  # metadata that a wheel carries by mistake
+            sha256 = _wheel_hash(name, version, _text_of(installed, "WHEEL"), wheels)
             found.append(Distribution(name, version, sha256))
         return tuple(sorted(found, key=lambda distribution: distribution.name))
 
@@ -62,7 +65,7 @@ class Environment:
 
 
 def _modules(installed: importlib.metadata.Distribution) -> frozenset[str]:
-    parts = [Path(str(file)).parts for file in installed.files or ()]
+    parts = [Path(file).parts for file in _files(installed)]
     inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
     packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
     names = (_imported_as(one, packages) for one in inside)
@@ -218,10 +221,29 @@ def _unmade(prefix: Path, error: object) -> InstallerError:
 
 
 def _named(installed: importlib.metadata.Distribution) -> tuple[str, str]:
-    """Return the name and the version; what follows the header, long descriptions, isn't parsed."""
-    told = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
-    header = HeaderParser().parsestr(told.partition("\n\n")[0])
-    return canonicalize_name(header["Name"]), header["Version"]
+    """Return the name and the version, empty where its metadata has none.
+
+    What follows the header, long descriptions, isn't parsed.
+    """
+    text = _text_of(installed, "METADATA") or _text_of(installed, "PKG-INFO")
+    header = HeaderParser().parsestr(text.partition("\n\n")[0])
+    return canonicalize_name(header["Name"] or ""), header["Version"] or ""
+
+
+def _files(installed: importlib.metadata.Distribution) -> list[str]:
+    """Return the paths that a distribution lists as its own; none where the list is broken."""
+    try:
+        return [str(file) for file in installed.files or ()]
+    except (ValueError, TypeError, csv.Error):
+        return []
+
+
+def _text_of(installed: importlib.metadata.Distribution, name: str) -> str:
+    """Return a file of metadata; empty where it isn't there."""
+    try:
+        return installed.read_text(name) or ""
+    except UnicodeDecodeError as error:  # wheels older than the rule have other encodings
+        return error.object.decode("utf-8", "replace")
 
 
 def _wheel_hash(name: str, version: str, said: str, wheels: Mapping[str, str]) -> str | None:

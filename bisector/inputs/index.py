@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,47 +13,15 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from bisector import atomic, settings
 from bisector.errors import IndexUnavailableError, UsageError
-from bisector.inputs import listing
+from bisector.inputs import listing, page
 from bisector.inputs.listing import Listing
 from bisector.settings import IndexSource
 
 if TYPE_CHECKING:
-    import aiohttp
-
-ACCEPT = (
-    "application/vnd.pypi.simple.v1+json, "
-    "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1, */*;q=0.01"
-)
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+    from bisector.inputs.asking import Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long an index is waited for, how often it is asked again, how much it may answer."""
-
-    attempts: int = 4
-    first_pause_s: float = 0.5
-    longest_pause_s: float = 20.0
-    connect_s: float = 10.0
-    read_s: float = 30.0
-    total_s: float = 300.0
-    body_bytes: int = 256 << 20
-
-    def pause_s(self, attempt: int, retry_after_s: float = 0.0) -> float:
-        """How long to wait after a failed attempt, counted from 0: longer each time, and uneven."""
-        backoff_s = self.first_pause_s * 2.0**attempt * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-        return min(max(backoff_s, retry_after_s), self.longest_pause_s)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    body: bytes
-    base_url: str
-    etag: str = ""
-
-
-class _UnreachableError(IndexUnavailableError):
-    """The index gave no answer at all, so that an older one may stand in."""
+_NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def releases(
@@ -67,7 +31,7 @@ def releases(
     *,
     offline: bool = False,
     refresh: bool = False,
-    limits: Limits = Limits(),
+    limits: Limits | None = None,
     now: datetime | None = None,
 ) -> Listing:
     """The project's releases: as cached up to ten minutes ago, else as the index has them now.
@@ -86,7 +50,8 @@ def releases(
         ) from error
     now = now or datetime.now(timezone.utc)
     if urlsplit(source.url).scheme == "file":
-        return _read(_from_folder(name, source), project, name, source, now)
+        url, body = _from_folder(name, source)
+        return replace(_read(body, url, project, name, source), fetched=now)
     path = _cache_path(cache_dir, name, source)
     cached, warnings = _load(path, name, source)
     if cached and not refresh and (offline or timedelta() <= now - cached.fetched < settings.FRESH):
@@ -95,12 +60,12 @@ def releases(
         raise IndexUnavailableError(
             f"no listing of {name} from {source.shown} is cached", "run once without --offline"
         )
-    import asyncio  # imported late, as aiohttp is: a fresh listing needs neither
+    from bisector.inputs import asking  # imported late: a fresh listing asks nobody
 
     etag = cached.etag if cached and not refresh else ""
     try:
-        answer = asyncio.run(_ask(name, source, etag, limits))
-    except _UnreachableError as error:
+        answer = asking.ask(name, source, etag, limits or asking.Limits())
+    except asking.UnreachableError as error:
         if not cached:
             raise
         if refresh:
@@ -109,7 +74,8 @@ def releases(
         stale = f"{error.message}; using the listing of {cached.fetched:%Y-%m-%d %H:%M} UTC"
         return replace(cached, warnings=(*warnings, stale))
     if answer is not None:
-        found = _read(answer, project, name, source, now)
+        found = _read(answer.body, answer.base_url, project, name, source)
+        found = replace(found, fetched=now, etag=answer.etag)
     elif cached:
         found = replace(cached, fetched=now)
     else:
@@ -122,134 +88,33 @@ def releases(
 
 
 def _read(
-    answer: _Answer, project: str, name: NormalizedName, source: IndexSource, now: datetime
+    body: bytes, base_url: str, project: str, name: NormalizedName, source: IndexSource
 ) -> Listing:
     """The listing that an answer holds."""
     try:
-        page = listing.parse(answer.body, answer.base_url)
+        read = page.parse(body, base_url)
     except ValueError as error:
         raise IndexUnavailableError(
             f"{source.shown} answers for {name} with {error}",
             f"an index speaks PEP 503 or PEP 691; this one is {source.set_by}",
         ) from error
-    found, left_aside = listing.group(name, page.files)
-    spelled = page.project if canonicalize_name(page.project) == name else project
-    return Listing(spelled, name, source.shown, found, now, left_aside, answer.etag)
+    found, left_aside = listing.group(name, read.files)
+    spelled = read.project if canonicalize_name(read.project) == name else project
+    return Listing(spelled, name, source.shown, found, _NEVER, left_aside)
 
 
-def _from_folder(name: NormalizedName, source: IndexSource) -> _Answer:
-    """The page of a project in a folder of pages."""
+def _from_folder(name: NormalizedName, source: IndexSource) -> tuple[str, bytes]:
+    """The address and the content of a project's page in a folder of pages."""
     from urllib.request import url2pathname  # it costs 7 ms
 
     url = f"{source.url.rstrip('/')}/{name}/"
     try:
-        page = Path(url2pathname(urlsplit(url).path), "index.html").read_bytes()
-        return _Answer(page, url)
-    except OSError as error:
-        raise _unknown(name, source) from error
-
-
-async def _ask(
-    name: NormalizedName, source: IndexSource, etag: str, limits: Limits
-) -> _Answer | None:
-    """The index's answer, asked for as often as it takes; None where ``etag`` still stands."""
-    import asyncio
-
-    import aiohttp  # imported late: it costs 0.2 s
-
-    url = f"{source.url.rstrip('/')}/{name}/"
-    host = urlsplit(source.shown).netloc
-    timeout = aiohttp.ClientTimeout(
-        total=limits.total_s, sock_connect=limits.connect_s, sock_read=limits.read_s
-    )
-    headers = {"Accept": ACCEPT, "User-Agent": "bisector"}
-    if etag:
-        headers["If-None-Match"] = etag
-    failure = ""
-    # With trust_env, proxies and netrc are those of the environment.
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout, trust_env=True) as session:
-        for attempt in range(limits.attempts):
-            retry_after_s = 0.0
-            try:
-                async with session.get(url) as response:
-                    if response.status not in _PASSING:
-                        return await _answer(response, name, source, limits)
-                    failure = f"{host} answers {response.status}"
-                    retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
-            except aiohttp.ClientSSLError as error:
-                raise IndexUnavailableError(
-                    f"the certificate of {host} is not trusted, or TLS fails with it",
-                    "SSL_CERT_FILE names the certificates to trust",
-                ) from error
-            except asyncio.TimeoutError:
-                failure = f"{host} doesn't answer in time"
-            except aiohttp.ClientConnectorDNSError as error:
-                failure = f"the name {error.host} can't be resolved"
-            except aiohttp.ClientConnectorError as error:  # its host may be that of a proxy
-                failure = f"{error.host}:{error.port} can't be reached ({_cause(error)})"
-            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
-                failure = f"{host} breaks off its answer ({_cause(error)})"
-            except aiohttp.ClientError as error:
-                raise IndexUnavailableError(
-                    f"{host} can't be asked ({type(error).__name__})",
-                    f"it is {source.set_by}; proxies are taken from the environment",
-                ) from error
-            if attempt + 1 < limits.attempts:
-                await asyncio.sleep(limits.pause_s(attempt, retry_after_s))
-    raise _UnreachableError(
-        f"{failure}, asked {limits.attempts} times for {name}",
-        f"check the network and the address ({source.set_by}), or take another --index-url",
-    )
-
-
-async def _answer(
-    response: aiohttp.ClientResponse, name: NormalizedName, source: IndexSource, limits: Limits
-) -> _Answer | None:
-    """The answer that a final response is, or the error that it is."""
-    if response.status == 304:
-        return None
-    if response.status in (404, 410):
-        raise _unknown(name, source)
-    if response.status in (401, 403, 407):
-        raise IndexUnavailableError(
-            f"{source.shown} refuses to list {name} ({response.status})",
-            "credentials are taken from netrc, or from https://user:password@host in the address",
-        )
-    if response.status != 200:
-        raise IndexUnavailableError(
-            f"{source.shown} answers {response.status} for {name}",
-            f"is it a package index? It is {source.set_by}",
-        )
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(1 << 18):
-        body += chunk
-        if len(body) > limits.body_bytes:
-            raise IndexUnavailableError(
-                f"{source.shown} answers for {name} with more than {limits.body_bytes >> 20} MiB"
-            )
-    return _Answer(bytes(body), str(response.url), response.headers.get("ETag", ""))
-
-
-def _unknown(name: NormalizedName, source: IndexSource) -> IndexUnavailableError:
-    return IndexUnavailableError(
-        f"there is no project {name} on {source.shown}",
-        f"check the spelling, and the index ({source.set_by}); --index-url names another",
-    )
-
-
-def _cause(error: Exception) -> str:
-    """What the system calls a failed connection, without addresses that may hold secrets."""
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else type(error).__name__
-
-
-def _retry_after_s(header: str) -> float:
-    """The seconds that a Retry-After header asks for, as a number or as a date; 0 without one."""
-    if header.strip().isdecimal():
-        return float(header)
-    with contextlib.suppress(ValueError, TypeError):
-        return (parsedate_to_datetime(header) - datetime.now(timezone.utc)).total_seconds()
-    return 0.0
+        path = Path(url2pathname(urlsplit(url).path), "index.html")
+        if not path.is_file():  # reading from a FIFO would never end
+            raise FileNotFoundError(str(path))
+        return url, path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise source.without(name) from error
 
 
 def _cache_path(cache_dir: Path, name: NormalizedName, source: IndexSource) -> Path:

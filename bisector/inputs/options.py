@@ -10,9 +10,14 @@ from bisector.inputs import values
 
 
 def add_search_options(
-    parser: argparse.ArgumentParser, assure: str = "as long as the search took, at most 30"
+    parser: argparse.ArgumentParser,
+    installers: Iterable[str],
+    assure: str = "as long as the search took, at most 30",
 ) -> None:
-    """Add what every command has that searches, ``assure`` being how long it does by default."""
+    """Add what every command has that searches.
+
+    ``installers`` are those that there are, and ``assure`` is how long it does by default.
+    """
     what = parser.add_argument_group("what to search")
     what.add_argument(
         "--probe",
@@ -97,7 +102,7 @@ def add_search_options(
         metavar="REQ",
         help="install this as well",
     )
-    run.add_argument("--installer", choices=("uv", "pip"), default="uv")
+    run.add_argument("--installer", choices=tuple(installers), default="uv")
     run.add_argument(
         "--jobs",
         type=values.positive,

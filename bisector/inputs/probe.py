@@ -6,26 +6,23 @@ import ast
 import difflib
 import hashlib
 import re
-import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
-import tomli
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, is_normalized_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.inputs import slips
+from bisector.inputs.metadata import Metadata
 from bisector.model import Claim, Documented, Outcome, Probe
 
 COMPANION = "probekit.py"
-_BLOCK = re.compile(r"^# /// script$\n(?P<content>(?:^#(?:| .*)$\n)+)^# ///$", re.MULTILINE)
+_LONGEST_CASE = 100
+_LONGEST_S = 10**8
 _NAMED_CASE = re.compile(r"(?P<name>.+)\[(?P<case>[^\[\]]+)\]")
 
 
@@ -77,11 +74,12 @@ def read(path: Path) -> Probe:
         raise UsageError(
             f"{path} is not a Python script", f"run it as a command: --package PROJECT -- {path}"
         )
-    text = _text_of(path)
+    text = text_of(path)
     return parse(text, path, _companion(path, text))
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a script holds; raises UsageError where it can't be read."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -91,7 +89,7 @@ def _text_of(path: Path) -> str:
 
 def parse(text: str, path: Path, companion: str = "") -> Probe:
     """Return the probe that ``text`` is, a script that lies, or lay, at ``path``."""
-    block = _Block(path, text)
+    block = Metadata(path, text)
     tool = block.table(block.data.get("tool", {}), "tool").get("bisector")
     table = block.table(tool or {}, "bisector")
     block.only(table, _FIELDS)
@@ -132,10 +130,10 @@ def parse(text: str, path: Path, companion: str = "") -> Probe:
     )
 
 
-def _check(block: _Block, table: dict[str, Any]) -> None:
+def _check(block: Metadata, table: dict[str, Any]) -> None:
     """Raise UsageError where a value is of the right type, but none that can be used."""
     timeout_s, crash, package = (table.get(key) for key in ("timeout", "crash", "package"))
-    if timeout_s is not None and not 0 < timeout_s < inf:
+    if timeout_s is not None and not 0 < timeout_s <= _LONGEST_S:
         raise block.error(block.line_of("timeout"), "timeout is not a number of seconds above 0")
     if crash not in (None, "bad"):
         raise block.error(block.line_of("crash"), f"crash can only be 'bad', not {crash!r}")
@@ -145,11 +143,15 @@ def _check(block: _Block, table: dict[str, Any]) -> None:
     for case in cases:
         if cases.count(case) > 1:
             raise block.error(block.line_of("cases"), f"cases names {case!r} twice")
+        if not (case.isprintable() and 0 < len(case) <= _LONGEST_CASE):
+            # It is an argument of the script, and part of a folder's name.
+            why = f"a case is 1 to {_LONGEST_CASE} characters that can be printed"
+            raise block.error(block.line_of("cases"), why)
 
 
 def only(probe: Probe, case: str) -> Probe:
     """Return the probe for one of its cases, with the claims that are about that case."""
-    block = _Block(Path(probe.path), probe.text)
+    block = Metadata(Path(probe.path), probe.text)
     table = block.data["tool"]["bisector"]
     documented = probe.documented
     if table.get("documented", {}).get("case", case) != case:
@@ -158,7 +160,7 @@ def only(probe: Probe, case: str) -> Probe:
     return replace(probe, case=case, documented=documented, claims=claims)
 
 
-def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]:
+def _claims(block: Metadata, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]:
     """Yield what documents claim, and the case that each claim is about, if it is about one."""
     for claim in table.get("claims", ()):
         told = block.table(claim, "claims")
@@ -185,74 +187,12 @@ def _claims(block: _Block, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]
         )
 
 
-def from_command(command: Sequence[str], package: str = "") -> Probe:
-    """Return the probe that ``command`` is; files that it names count in its digest.
-
-    A script that it gives to python may carry metadata: what it depends on is installed, and where
-    that is one project, it is the one under test unless another is named. Raises UsageError where
-    python is given a script that isn't there: no release is to blame.
-    """
-    if slip := slips.of_program(command):
-        raise slip
-    _refuse_other_python(command)
-    script = _script(command)
-    told = parse(_text_of(script), script) if script else None
-    named = [Path(word.partition("::")[0]) for word in command]  # as pytest writes a test of a file
-    files = [path for path in named if _is_file(path)]
-    contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
-    name = files[0].stem if files else Path(command[0]).stem
-    about = canonicalize_name(package) if package else told.package if told else ""
-    return Probe(
-        name=name,
-        package=about,
-        title=shlex.join(command),
-        command=tuple(command),
-        text=contents[0] if contents else "",
-        digest=digest(*command, *contents),
-        reports=False,
-        dependencies=told.dependencies if told else (),
-        requires_python=told.requires_python if told else SpecifierSet(),
-    )
-
-
-def _is_file(path: Path) -> bool:
-    """Return whether there is such a file; code on a command line is too long for a name."""
-    with suppress(OSError):
-        return path.is_file()
-    return False
-
-
-def _refuse_other_python(command: Sequence[str]) -> None:
-    """Raise UsageError where a command brings a Python of its own: it has another package."""
-    program = Path(command[0])
-    if program.name == command[0] or not _is_file(program):
-        return
-    with program.open("rb") as file:
-        first = file.readline(256)
-    shebang = re.match(rb"#!\s*(/\S*python[\d.]*)\s*$", first)
-    if shebang or re.fullmatch(r"python[\d.]*", program.name):
-        plain = "python" if not shebang else f"python {command[0]}"
-        plain = program.name if shebang and program.parent.name == "bin" else plain
-        raise UsageError(
-            f"{command[0]} runs a Python of its own, not that of the environment under test",
-            f"write `{plain}`, which is the environment's; --with PROJECT installs what it needs",
-        )
-
-
-def _script(command: Sequence[str]) -> Path | None:
-    """Return the script that a command gives to python, if it does."""
-    if len(command) < 2 or not re.fullmatch(r"python[\d.]*", command[0]):
-        return None
-    if not command[1].endswith(".py"):
-        return None
-    if not Path(command[1]).is_file():
-        raise UsageError(f"there is no file {command[1]}", "the command runs in this folder")
-    return Path(command[1])
-
-
 def digest(*texts: str) -> str:
     """Return the SHA-256, in hexadecimal, over ``texts`` and the places where they part."""
-    joined = b"".join(b"%d:%s," % (len(data), data) for data in (t.encode() for t in texts))
+    joined = b"".join(
+        b"%d:%s," % (len(data), data)
+        for data in (t.encode("utf-8", "surrogatepass") for t in texts)
+    )
     return hashlib.sha256(joined).hexdigest()
 
 
@@ -270,81 +210,6 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
-class _Block:
-    """The inline metadata of one script, which knows the line of what is wrong with it."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.text = text
-        self.data: dict[str, Any] = {}
-        found = list(_BLOCK.finditer(text))
-        opened = re.search(r"^# /// script\s*$", text, re.MULTILINE)
-        self.start = opened.start() if opened else 0
-        if opened and not found:
-            other = re.compile(r"^(?!#$|# ).*", re.MULTILINE).search(text, opened.end() + 1)
-            if other and other[0].startswith("#"):
-                reason = "a line of the metadata must begin with `# `"
-                raise self.error(_line(text, other.start()), reason)
-            raise self.error(_line(text, opened.start()), "the metadata block is not closed")
-        if len(found) > 1:
-            raise self.error(_line(text, found[1].start()), "there is a second metadata block")
-        if found:
-            start = _line(text, found[0].start("content"))
-            lines = found[0]["content"].splitlines()
-            content = "\n".join(line[2:] if line.startswith("# ") else "" for line in lines)
-            try:
-                self.data = tomli.loads(content)
-            except tomli.TOMLDecodeError as error:
-                place = re.search(r"line (\d+)", str(error))
-                line = start + int(place[1]) - 1 if place else start + len(lines) - 1
-                reason = re.sub(r"\s*\(at [^)]*\)$", "", str(error))
-                raise self.error(line, reason) from error
-
-    def error(self, line: int, reason: str) -> UsageError:
-        return UsageError(
-            f"{self.path}, line {line}: {reason}",
-            "the metadata is TOML in comments, from `# /// script` to `# ///` (PEP 723)",
-        )
-
-    def line_of(self, key: str) -> int:
-        line = re.compile(rf"^# \[?(?:[\w.-]*\.)?{re.escape(key)}\b", re.MULTILINE)
-        found = line.search(self.text, self.start)
-        return _line(self.text, found.start()) if found else 1
-
-    def table(self, value: object, key: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.error(self.line_of(key), f"{key} is not a table")
-        return value
-
-    def only(self, table: dict[str, Any], fields: Mapping[str, type | tuple[type, ...]]) -> None:
-        for key, value in table.items():
-            if key not in fields:
-                near = difflib.get_close_matches(key, fields, 1)
-                meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(fields)}"
-                raise self.error(self.line_of(key), f"unknown key {key!r}{meant}")
-            kind = fields[key]
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise self.error(self.line_of(key), f"{key} has the wrong type: {value!r}")
-            if isinstance(value, list) and key != "claims":
-                self.strings(value, key)
-
-    def strings(self, value: object, key: str) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self.error(self.line_of(key), f"{key} is not a list of strings")
-        return value
-
-    def parse(self, kind: Callable[[str], Any], value: object, key: str) -> Any:
-        try:
-            return kind(value)  # type: ignore[arg-type]  # a wrong type raises, and is told below
-        except (InvalidRequirement, InvalidSpecifier, InvalidVersion, TypeError, AttributeError):
-            wanted = kind.__name__
-            raise self.error(self.line_of(key), f"{value!r} is not a valid {wanted}") from None
-
-
-def _line(text: str, offset: int) -> int:
-    return text.count("\n", 0, offset) + 1
-
-
 def _title(path: Path, text: str, *, strict: bool) -> str:
     """Return the first line of the script's docstring.
 
@@ -352,7 +217,7 @@ def _title(path: Path, text: str, *, strict: bool) -> str:
     """
     try:
         docstring = ast.get_docstring(ast.parse(text, str(path)))
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if not strict:
             return ""
         line = getattr(error, "lineno", None) or 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from bisector import masks
 from bisector.model import Interpreter, Probe
 
 
@@ -122,4 +123,13 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         words += ["--installer", request.installer]
     if request.command:
         words += ["--", *request.command]
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell, without what is its writer's own: home, user, host, secrets."""
+    if not re.search(r"[/\\@]", word):
+        return shlex.quote(word)
+    word = masks.of_this_machine().text(word)
+    # A shell knows whose home a tilde is only where it isn't quoted.
+    return f"~/{shlex.quote(word[2:])}" if word[:2] == "~/" and word[2:] else shlex.quote(word)

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import isfinite
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from bisector.model import Size
 
 
 def specifier(text: str) -> SpecifierSet:
     """Return the specifier that ``text`` is, or that a version by itself is."""
-    with suppress(InvalidSpecifier):
-        return SpecifierSet(text)
-    with suppress(InvalidVersion):
+    with suppress(ValueError):
+        found = SpecifierSet(text)
+        found.contains("0")  # only then are numbers of too many digits found out
+        return found
+    with suppress(ValueError):
         return SpecifierSet(f"=={Version(text)}")
     raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")
 
@@ -27,7 +29,7 @@ def pattern(text: str) -> str:
     """Return a regular expression as it is written."""
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
     return text
 

@@ -62,6 +62,11 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
         copy = named if below else Path(named.name)
         (target / copy).parent.mkdir(parents=True, exist_ok=True)
         if there.is_dir():
+            if not below:
+                raise UsageError(
+                    f"--isolated would copy all of {path}, which lies outside the current folder",
+                    "name the files that are needed, or folders below the current one",
+                )
             shutil.copytree(there, target / copy, dirs_exist_ok=True)
         else:
             shutil.copy2(there, target / copy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import tempfile
 import threading
@@ -12,15 +11,17 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bisector.environment.installers.interface import (
+from bisector import masks
+from bisector.environment.installers.messages import (
     BuildFailedError,
     InstallFailedError,
     NotCachedError,
+    SilentError,
 )
 from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
-from bisector.environment.venv import Environment
 from bisector.environment.workspace import remove
+from bisector.errors import InstallerError
 from bisector.measure import outcome
 from bisector.measure.caller import Caller, named
 from bisector.measure.caller import remark as caller_remark
@@ -32,7 +33,11 @@ Lent = Callable[[Task, "threading.Event | None"], AbstractContextManager[Install
 """Gives the installation that a task needs to one run."""
 
 KEPT_OUTPUT_BYTES = 4096
-_LEAST_FREE_BYTES = 1 << 20
+LEAST_FREE_BYTES = 1 << 20
+"""What must be free on the disk for a run to have decided anything."""
+
+_TRIES = 2
+_PAUSE_S = 0.5
 
 
 def measure(
@@ -43,35 +48,63 @@ def measure(
 ) -> Measurement:
     """Return what ``task`` measured in the installation that is ``lent`` for it, or in a new one.
 
-    The folder that it made is discarded, unless ``task.keep``. Raises InstallerError where the
-    installer, the index or the disk failed: no release's fault.
+    The folder that it made is discarded, unless ``task.keep``. What fails that is no release's
+    fault, the installer, the index or the disk, is tried again and then decides nothing.
     """
     place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
     blank = Measurement(
         version=task.release.version,
         outcome=Outcome.UNTESTABLE,
         started=now(),
-        host=platform.node(),
+        host=masks.host(),
     )
     with ExitStack() as stack:
         if not task.keep:
             stack.callback(discard, place)
+        neutral = _masks(task, place, place / "env").text
         try:
-            if task.keep or not lent:
-                made = make(task, place / "env", cancelled)
-            else:
-                made = stack.enter_context(lent(task, cancelled))
+            made = _installed(stack, task, place, cancelled, lent)
         except BuildFailedError as error:
-            detail = _neutral(str(error), task, place)
+            detail = neutral(str(error))
             signature = outcome.of_build(detail)
             return replace(blank, reason=Reason.BUILD_FAILED, detail=detail, signature=signature)
         except InstallFailedError as error:
-            detail = _neutral(str(error), task, place)
-            return replace(blank, reason=Reason.INSTALL_FAILED, detail=detail)
-        except NotCachedError as error:
-            return replace(blank, reason=Reason.ENVIRONMENT, detail=str(error))
+            return replace(blank, reason=Reason.INSTALL_FAILED, detail=neutral(str(error)))
+        except (NotCachedError, InstallerError) as error:
+            return replace(blank, reason=Reason.ENVIRONMENT, detail=neutral(str(error)))
         measured = replace(blank, installed=made.installed, differs=made.differs)
-        return _run(measured, made, place, task, cancelled)
+        try:
+            return _run(measured, made, place, task, cancelled)
+        except process.StartError as error:
+            if not error.of_machine:
+                raise
+            return replace(blank, reason=Reason.ENVIRONMENT, detail=neutral(error.message))
+
+
+def _installed(
+    stack: ExitStack,
+    task: Task,
+    place: Path,
+    cancelled: threading.Event | None,
+    lent: Lent | None,
+) -> Installation:
+    """Return the installation that a run is made in, for as long as the ``stack`` is open.
+
+    Raises what the last of a few tries raises where no release is to blame for that.
+    """
+    stopped = cancelled or threading.Event()
+    for left in reversed(range(_TRIES)):
+        try:
+            if lent and not task.keep:
+                return stack.enter_context(lent(task, cancelled))
+            return make(task, place / "env", cancelled)
+        except SilentError:
+            raise  # it was waited for long enough
+        except InstallerError:
+            if not left or stopped.wait(_PAUSE_S):
+                raise
+            remove(place / "env")
+    raise AssertionError("it is tried at least once")
 
 
 def now() -> str:
@@ -170,49 +203,46 @@ def _once(
         if shown_it is None and said.outcome is Outcome.BAD:
             shown_it = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
         said = shown_it or said
-    full = shutil.disk_usage(place).free < _LEAST_FREE_BYTES
-    if full and said.outcome is not Outcome.GOOD:
+    if shutil.disk_usage(place).free < LEAST_FREE_BYTES:
+        # Whatever it came out at: what a full disk keeps a run from may be what makes it bad.
         said = outcome.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     known = bool(probe.package) and not probe.reports
     remark = ""
     if known and not found and task.conditions.policy != "exact":
         remark = elsewhere(probe, made, conditions.requirements)
+    masked = _masks(task, place, made.prefix)
     return replace(
         measured,
         outcome=said.outcome,
         reason=said.reason,
-        detail=_neutral(said.detail, task, place, made),
+        detail=masked.text(said.detail),
         signature=said.signature
-        and replace(said.signature, message=_neutral(said.signature.message, task, place, made)),
-        metrics=said.metrics or {},
-        pool=said.pool,
-        processes=tuple(
-            replace(peak, command=_neutral(peak.command, task, place, made)) for peak in peaks
-        ),
+        and replace(said.signature, message=masked.text(said.signature.message)),
+        metrics=masked.members(said.metrics or {}),
+        pool=None if said.pool is None else masked.members(said.pool),
+        processes=tuple(replace(peak, command=masked.text(peak.command)) for peak in peaks),
         wall_s=round(completed.wall_s, 4),
         cpu_s=round(completed.cpu_s, 4),
         exit_status=completed.exit_status,
-        output_tail=_neutral(output, task, place, made),
-        command=shown,
+        output_tail=masked.text(output),
+        command=tuple(map(masked.text, shown)),
         imported=found if known else None,
         remark=remark,
     )
 
 
-def _neutral(text: str, task: Task, place: Path, made: Environment | None = None) -> str:
-    """Return ``text`` without the folders of this machine, which mean nothing elsewhere."""
+def _masks(task: Task, place: Path, prefix: Path) -> masks.Masks:
+    """Return what masks what is this machine's alone; its folders mean nothing elsewhere."""
     interpreter = Path(task.conditions.interpreter.executable)
-    return outcome.neutral(
-        text,
-        {
-            str(made.prefix if made else place / "env"): "{env}",
-            str(place): "{run}",
-            str(task.folder): "{workspace}",
-            str(task.cache): "{cache}",
-            str(interpreter.parent.parent): "{python}",
-            str(interpreter.resolve().parent.parent): "{python}",
-            str(task.cwd): "{cwd}",
-            str(Path.home()): "~",
-        },
-    )
+    folders = {
+        prefix: "{env}",
+        place: "{run}",
+        task.folder: "{workspace}",
+        task.cache: "{cache}",
+        interpreter.parent.parent: "{python}",
+        interpreter.resolve().parent.parent: "{python}",
+        task.cwd: "{cwd}",
+    }
+    paths = {str(folder): name for folder, name in folders.items()}
+    return masks.of_this_machine(paths, task.installer.index_url)

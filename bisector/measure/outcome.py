@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bisector.environment.venv import Environment
+from bisector.masks import Masks
 from bisector.measure import printed
 from bisector.model import Json, Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 from bisector.run import process, records
@@ -250,7 +251,7 @@ def _signature(
     message = first.message if first else printed.refused(completed.output)
     return Signature(
         exception=first.exception if first else "",
-        message=neutral(message, {packages: "{packages}"}),
+        message=Masks({packages: "{packages}"}).text(message),
         frame=f"{frame.file[len(packages) + 1 :]}:{frame.function}" if frame else "",
         status=completed.exit_status,
         signal=completed.signal or "",
@@ -277,11 +278,3 @@ def _own(frame: records.Frame, made: Environment, folder: Path) -> str:
     if "<" in frame.file or file.is_relative_to(made.prefix) or "site-packages" in file.parts:
         return ""
     return f"{file.relative_to(folder)}:{frame.line}" if file.is_relative_to(folder) else ""
-
-
-def neutral(text: str, names: Mapping[str, str]) -> str:
-    """Return ``text`` with each path in ``names`` by its name, the longest path first."""
-    for path, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
-        if len(path) > 1:
-            text = text.replace(path, name)
-    return text

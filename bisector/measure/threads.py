@@ -55,8 +55,8 @@ class _Run:
         """Store what is both complete and wanted."""
         if not (self._wanted and self._complete):
             return
-        # What was stopped decided nothing; what had ended by then is complete.
-        if not (self._stopped.is_set() and self._complete.reason is Reason.ENVIRONMENT):
+        # What the machine failed at is measured again; what was stopped counts as that.
+        if self._complete.reason is not Reason.ENVIRONMENT:
             self._store.save(self.task.probe, self.task.conditions, self._complete)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -172,13 +173,30 @@ class _Nowhere(io.TextIOBase, TextIO):
         return len(text)
 
 
-def listener(stream: TextIO, *, color: bool) -> Lines:
-    """Return what suits ``stream``: live lines for a terminal, plain ones for anything else."""
-    if not stream.isatty():
-        return Lines(stream)
-    from rich.console import Console
+class _Spoken(logging.Handler):
+    """Says what is logged among the other lines."""
 
-    return Live(stream, Console(file=stream, no_color=not color))
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one message."""
+        self._lines.say(record.getMessage())
+
+
+def listener(stream: TextIO, *, color: bool) -> Lines:
+    """Return what suits ``stream``: live lines for a terminal, plain ones for anything else.
+
+    What is logged, of an index that is waited for, say, is said by it from now on.
+    """
+    lines = Lines(stream)
+    if stream.isatty():
+        from rich.console import Console
+
+        lines = Live(stream, Console(file=stream, no_color=not color))
+    logging.getLogger("bisector").handlers[:] = [_Spoken(lines)]
+    return lines
 
 
 def line(measurement: Measurement, label: str = "") -> str:

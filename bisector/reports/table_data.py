@@ -43,10 +43,11 @@ def render_csv(grids: Sequence[Grid]) -> str:
     """Return the tables as CSV, a line per cell.
 
     Text that a spreadsheet would take for a formula is preceded by an apostrophe, as
-    https://owasp.org/www-community/attacks/CSV_Injection has it.
+    https://owasp.org/www-community/attacks/CSV_Injection has it. All text is quoted: in some
+    countries spreadsheets part cells at semicolons.
     """
     out = io.StringIO()
-    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(out, _FIELDS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     for told in _cells(grids):
         writer.writerow({name: _inert(value) for name, value in told.items()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +11,8 @@ from packaging.utils import canonicalize_name
 
 from bisector import settings
 from bisector.environment import resolutions
-from bisector.environment.installers.interface import (
-    Installer,
-    InstallFailedError,
-    NotCachedError,
-    Resolution,
-)
+from bisector.environment.installers.interface import Installer, Resolution
+from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.task import requirements_of
 from bisector.errors import InstallerError, UsageError
 from bisector.inputs.locks.files import read
@@ -64,12 +59,13 @@ def settle(
     store: Store,
     installer: Installer,
     meanwhile: Callable[[Conditions], object] | None,
+    check: Callable[[str], object],
 ) -> Conditions:
     """Return what is held for the whole search, the dependencies resolved once.
 
     What was resolved in the last ten minutes for the same is held again.
     ``meanwhile`` is told what that will be if the index has nothing newer than the cache, before
-    the index is asked.
+    the index is asked. ``check`` raises where the index of a project can't be used at all.
     """
     blank = plain(request, wanted, python)
 
@@ -87,13 +83,21 @@ def settle(
         # Its own pin would let no other release in, and then nothing would be held.
         others = tuple(p for p in pinned if Requirement(p).name != wanted.package)
         return replace(blank, policy="file", constraints=others)
+    failed: InstallerError | None = None
     for release in made.candidates[: -_TRIES - 1 : -1]:
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
-        with suppress(InstallFailedError, NotCachedError):
+        try:
             begin = meanwhile if release is made.candidates[-1] else None
             return _resolved(request, wanted, blank, release, installer, begin)
+        except (InstallFailedError, NotCachedError):
+            continue
+        except InstallerError as error:
+            failed = error  # this one's metadata may be all that can't be had
+            check(wanted.package)
+    if failed:
+        raise failed
     _resolve_others(wanted, blank, python, installer)
     return blank
 
@@ -130,10 +134,9 @@ def _resolved(
     """Return the conditions with what is newest for a release held; raises as ``resolve`` does."""
     needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
     index = settings.index_url(request.index_url).shown
-    setup = settings.uv_state()
+    setup = installer.state()
     kept = resolutions.path(settings.cache_dir(), f"{index} {setup}", blank, needed)
-    # As with listings, a folder is asked each time; what pip goes by is in files of all kinds.
-    lasting = bool(setup) and blank.installer == "uv" and not index.startswith("file:")
+    lasting = bool(setup)
     if lasting and not request.refresh and (lately := resolutions.load(kept, now())):
         return _holding(wanted, blank, release, *lately)
     absent = False

@@ -35,5 +35,6 @@ def candidates(driver: Driver, wanted: Probe, python: Interpreter) -> Releases:
         driver.store,
         driver.installer,
         begin if driver.may_begin(wanted) else None,
+        driver.workers.check,
     )
     return Releases(wanted, seen.plan, held, seen.witnesses)

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from bisector import settings
 from bisector.environment import interpreter
 from bisector.errors import UndecidedError, UsageError
-from bisector.inputs import index, probe
+from bisector.inputs import command, index, probe
 from bisector.inputs.request import Request
 from bisector.model import Interpreter, Plan, Probe
 from bisector.reports.rows import count, why_not
@@ -84,7 +84,7 @@ def asked_for(request: Request) -> list[Probe]:
         raise UsageError("--probe and a command are both given", "give one of them")
     sets = request.old is not None
     if request.command:
-        found = [probe.from_command(request.command, request.package or "")]
+        found = [command.from_command(request.command, request.package or "")]
     else:
         found = [one for name in request.probes for one in probe.load(name)]
     if not found and sets:

@@ -15,12 +15,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector import settings
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.environment.installers.interface import Installer
-from bisector.environment.installers.pip import Pip
-from bisector.environment.installers.uv import Uv
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
-from bisector.errors import UndecidedError
+from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
 from bisector.finding import Finding
 from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
@@ -34,6 +33,7 @@ from bisector.search.releases import Releases
 from bisector.session.bench import Bench
 from bisector.session.from_store import with_causes
 from bisector.session.kinds import KINDS
+from bisector.session.patience import Patient, refuse_nothing
 from bisector.session.scope import listed, planned
 from bisector.store.runs import Store
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 class Driver:
     """Everything that the searches of one command share; use it as a context."""
 
-    workers: Workers
+    workers: Patient
 
     def __init__(self, request: Request, store: Store, said: Lines) -> None:
         self.request = request
@@ -57,10 +57,10 @@ class Driver:
         self._folder = Path()
 
     def __enter__(self) -> Self:
-        self.store.prepare()
         with ExitStack() as stack:
             self._folder = stack.enter_context(workspace(settings.cache_dir() / "work"))
-            self.workers = stack.enter_context(self._opened())
+            workers = stack.enter_context(self._opened())
+            self.workers = Patient(workers, self.request, self._folder, self.store)
             self._stack = stack.pop_all()
         return self
 
@@ -95,11 +95,18 @@ class Driver:
                 finding = candidates.attributed(finding, bench)
             except KeyboardInterrupt:
                 finding = replace(finding, stopped="attribution")
+            except (InstallerError, IndexUnavailableError) as error:
+                # What was found stands without that.
+                why = f"whose fault it is could not be measured: {error.message}"
+                self.said.say(f"warning: {why}")
         if request.keep_environments:
             self.said.say(f"the environments are kept in {self._kept}")
         finding = replace(finding, replay=replay(request, wanted, python))
         if not (finding.over or finding.plan.by_upload):
-            self.store.describe(finding)
+            try:
+                self.store.describe(finding)
+            except UsageError as error:  # the answer is known, and must not be lost to the disk
+                self.said.say(f"warning: {error.message}")
         return finding
 
     def _jobs(self, probe: Probe) -> int:
@@ -120,7 +127,7 @@ class Driver:
     @cached_property
     def installer(self) -> Installer:
         """What resolves and installs for all searches."""
-        kind = Pip if self.request.installer == "pip" else Uv
+        kind = INSTALLERS[self.request.installer]
         return kind(self._source.url, self._folder, self.request.offline, self.request.allow_build)
 
     def task(self, trial: Trial) -> Task:
@@ -206,13 +213,14 @@ class Driver:
 
         knowledge = Knowledge(candidates, known, options)
         with self.workers.measuring(self.task(_last(candidates))) as start, self.said.running():
-            return Bisection(
+            found = Bisection(
                 knowledge,
                 lambda item: start(self.task(candidates.trial(item))),
                 clock=time.monotonic,
                 listener=self.said,
                 expect=None if probe.serial else expect,
             ).run()
+        return found if self.request.offline else refuse_nothing(found)
 
     def _history(
         self, subject: Probe, held: Conditions, ends: Sequence[Version], options: Options

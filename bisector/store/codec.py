@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
+from bisector import masks
 from bisector.finding import (
     Blame,
     Cause,
@@ -99,7 +100,7 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
         "package": probe.package,
         "probe": probe.name,
         "case": probe.case,
-        "command": list(probe.command),
+        "command": [masks.of_this_machine().text(word) for word in probe.command],
         "probe_digest": probe.digest,
         "implementation": interpreter.implementation,
         "python": interpreter.version,

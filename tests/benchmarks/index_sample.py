@@ -19,7 +19,7 @@ from packaging.specifiers import SpecifierSet
 
 from bisector import settings
 from bisector.environment import interpreter, venv
-from bisector.environment.installers.interface import InstallFailedError
+from bisector.environment.installers.messages import InstallFailedError
 from bisector.environment.installers.uv import Uv
 from bisector.inputs import index
 from bisector.model import Interpreter, Release

@@ -12,7 +12,7 @@ import pytest
 from packaging.version import Version
 
 from bisector.environment import pool, venv
-from bisector.environment.installers.interface import InstallFailedError
+from bisector.environment.installers.messages import InstallFailedError
 from bisector.environment.installers.uv import Uv
 from bisector.environment.pool import Installations
 from bisector.environment.release import Installation

@@ -13,7 +13,7 @@ from local_index import rfc3339
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector.inputs import listing
+from bisector.inputs import listing, page
 from bisector.inputs.listing import Listing
 from bisector.model import File
 
@@ -37,7 +37,7 @@ def render_html(files: list[File]) -> bytes:
             if value is not None
         )
         lines.append(f"<a {' '.join(written)}>{html.escape(file.filename)}</a>")
-    return "\n".join(["<!DOCTYPE html>", *lines]).encode()
+    return "\n".join(["<!DOCTYPE html><title>Links for spam</title>", *lines]).encode()
 
 
 def render_json(files: list[File]) -> bytes:
@@ -78,8 +78,8 @@ def files(draw: st.DrawFn) -> File:
 
 @given(st.lists(files(), max_size=8))
 def test_html_and_json_of_the_same_listing_are_the_same_releases(given: list[File]) -> None:
-    from_html = listing.group(SPAM, listing.parse(render_html(given), BASE).files)
-    from_json = listing.group(SPAM, listing.parse(render_json(given), BASE).files)
+    from_html = listing.group(SPAM, page.parse(render_html(given), BASE).files)
+    from_json = listing.group(SPAM, page.parse(render_json(given), BASE).files)
     assert from_html == from_json == listing.group(SPAM, given)
 
 
@@ -103,20 +103,20 @@ def test_every_file_is_in_one_release_or_left_aside(given: list[File]) -> None:
 @example(b'<a href="http://[/spam-1.0.zip">')
 @example(b"[" * 100_000)
 def test_any_body_is_a_page_or_a_value_error(body: bytes) -> None:
-    for reads in (listing.parse, listing.parse_html, listing.parse_json):
+    for reads in (page.parse, page.parse_html, page.parse_json):
         try:
-            page = reads(body, BASE)
+            read = reads(body, BASE)
         except ValueError:
             continue
-        listing.group(SPAM, page.files)
+        listing.group(SPAM, read.files)
 
 
 @given(st.recursive(st.none() | st.integers() | text, st.lists))
 def test_json_of_any_shape_is_a_page_or_a_value_error(value: Any) -> None:
     fields = ("filename", "url", "hashes", "size", "requires-python", "upload-time", "yanked")
     entries = [value, dict.fromkeys(fields, value), {"filename": "x", "url": "y", "size": value}]
-    page = {"meta": value, "name": value, "files": entries}
-    files = listing.parse_json(json.dumps(page).encode(), BASE).files
+    document = {"meta": value, "name": value, "files": entries}
+    files = page.parse_json(json.dumps(document).encode(), BASE).files
     assert files[-1].filename == "x"
 
 
@@ -130,22 +130,25 @@ def test_json_of_any_shape_is_a_page_or_a_value_error(value: Any) -> None:
         (b"[]", "JSON that is no project page"),
         (b'{"meta": {"api-version": "2.0"}, "files": []}', "version 2.0 of the index protocol"),
         (b'<meta name="pypi:repository-version" content="2.0">', "version 2.0 of the index"),
+        (b"<html>Please enable JavaScript.</html>", "perhaps a login page"),
         (b'<html><a href="/forgotten">Forgot your password?</a></html>', "perhaps a login page"),
     ],
 )
 def test_a_body_that_is_no_page_says_what_it_is(body: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        listing.parse(body, BASE)
+        page.parse(body, BASE)
 
 
 def parsed(anchor: str, base: str = "") -> File:
-    (file,) = listing.parse_html(f"\ufeff <!doctype html>{base}{anchor}".encode(), BASE).files
+    (file,) = page.parse_html(f"\ufeff <!doctype html>{base}{anchor}".encode(), BASE).files
     return file
 
 
 def test_links_are_resolved_and_undressed() -> None:
-    file = parsed('<A HREF="../../files/spam-1%2E0.zip?x=1#md5=0&amp;sha256=12&amp;egg=x">any</A>')
-    assert file == File("spam-1.0.zip", "https://index.test/files/spam-1%2E0.zip?x=1", sha256="12")
+    sha256 = "12" * 32
+    href = f"../../files/spam-1%2E0.zip?x=1#md5=0&amp;sha256={sha256}&amp;egg=x"
+    file = parsed(f'<A HREF="{href}">any</A>')
+    assert file == File("spam-1.0.zip", "https://index.test/files/spam-1%2E0.zip?x=1", sha256)
     assert parsed('<a href="spam-1.zip">', '<base href="/f/">').url.endswith(".test/f/spam-1.zip")
     assert (
         parsed('<a href="https://me:secret@f.test/spam-1.zip">').url == "https://f.test/spam-1.zip"
@@ -168,6 +171,8 @@ def test_attributes_are_unescaped() -> None:
         ("2024-05-01T12:00:00.1Z", NOON.replace(microsecond=100_000)),
         ("2024-05-01T12:00:00.123456789+0000", NOON.replace(microsecond=123_456)),
         ("2024-13-01T12:00:00Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-14:00", None),
         ("yesterday", None),
     ],
 )

@@ -234,6 +234,12 @@ def test_the_user_of_a_repository_is_no_secret() -> None:
 
 # pylock.toml
 
+
+def wheels(name: str, version: str = "1") -> str:
+    url = f"https://x.test/{name}-{version}-py3-none-any.whl"
+    return f'wheels = [{{ url = "{url}", hashes = {{ sha256 = "a" }} }}]'
+
+
 PYLOCK = f"""\
 lock-version = "1.0"
 created-by = "uv"
@@ -245,34 +251,39 @@ default-groups = ["dev"]
 [[packages]]
 name = "anyio"
 version = "4.12.1"
+{wheels("anyio", "4.12.1")}
 marker = "python_full_version < '3.10'"
 
 [[packages]]
 name = "anyio"
 version = "4.16.0"
+{wheels("anyio", "4.16.0")}
 requires-python = ">=3.10"
 marker = "python_full_version >= '3.10'"
 index = "https://index.example/simple"
-wheels = [{{ name = "anyio-4.16.0-py3-none-any.whl", hashes = {{ sha256 = "a" }} }}]
 
 [[packages]]
 name = "colorama"
 version = "0.4.6"
+{wheels("colorama", "0.4.6")}
 marker = "sys_platform == '{ELSEWHERE}'"
 
 [[packages]]
 name = "click"
 version = "8.5.1"
+{wheels("click", "8.5.1")}
 marker = "'cli' in extras"
 
 [[packages]]
 name = "iniconfig"
 version = "2.3.1"
+{wheels("iniconfig", "2.3.1")}
 marker = "'dev' in dependency_groups"
 
 [[packages]]
 name = "sphinx"
 version = "8.0"
+{wheels("sphinx", "8.0")}
 marker = "'docs' in dependency_groups"
 """
 
@@ -339,7 +350,8 @@ def test_a_lock_that_was_taken_away_from_what_it_names() -> None:
 
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "x"\n'
-HAM = '[[packages]]\nname = "ham"\n'
+HAM = f'[[packages]]\nname = "ham"\n{wheels("ham")}\n'
+NONE = f"{HEAD}packages = []\n"
 FOR_THIS = "choose another with --python, or lock for this one"
 
 
@@ -347,66 +359,59 @@ FOR_THIS = "choose another with --python, or lock for this one"
     ("text", "message", "hint"),
     [
         ("lock-version =", "pylock.toml is not TOML: Invalid value (at end of document)", REWRITE),
-        ('created-by = "x"', "pylock.toml has no lock-version", REWRITE),
-        ("lock-version = 1", "pylock.toml has no text as lock-version", REWRITE),
         (
-            'lock-version = "2.0"',
+            NONE.replace("1.0", "2.0"),
             "pylock.toml has lock-version 2.0; 1 is known",
             "lock in version 1.0",
         ),
         (
-            HEAD + 'requires-python = ">=3.12"',
+            NONE + 'requires-python = ">=3.12"',
             "pylock.toml is for Python >=3.12, not for 3.11.7",
             FOR_THIS,
         ),
         (
-            HEAD + 'requires-python = "3.12 up"',
-            "pylock.toml has a Python requirement that is none: '3.12 up'",
-            REWRITE,
-        ),
-        (
-            HEAD + f"environments = [\"sys_platform == '{ELSEWHERE}'\"]",
-            f"pylock.toml is for other environments: sys_platform == '{ELSEWHERE}'",
+            NONE + f"environments = [\"sys_platform == '{ELSEWHERE}'\"]",
+            f'pylock.toml is for other environments: sys_platform == "{ELSEWHERE}"',
             "choose another Python with --python, or lock for this machine",
         ),
-        (HEAD + "packages = 1", "pylock.toml has no list of tables as packages", REWRITE),
-        (HEAD + "[[packages]]\n[[packages]]", "pylock.toml, packages 1 has no name", REWRITE),
         (HEAD + HAM, "pylock.toml, ham has no version", REWRITE),
-        (HEAD + HAM + "version = 1.0", "pylock.toml, ham has no text as version", REWRITE),
-        (
-            HEAD + HAM + 'version = "new"',
-            "pylock.toml, ham has a version that is none: 'new'",
-            REWRITE,
-        ),
-        (HEAD + HAM + "vcs = 1", "pylock.toml, ham has no table as vcs", REWRITE),
-        (HEAD + HAM + "directory = {}", "pylock.toml, ham has no path", REWRITE),
-        (
-            HEAD + HAM + 'version = "1"\nmarker = "spam"',
-            "pylock.toml, ham has a marker that is none: 'spam'",
-            REWRITE,
-        ),
         (
             HEAD + HAM + 'version = "1"\nrequires-python = ">=3.12"',
             "pylock.toml, ham is for Python >=3.12, not for 3.11.7",
             FOR_THIS,
         ),
         (
-            HEAD + HAM + 'version = "1"\n' + HAM + 'version = "2"\n',
+            HEAD + HAM + 'version = "1"\n' + HAM.replace("ham-1", "ham-2") + 'version = "2"\n',
             "pylock.toml, ham: ham==2 contradicts ham==1 (pylock.toml, ham)",
             "lock again, with a marker for each",
-        ),
-        (
-            HEAD + '[[packages]]\nname = "ham; eggs"\nversion = "1"',
-            (
-                "pylock.toml, ham; eggs: 'ham; eggs==1' is not a requirement: "
-                "Expected a marker variable or quoted string"
-            ),
-            REWRITE,
         ),
     ],
 )
 def test_a_pylock_that_cannot_be_used(text: str, message: str, hint: str) -> None:
     assert error("pylock.toml", text) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('created-by = "x"', "lock-version"),
+        ("lock-version = 1", "lock-version"),
+        (NONE + 'requires-python = "3.12 up"', "requires-python"),
+        (HEAD + "packages = 1", "packages"),
+        (HEAD + "[[packages]]\n[[packages]]", "packages[0].name"),
+        (HEAD + '[[packages]]\nname = "ham"\nversion = "1"', "packages[0]"),
+        (HEAD + HAM + "version = 1.0", "packages[0].version"),
+        (HEAD + HAM + 'version = "new"', "packages[0].version"),
+        (HEAD + '[[packages]]\nname = "ham"\nvcs = 1', "packages[0].vcs"),
+        (HEAD + '[[packages]]\nname = "ham"\ndirectory = {}', "packages[0].directory"),
+        (HEAD + HAM.replace('"ham"', '"ham; eggs"') + 'version = "1"', "packages[0].name"),
+    ],
+)
+def test_a_pylock_that_is_not_as_it_should_be_is_told_where(text: str, place: str) -> None:
+    message, hint = error("pylock.toml", text)
+    assert message.startswith("pylock.toml is not as PEP 751 has it: ")
+    assert f"'{place}" in message
+    assert hint == REWRITE
 
 
 # uv.lock

@@ -8,7 +8,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from bisector.errors import UsageError
-from bisector.inputs import probe
+from bisector.inputs import command, probe
 
 WHOLE = '''\
 #!/usr/bin/env python3
@@ -289,12 +289,12 @@ def test_files_that_a_command_names_are_in_its_digest(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path, "assert True\n", "check.py")
-    first = probe.from_command(["python", "check.py"], "Spam")
+    first = command.from_command(["python", "check.py"], "Spam")
     written(tmp_path, "assert False\n", "check.py")
-    second = probe.from_command(["python", "check.py"], "Spam")
+    second = command.from_command(["python", "check.py"], "Spam")
     assert (first.name, first.package, first.reports) == ("check", "spam", False)
     assert first.digest != second.digest
-    assert probe.from_command(["python", "-c", "pass"], "spam").name == "python"
+    assert command.from_command(["python", "-c", "pass"], "spam").name == "python"
 
 
 @pytest.mark.parametrize(
@@ -321,4 +321,4 @@ def test_a_script_of_another_language_is_a_command(tmp_path: Path) -> None:
 
 def test_a_script_that_a_command_lacks_is_no_release_s_fault() -> None:
     with pytest.raises(UsageError, match=r"there is no file nowhere\.py"):
-        probe.from_command(["python", "nowhere.py"], "spam")
+        command.from_command(["python", "nowhere.py"], "spam")

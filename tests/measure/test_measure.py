@@ -18,13 +18,15 @@ import pytest
 from e2e.projects import BROKEN, release
 from local_index import LocalIndex
 from packaging.version import Version
-from wheels import Built
+from wheels import Built, wheel
 
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.environment.installers.uv import Uv
 from bisector.environment.interpreter import find
 from bisector.environment.pool import Installations
 from bisector.environment.task import Task, requirements_of
-from bisector.inputs import probe
+from bisector.inputs import command, probe
+from bisector.measure import measure as measuring
 from bisector.measure.measure import measure
 from bisector.model import Conditions, File, Outcome, Probe, Reason, Release
 from bisector.run.process import StartError
@@ -62,7 +64,7 @@ def at_once(work: Callable[..., object], *arguments: object) -> None:
 
 def running(task: Task, source: str) -> Task:
     """The same for a command that runs Python source."""
-    return replace(task, probe=probe.from_command(["python", "-c", source], "spam"))
+    return replace(task, probe=command.from_command(["python", "-c", source], "spam"))
 
 
 def left(task: Task) -> list[str]:
@@ -196,9 +198,55 @@ def test_an_environment_is_kept_where_that_is_asked_for(task: Task) -> None:
 
 
 def test_a_command_that_is_not_there_is_no_release_s_fault(task: Task) -> None:
-    missing = replace(task, probe=probe.from_command(["no-such-command"], "spam"))
+    missing = replace(task, probe=command.from_command(["no-such-command"], "spam"))
     with pytest.raises(StartError, match="no-such-command could not be started"):
         measure(missing)
+    assert left(task) == []
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_on_a_full_disk_nothing_is_decided_whatever_it_came_out_at(
+    task: Task, index: LocalIndex, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """What is good must not be kept where what is bad is dropped."""
+    built = release("spam", "1.1", f"BROKEN = {broken}")
+    index.add(built)
+    asked = replace(task, release=listed(built))
+    assert measure(asked).outcome is (Outcome.BAD if broken else Outcome.GOOD)
+    monkeypatch.setattr(measuring, "LEAST_FREE_BYTES", 1 << 62)  # more than any disk has
+    measured = measure(asked)
+    assert (measured.reason, measured.detail) == (Reason.ENVIRONMENT, "the disk is full")
+
+
+def test_a_release_that_stands_in_the_interpreter_s_place_is_to_blame_itself(
+    task: Task, index: LocalIndex
+) -> None:
+    """pip installs a script named python over the environment's own."""
+    script = "#!python\nprint('mine')\n"
+    built = wheel("spam", "1.1", {"spam.py": "", "spam-1.1.data/scripts/python": script})
+    index.add(built)
+    installer = INSTALLERS["pip"](index.url, task.folder)
+    measured = measure(replace(task, release=listed(built), installer=installer))
+    assert measured.reason is Reason.INSTALL_FAILED
+    assert measured.detail == "it brings a script named python, which is the interpreter"
+
+
+def test_what_fails_once_is_tried_again(
+    task: Task, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    index.fail(503)
+    assert measure(task).outcome is Outcome.GOOD
+
+
+def test_what_fails_each_time_decides_nothing(
+    task: Task, index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    index.fail(503, times=100)
+    measured = measure(task)
+    assert (measured.outcome, measured.reason) == (Outcome.UNTESTABLE, Reason.ENVIRONMENT)
+    assert measured.detail.startswith("the installer can't use the index: ")
     assert left(task) == []
 
 

@@ -1,8 +1,7 @@
-"""Resolves and installs releases: what the installers have in common, and how they fail."""
+"""Resolves and installs releases: what the installers have in common."""
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,16 @@ from typing import TYPE_CHECKING, Protocol
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bisector import masks, settings
+from bisector.environment.installers.messages import (
+    InstallFailedError,
+    Signs,
+    SilentError,
+    failure,
+    line_with,
+    reason,
+)
+from bisector.environment.installers.waiting import Waiting
 from bisector.errors import InstallerError
 from bisector.model import File
 from bisector.run import process
@@ -21,22 +30,6 @@ if TYPE_CHECKING:
     import threading
 
 TIMEOUT_S = 600.0
-
-
-class InstallFailedError(Exception):
-    """A release, as it is on the index, can't be installed here; its fault, not the installer's."""
-
-
-class BuildFailedError(InstallFailedError):
-    """A release, or what it depends on, was to be built, and its own build code failed."""
-
-
-class MismatchError(InstallerError):
-    """A file isn't the one that was listed under its name."""
-
-
-class NotCachedError(Exception):
-    """A release can't be had without the network, which must not be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,28 @@ class Resolution:
 
 
 class Installer(Protocol):
-    """Resolves and installs; the two behind it are uv and pip."""
+    """Resolves and installs; those that there are stand in ``choice``."""
+
+    @property
+    def name(self) -> str:
+        """What ``--installer`` calls it."""
+
+    @property
+    def index_url(self) -> str:
+        """The address of the index; it may carry a password."""
+
+    @staticmethod
+    def unfit() -> str:
+        """Return why it can't run on this machine; empty where it can."""
+
+    def at(self, folder: Path) -> Installer:
+        """Return the same, working in another folder, on another machine say."""
+
+    def state(self) -> str:
+        """Return a digest that changes where it is set up otherwise.
+
+        Empty where that can't be known: what it resolves then isn't used again.
+        """
 
     def resolve(
         self,
@@ -96,100 +110,51 @@ class Installer(Protocol):
         best first: with them the index needn't be asked what there is.
 
         Constraints may carry ``--hash=sha256:…``: a file cached under the same name isn't taken
-        for the one that is listed. Raises InstallFailedError where the requirements can't be met.
+        for the one that is listed. Raises InstallFailedError where the requirements can't be met,
+        and InstallerError where no release is to blame.
         """
 
 
 def run(
-    command: Sequence[str], index_url: str, folder: Path, cancelled: threading.Event | None
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    signs: Signs,
+    cancelled: threading.Event | None,
 ) -> process.Completed:
     """Run an installer and return how it ended; its failure is told apart and raised.
 
-    ``folder`` is its own: what is left of it when the driver is killed is found by it.
+    ``folder`` is its own: what is left of it when the driver is killed is found by it. ``environ``
+    is set beside what any installer gets. What isn't on the index is asked for twice: an index
+    that fails once may say the same.
     """
-    environ = process.installer_environ()
-    # Not as an argument: the address may carry a password, and arguments are public.
-    environ |= {"UV_DEFAULT_INDEX": index_url, "PIP_INDEX_URL": index_url}
-    done = process.capture(
-        command, environ=environ, timeout_s=TIMEOUT_S, cwd=folder, cancelled=cancelled
-    )
-    if done.exit_status == 0:
-        return done
-    said = done.errors.decode(errors="replace").strip()
-    said = said.replace(index_url.rstrip("/"), "the index")
-    if done.exit_status is None or done.ended is not process.Ended.EXITED:
-        how = done.signal if done.ended is process.Ended.EXITED else done.ended.value
-        raise InstallerError(f"the installer was stopped ({how})", _reason(said)[-500:])
-    if sign := _sign(said, _MACHINE):
-        raise InstallerError(f"the installer failed: {sign}", "look at the disk and limits")
-    if sign := _sign(said, ("Hash mismatch",)):
-        raise MismatchError(
-            f"the index serves another file than it listed: {sign.rstrip(':')}",
-            "--refresh lists the releases anew",
+    whole = {**process.installer_environ(), **environ}
+    error: Exception | None = None
+    while True:
+        waiting = Waiting(folder, settings.patience_s(), cancelled)
+        done = process.capture(
+            command, environ=whole, timeout_s=TIMEOUT_S, cwd=folder, cancelled=waiting
         )
-    if _sign(said, _OFFLINE):
-        raise NotCachedError("not in the installer's cache, and --offline was given")
-    if sign := _sign(said, _NETWORK):
-        raise InstallerError(
-            f"the installer can't use the index: {sign}",
-            "look at the network, the index's address and its credentials",
-        )
-    if built := _build_failure(said):
-        raise BuildFailedError(built)
-    raise InstallFailedError(_reason(said))
-
-
-_MACHINE = ("No space left on device", "Too many open files", "Disk quota exceeded", "os error 28")
-_OFFLINE = ("the network was disabled",)
-_NETWORK = (
-    "401 Unauthorized",
-    "403 Forbidden",
-    "HTTP status server error",
-    "401 Client Error",
-    "403 Client Error",
-    "Server Error",
-    "error sending request",
-    "Request failed after",
-    "Connection refused",
-    "Failed to establish a new connection",
-    "Max retries exceeded",
-    "Read timed out",
-)
-
-
-def _sign(said: str, signs: Sequence[str]) -> str:
-    """Return the last line with one of the ``signs`` in it; empty where there is none."""
-    lines = [line.strip() for line in said.splitlines() if any(sign in line for sign in signs)]
-    return re.sub(r"^(cause|hint|error|ERROR|WARNING): ", "", lines[-1]) if lines else ""
-
-
-def _reason(said: str) -> str:
-    """Return why an installer failed on one line, without what it says beside."""
-    _, caused, cause = said.partition("\n  cause: ")
-    lines = (cause if caused else said).partition("\n\nhint: ")[0].splitlines()
-    aside = ("WARNING: ", "ERROR: Ignored the following ")
-    told = [line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)]
-    return " ".join(filter(None, told)).removeprefix("error: ") or "it said nothing"
-
-
-_BUILD_LOG = re.compile(
-    r"Failed to build .*?\n *\[(?:stdout|stderr)\]\n(?P<uv>.*?)(?=\n\S|\Z)"
-    r"|─> \[\d+ lines of output\]\n(?P<pip>.*?)\n *\[end of output\]",
-    re.DOTALL,
-)
-
-
-def _build_failure(said: str) -> str:
-    """Return the last line of what a build said; empty where it wasn't a build that failed.
-
-    Its log may be thousands of lines; what went wrong is at its end.
-    """
-    found = _BUILD_LOG.search(said)
-    if found is None:
-        return ""
-    lines = (found["uv"] or found["pip"] or "").splitlines()
-    told = (line.strip() for line in reversed(lines))
-    return next((line for line in told if line and not line.startswith("[std")), "")
+        if done.exit_status == 0:
+            return done
+        text = done.errors.decode(errors="replace").strip()
+        for address in environ.values():
+            text = text.replace(address.rstrip("/"), "the index") if "://" in address else text
+        text = masks.addresses(text)
+        if waiting.given_up:
+            hint = "look at the network; UV_HTTP_TIMEOUT says how many seconds to wait"
+            raise SilentError(waiting.given_up, hint)
+        if done.ended is process.Ended.TIMEOUT:
+            raise SilentError(
+                f"the installer was not done after {TIMEOUT_S:g} s", reason(text)[-500:]
+            )
+        if done.exit_status is None or done.ended is not process.Ended.EXITED:
+            how = done.signal if done.ended is process.Ended.EXITED else done.ended.value
+            raise InstallerError(f"the installer was stopped ({how})", reason(text)[-500:])
+        again = error is None and line_with(text, signs.unlisted)
+        error = failure(text, signs)
+        if not (again and isinstance(error, InstallFailedError)):
+            raise error
 
 
 @contextmanager

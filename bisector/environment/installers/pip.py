@@ -3,28 +3,57 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
 from bisector.environment.installers.interface import (
-    NotCachedError,
     Resolution,
     listed,
     run,
     scratch,
     written,
 )
+from bisector.environment.installers.messages import (
+    InstallFailedError,
+    NotCachedError,
+    Signs,
+)
 from bisector.errors import InstallerError
 from bisector.model import File
 
 if TYPE_CHECKING:
     import threading
+
+
+_LOG = "pip.log"
+_SIGNS = Signs(
+    release=(
+        r"No matching distribution found",
+        r"ResolutionImpossible",
+        r"has invalid metadata",
+        r"has an invalid wheel",
+        r"is not compatible with this version of pip",
+        r"trying to install outside the target directory",
+        r"is not a supported wheel on this platform",
+        r"requires a different Python",
+        r"subprocess-exited-with-error",
+        r"metadata-generation-failed",
+        r"Failed to build",
+        r"has inconsistent (name|version)",
+        r"--allow-build",
+        r"No permission to execute",
+    ),
+    unlisted=(r"\(from versions: none\)",),
+    mismatch=(r"DO NOT MATCH THE HASHES",),
+)
+"""What pip says of releases; the last two where it was kept from building or cloning one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +64,20 @@ class Pip:
     folder: Path
     offline: bool = False
     allow_build: bool = False
+    name: ClassVar[str] = "pip"
+
+    @staticmethod
+    def unfit() -> str:
+        """Return why it can't run on this machine: never, it comes with virtualenv."""
+        return ""
+
+    def at(self, folder: Path) -> Pip:
+        """Return the same, working in another folder."""
+        return replace(self, folder=folder)
+
+    def state(self) -> str:
+        """Return nothing: what it goes by is in files of all kinds."""
+        return ""
 
     def resolve(
         self,
@@ -86,12 +129,6 @@ class Pip:
         if self.offline or offline:
             # It has no way to take from its cache alone: it asks the index what there is.
             raise NotCachedError("pip can't install with --offline; uv can, from its cache")
-        from virtualenv.seed.wheels.embed import get_embed_wheel
-
-        series = f"{sys.version_info.major}.{sys.version_info.minor}"
-        pip = get_embed_wheel("pip", series)
-        if pip is None:
-            raise InstallerError(f"virtualenv brings no pip for {series}", "use --installer uv")
         options = [*options, "--quiet", "--no-input", "--disable-pip-version-check"]
         options += [] if self.allow_build else ["--only-binary", ":all:"]
         options += ["--uploaded-prior-to", before] if before else []
@@ -99,11 +136,46 @@ class Pip:
             # It says what it installed; with one hash given, it would require them of everything.
             plain = [constraint.partition(" --hash=")[0] for constraint in constraints]
             held, report = written(folder / "constraints.txt", plain), folder / "report.json"
-            command = [sys.executable, f"{pip.path}/pip", "--python", python, "install"]
-            command += [*requirements, "--constraint", held, "--report", str(report)]
-            run([*command, *options], self.index_url, folder, cancelled)
+            command = [python, "-I", *self._program(), "install", *requirements]
+            command += ["--constraint", held, "--report", str(report), "--log", _LOG]
+            # Not as an argument: the address may carry a password, and arguments are public.
+            environ = {"PIP_INDEX_URL": self.index_url}
+            try:
+                run([*command, *options], environ, folder, _SIGNS, cancelled)
+            except InstallFailedError as error:
+                if unread := _unread(folder / _LOG):
+                    raise InstallerError(
+                        f"the installer can't use the index: {unread}",
+                        "look at the network, the index's address and its credentials",
+                    ) from error
+                raise
             data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
             return data
+
+    def _program(self) -> list[str]:
+        """Return what is given to an interpreter to run pip in it, without building if need be."""
+        from virtualenv.seed.wheels.embed import get_embed_wheel
+
+        series = f"{sys.version_info.major}.{sys.version_info.minor}"
+        pip = get_embed_wheel("pip", series)
+        if pip is None:
+            raise InstallerError(f"virtualenv brings no pip for {series}", "use --installer uv")
+        if self.allow_build:
+            return [f"{pip.path}/pip"]
+        return [str(Path(__file__).with_name("pip_without_building.py")), str(pip.path)]
+
+
+def _unread(log: Path) -> str:
+    """Return what kept pip from reading a page of the index; empty where nothing did.
+
+    To its user it only says that it found nothing there.
+    """
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    failed = re.findall(r"Could not fetch URL \S+ (.*?)(?: - skipping)?$", text, re.MULTILINE)
+    return next((why for why in failed if not re.match(r"(404|410) ", why)), "")
 
 
 def _pins(report: Mapping[str, Any]) -> list[str]:

@@ -7,15 +7,13 @@ how long it lasts. What has been listed already is fetched without it, by a lock
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from email.parser import HeaderParser
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import unquote, urlsplit
 
 import tomli
@@ -23,15 +21,19 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bisector import atomic, settings
+from bisector.environment.installers import uv_files
 from bisector.environment.installers.interface import (
-    InstallFailedError,
-    MismatchError,
-    NotCachedError,
     Resolution,
     listed,
     run,
     scratch,
     written,
+)
+from bisector.environment.installers.messages import (
+    InstallFailedError,
+    MismatchError,
+    NotCachedError,
+    Signs,
 )
 from bisector.errors import InstallerError
 from bisector.model import File
@@ -40,11 +42,26 @@ from bisector.run import process
 if TYPE_CHECKING:
     import threading
 
-_NO_PROJECT = "[tool.uv]\nmanaged = false\n"
-"""The settings of a project that is none: without it, those of a folder above would count."""
-
-Package = Mapping[str, Any]
-"""A distribution of one version, as ``packages`` of a lock file has it (PEP 751)."""
+_SIGNS = Signs(
+    release=(
+        r"we can conclude that",
+        r"was included as a URL dependency",
+        r"must not use the reserved name",
+        r"The wheel is invalid",
+        r"`RECORD` file is invalid",
+        r"\.dist-info/(RECORD|WHEEL|METADATA)`: No such file",
+        r"does not match (given|filename)",
+        r"Building source distributions",
+        r"(The build backend|build backend) returned an error",
+        r"Failed to build `",
+        r"is not compatible with the current",
+        r"requires a different Python",
+    ),
+    unlisted=(r"was not found in the package registry",),
+    mismatch=(r"Hash mismatch",),
+    offline=(r"[Nn]etwork (connectivity )?(was|is) disabled",),
+)
+"""What uv says of releases: its resolver concludes, the rest is said of wheels and of builds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,25 @@ class Uv:
     folder: Path
     offline: bool = False
     allow_build: bool = False
+    name: ClassVar[str] = "uv"
+
+    @staticmethod
+    def unfit() -> str:
+        """Return why it can't run on this machine; empty where it can."""
+        try:
+            settings.uv_program()
+        except FileNotFoundError:
+            return "it has no uv"
+        return ""
+
+    def at(self, folder: Path) -> Uv:
+        """Return the same, working in another folder."""
+        return replace(self, folder=folder)
+
+    def state(self) -> str:
+        """Return a digest of its settings; empty where files count whose content may change."""
+        # A folder is asked each time, as with listings.
+        return "" if urlsplit(self.index_url).scheme == "file" else settings.uv_state()
 
     def resolve(
         self,
@@ -108,7 +144,7 @@ class Uv:
         package = {"name": project, "version": version, "wheels": told}
         with self._fetched(python, [package], cancelled) as fetched:
             for metadata in fetched.glob("*.dist-info/METADATA"):
-                if static := _static(metadata.read_text("utf-8", "replace")):
+                if static := uv_files.static_metadata(metadata.read_text("utf-8", "replace")):
                     with suppress(OSError):
                         atomic.write(kept, static.encode())
                         return True
@@ -161,24 +197,25 @@ class Uv:
             shutil.copyfile(kept, project)
         try:
             return _installed(self._run(command, folder, "", cancelled, offline=True))
-        except InstallFailedError:
-            return None
         except (NotCachedError, MismatchError):
             with suppress(OSError):
                 kept.unlink()  # without the wheel it is of no use
             return None
+        except (InstallFailedError, InstallerError):
+            return None  # whatever goes wrong does so again with the index, and is told then
         finally:
-            project.write_text(_NO_PROJECT, encoding="utf-8")
+            project.write_text(uv_files.project(), encoding="utf-8")
 
     @contextmanager
     def _fetched(
-        self, python: str, packages: Sequence[Package], cancelled: threading.Event | None
+        self, python: str, packages: Sequence[uv_files.Package], cancelled: threading.Event | None
     ) -> Iterator[Path]:
         """Give the folder with what a lock file names, be it there; it is in the cache now."""
         index = settings.without_credentials(self.index_url)
         with self._scratch() as folder:
-            lock, fetched = written(folder / "pylock.toml", _lock(packages, index)), folder / "to"
-            command = ["install", "--requirements", lock, "--python", python]
+            lock, fetched = folder / "pylock.toml", folder / "to"
+            lock.write_text(uv_files.lock(packages, index), encoding="utf-8")
+            command = ["install", "--requirements", str(lock), "--python", python]
             with suppress(InstallFailedError, InstallerError):
                 self._run([*command, "--target", str(fetched)], folder, "", cancelled)
             yield fetched
@@ -187,7 +224,8 @@ class Uv:
     def _scratch(self) -> Iterator[Path]:
         """Give a new folder to run in, which no project's settings reach."""
         with scratch(self.folder) as folder:
-            (folder / "pyproject.toml").write_text(_NO_PROJECT, encoding="utf-8")
+            project = folder / "pyproject.toml"
+            project.write_text(uv_files.project(), encoding="utf-8")
             yield folder
 
     def _run(
@@ -204,57 +242,17 @@ class Uv:
         options += ["--offline"] if self.offline or offline else []
         options += ["--exclude-newer", before] if before else []
         whole = [settings.uv_program(), "pip", *command, *options]
-        return run(whole, self.index_url, folder, cancelled)
-
-
-def _lock(packages: Iterable[Package], index: str) -> Iterator[str]:
-    """Yield the lines of a lock file (PEP 751) with the wheels of the ``packages``.
-
-    Those of which no other index is told are of ``index``: under its name uv keeps them.
-    """
-    yield 'lock-version = "1.0"'
-    yield 'created-by = "bisector"'
-    for package in packages:
-        wheels = [
-            f"{{{named}url = {_quoted(wheel['url'])}, hashes = {{sha256 = {_quoted(sha256)}}}}}"
-            for wheel in package.get("wheels", [])
-            if (sha256 := wheel.get("hashes", {}).get("sha256")) and "url" in wheel
-            for named in [f"name = {_quoted(wheel['name'])}, " if "name" in wheel else ""]
-        ]
-        if wheels and "version" in package:
-            told = {"index": index, **package}
-            yield "[[packages]]"
-            yield from (f"{key} = {_quoted(told[key])}" for key in ("name", "version", "index"))
-            yield f"wheels = [{', '.join(wheels)}]"
+        # Not as an argument: the address may carry a password, and arguments are public.
+        environ = {"UV_DEFAULT_INDEX": self.index_url}
+        # It would clone a repository before it refuses to build what is in it.
+        environ |= {} if self.allow_build else {"GIT_ALLOW_PROTOCOL": "none"}
+        return run(whole, environ, folder, _SIGNS, cancelled)
 
 
 def _kept(wheels: Sequence[File]) -> Path:
     """Return where the metadata of that of the ``wheels`` is kept which an interpreter takes."""
     told = " ".join(str(wheel.sha256) for wheel in wheels)
     return settings.cache_dir() / "metadata" / f"{hashlib.sha256(told.encode()).hexdigest()}.toml"
-
-
-def _static(metadata: str) -> str:
-    """Return a wheel's core metadata as uv's settings have it, so that no index is asked for it.
-
-    See https://docs.astral.sh/uv/reference/settings/#dependency-metadata. Empty where the metadata
-    is malformed: what uv makes of that is for uv to say.
-    """
-    told = HeaderParser().parsestr(metadata)
-    once = ("Name", "Version", "Requires-Python")
-    fields = {name: told.get_all(name, []) for name in (*once, "Requires-Dist", "Provides-Extra")}
-    if told.defects or any(len(fields[name]) > 1 for name in once):
-        return ""
-    lines = [*_NO_PROJECT.splitlines(), "[[tool.uv.dependency-metadata]]"]
-    lines += [f"{name.lower()} = {_quoted(text)}" for name in once for text in fields.pop(name)]
-    for name, texts in fields.items():
-        lines.append(f"{name.lower()} = [{', '.join(map(_quoted, texts))}]")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML string."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _installed(done: process.Completed) -> set[str]:

@@ -42,6 +42,15 @@ def pinned(package: Table) -> Entry:
     return Entry(package.where, package.text("name"), f"=={version}")
 
 
+def refuse_digits(requirement: str) -> None:
+    """Raise ValueError where a number has so many digits that it is no part of a version.
+
+    Python reads no more than 4,300, and packaging finds that out only when it compares.
+    """
+    if re.search(r"\d{1000}", requirement):
+        raise ValueError("a number in it has more than 1,000 digits")
+
+
 def at_commit(url: str, commit: str, subdirectory: str = "", system: str = "git") -> str:
     """Return what stands behind the name of a package that is taken from a repository."""
     # What git takes for ``host:path``, an address has as ``ssh://host/path``.

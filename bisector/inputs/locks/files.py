@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,9 +18,12 @@ from packaging.utils import canonicalize_name, canonicalize_version
 
 from bisector.errors import UsageError
 from bisector.inputs.locks import poetry_lock, pylock, requirements_txt, uv_lock
-from bisector.inputs.locks.entry import Entry, Everywhere, Target, pinned
+from bisector.inputs.locks.entry import Entry, Everywhere, Target, pinned, refuse_digits
 from bisector.inputs.locks.table import REWRITE, Table, parsed
 from bisector.model import Interpreter
+
+_PIPE_S = 60.0
+_LARGEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,11 @@ def read(path: Path, interpreter: Interpreter) -> Locked:
 
     Raises UsageError, with the line or the package, where it can't be used as it is.
     """
-    text = _text(path)
+    return parse(_text(path), path, interpreter)
+
+
+def parse(text: str, path: Path, interpreter: Interpreter) -> Locked:
+    """Return what ``text``, the content of the file at ``path``, pins; raises UsageError."""
     kind = _kind(path.name, text, str(path))
     found = list(_entries(kind, text, str(path), Target.of(interpreter)))
     requirements = _agreeing((_reachable(e, path.parent) for e in found if not e.local), kind)
@@ -80,7 +90,7 @@ def _is_release(package: Table) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        raw = _content(path)
         # PowerShell's ``>`` writes UTF-16.
         utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return raw.decode("utf-16" if utf16 else "utf-8-sig")
@@ -89,6 +99,34 @@ def _text(path: Path) -> str:
             f"dependencies can't be read from {path}: {getattr(error, 'strerror', error)}",
             "what is read is requirements.txt, `pip freeze`, pylock.toml, uv.lock or poetry.lock",
         ) from error
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds, or a pipe as `<(pip freeze)` is one; raises OSError.
+
+    Nothing that never ends is waited for: a pipe that nobody writes to, or a device.
+    """
+    if path.is_file():
+        return path.read_bytes()
+    content, until = b"", time.monotonic() + _PIPE_S
+    with open(path, "rb", buffering=0, opener=_without_waiting) as pipe:
+        while time.monotonic() < until and len(content) <= _LARGEST_BYTES:
+            chunk = pipe.read(1 << 16)
+            if chunk is None:  # there is a writer, who has written nothing yet
+                time.sleep(0.01)
+            elif not chunk:
+                break
+            else:
+                content += chunk
+        else:
+            raise OSError(errno.ETIMEDOUT, "it doesn't end")
+    if not content:
+        raise OSError(errno.ENODATA, "nothing is in it")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _kind(name: str, text: str, where: str) -> Kind:
@@ -169,6 +207,7 @@ def _agreeing(entries: Iterable[Entry], kind: Kind) -> list[str]:
         name, at = canonicalize_name(entry.name), entry.at
         written = f"{name}{at}"
         try:
+            refuse_digits(written)
             Requirement(written)
         except (ValueError, RecursionError) as error:
             raise UsageError(

@@ -7,43 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bisector.inputs.locks.entry import Entry, Target, at_commit, pinned
+from packaging.pylock import Package, Pylock, PylockUnsupportedVersionError, PylockValidationError
+
+from bisector.inputs.locks.entry import Entry, Target, at_commit
 from bisector.inputs.locks.table import Table
 
 
 def entries(lock: Table, target: Target) -> Iterator[Entry]:
     """Yield the packages that are for ``target``, with the default groups and without extras."""
-    version = lock.text("lock-version")
-    if version.partition(".")[0] != "1":
-        raise lock.wrong(f"has lock-version {version}; 1 is known", "lock in version 1.0")
-    target.require(lock.text("requires-python", ""), lock)
-    environments = lock.texts("environments")
+    try:
+        whole = Pylock.from_dict(lock.data)
+    except PylockUnsupportedVersionError as error:
+        version = lock.data.get("lock-version")
+        raise lock.wrong(
+            f"has lock-version {version}; 1 is known", "lock in version 1.0"
+        ) from error
+    except (PylockValidationError, ValueError, RecursionError) as error:
+        raise lock.wrong(f"is not as PEP 751 has it: {_first_line(error)}") from error
+    target.require(str(whole.requires_python or ""), lock)
+    environments = [str(marker) for marker in whole.environments or ()]
     if environments and not any(target.holds(marker, lock) for marker in environments):
         raise lock.wrong(
             f"is for other environments: {'; '.join(environments)}",
             "choose another Python with --python, or lock for this machine",
         )
-    groups = frozenset(lock.texts("default-groups"))
-    for package in lock.tables("packages"):
-        own = package.table("directory").text("path", "") == "."
-        if not own and target.holds(package.text("marker", ""), package, dependency_groups=groups):
-            target.require(package.text("requires-python", ""), package)
-            yield _entry(package)
+    groups = frozenset(whole.default_groups or ())
+    for package in whole.packages:
+        where = Table(f"{lock.where}, {package.name}")
+        own = package.directory is not None and package.directory.path == "."
+        if own or not target.holds(str(package.marker or ""), where, dependency_groups=groups):
+            continue
+        target.require(str(package.requires_python or ""), where)
+        yield _entry(package, where)
 
 
-def _entry(package: Table) -> Entry:
-    where, name = package.where, package.text("name")
-    vcs, archive = package.table("vcs"), package.table("archive")
-    if vcs.data and "url" in vcs.data:
-        commit, inside = vcs.text("commit-id"), vcs.text("subdirectory", "")
-        return Entry(where, name, at_commit(vcs.text("url"), commit, inside, vcs.text("type")))
-    if vcs.data:
-        return Entry(where, name, local=f"it is the repository {vcs.text('path')}")
-    if "directory" in package.data:
-        folder = package.table("directory").text("path")
-        return Entry(where, name, local=f"it is the folder {folder}")
-    if archive.data and "url" in archive.data:
-        return Entry(where, name, f" @ {archive.text('url')}")
-    if archive.data:
-        return Entry(where, name, path=archive.text("path"))
-    return pinned(package)
+def _entry(package: Package, where: Table) -> Entry:
+    name, vcs, archive = package.name, package.vcs, package.archive
+    if vcs and vcs.url:
+        at = at_commit(vcs.url, vcs.commit_id, vcs.subdirectory or "", vcs.type)
+        return Entry(where.where, name, at)
+    if vcs:
+        return Entry(where.where, name, local=f"it is the repository {vcs.path}")
+    if package.directory:
+        return Entry(where.where, name, local=f"it is the folder {package.directory.path}")
+    if archive and archive.url:
+        return Entry(where.where, name, f" @ {archive.url}")
+    if archive:
+        return Entry(where.where, name, path=str(archive.path))
+    if package.version is None:
+        raise where.wrong("has no version")
+    return Entry(where.where, name, f"=={package.version}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 
 from bisector.errors import UsageError
-from bisector.inputs.locks.entry import Entry, Target
+from bisector.inputs.locks.entry import Entry, Target, refuse_digits
 from bisector.inputs.locks.table import Table
 
 
@@ -40,6 +40,7 @@ def entries(text: str, where: str, target: Target) -> Iterator[Entry]:
 def requirement(text: str, where: str = "") -> Requirement:
     """Return the requirement that ``text`` is; raise UsageError where it is none."""
     try:
+        refuse_digits(text)
         return Requirement(text)
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0]

@@ -154,7 +154,8 @@ class Flights:
                 measurement = self._measurement(flight)
                 if measurement is None:
                     continue
-                self._store.save(flight.task.probe, flight.task.conditions, measurement)
+                if measurement.reason is not Reason.ENVIRONMENT:
+                    self._store.save(flight.task.probe, flight.task.conditions, measurement)
             except BaseException as error:
                 self._end(flight, error)
             else:

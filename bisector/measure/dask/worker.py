@@ -18,9 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from bisector import __version__, settings
 from bisector.environment import interpreter
-from bisector.environment.installers.interface import Installer
-from bisector.environment.installers.pip import Pip
-from bisector.environment.installers.uv import Uv
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.environment.task import Task
 from bisector.environment.workspace import workspace
 from bisector.errors import BisectorError, UsageError
@@ -40,7 +38,7 @@ class Needs:
 
     version: str
     interpreter: Interpreter
-    uv: bool
+    installer: str
     index_folder: str
 
 
@@ -60,10 +58,9 @@ class Answer:
 
 def needs(task: Task) -> Needs:
     """Return what a worker must have to measure tasks like this one."""
-    installer = _known(task.installer)
-    parts = urlsplit(installer.index_url)
+    parts = urlsplit(task.installer.index_url)
     folder = unquote(parts.path) if parts.scheme == "file" else ""
-    return Needs(__version__, task.conditions.interpreter, isinstance(installer, Uv), folder)
+    return Needs(__version__, task.conditions.interpreter, task.installer.name, folder)
 
 
 async def unfit(needed: Needs) -> str:
@@ -78,14 +75,12 @@ def _unfit(needed: Needs) -> str:
         return "it doesn't have the folder that is the index"
     try:
         counterpart(needed.interpreter)
-        if needed.uv:
-            settings.uv_program()
+        if why := INSTALLERS[needed.installer].unfit():
+            return why
         with workspace(settings.cache_dir() / "work"):
             return ""
     except BisectorError as error:
         return error.message
-    except FileNotFoundError:
-        return "it has no uv"
 
 
 @lru_cache
@@ -134,9 +129,8 @@ def _answer(task: Task, address: str, stopped: threading.Event) -> Answer:
         cache = settings.cache_dir()
         with workspace(cache / "work") as folder:
             own = replace(task.conditions, interpreter=counterpart(task.conditions.interpreter))
-            installer = replace(_known(task.installer), folder=folder)
             here = replace(task, folder=folder, cwd=folder, cache=cache)
-            here = replace(here, conditions=own, installer=installer)
+            here = replace(here, conditions=own, installer=task.installer.at(folder))
             return Answer(address, measure(here, stopped))
     except BisectorError as error:
         return Answer(address, failure=(error.message, error.hint))
@@ -168,9 +162,3 @@ def _unwanted(worker: Worker) -> Iterator[threading.Event]:
     finally:
         over.set()
         watching.join()
-
-
-def _known(installer: Installer) -> Uv | Pip:
-    if isinstance(installer, (Uv, Pip)):
-        return installer
-    raise TypeError(f"{type(installer).__name__} can't be sent to another machine")

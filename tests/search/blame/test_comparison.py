@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from bisector.environment.installers.interface import InstallFailedError, NotCachedError, Resolution
+from bisector.environment.installers.interface import Resolution
+from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.installers.uv import Uv
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import (
