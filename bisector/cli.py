@@ -13,7 +13,7 @@ from importlib import import_module
 
 from bisector.errors import BisectorError
 
-_COMMANDS = ("help", "probes", "releases", "report", "table")
+_COMMANDS = ("help", "probes", "releases", "report", "results", "table")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -201,6 +201,8 @@ class Measurement:
     """One run of one probe against one release in one environment, with its evidence.
 
     ``imported`` is whether a process of the run imported the package; None where that isn't known.
+    ``cached`` where it was stored before this search; ``elsewhere`` where what is stored of it
+    doesn't bear the seal of this machine and user.
     """
 
     version: Version
@@ -222,6 +224,7 @@ class Measurement:
     host: str = ""
     imported: bool | None = None
     cached: bool = field(default=False, compare=False)
+    elsewhere: bool = field(default=False, compare=False)
 
     @property
     def main_process(self) -> ProcessPeak | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisector import settings
 from bisector.commands import output
 from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
@@ -18,7 +19,7 @@ INTERRUPTED = ("interrupted", "attribution")
 
 def found(asked: Request) -> list[Finding]:
     """Return the findings asked for: searched for, or read from what is stored."""
-    store = Store(asked.results)
+    store = Store(asked.results, settings.cache_dir())
     said = output.listener()
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)

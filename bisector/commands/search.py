@@ -22,6 +22,7 @@ other commands, each with its own --help:
   bisect report            what to attach to a bug report
   bisect probes            what there is to run
   bisect releases PROJECT  the plan for a project's releases, before anything is spent
+  bisect results tidy      one file for all that is stored of a package
 
 exit status: 0 a transition was found; 1 none in what was looked at; 2 unusable arguments
 or probe; 3 undecided; 4 the index, the installer or the cluster failed; 130 interrupted

@@ -126,14 +126,19 @@ def add_search_options(
     )
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
-    store.add_argument(
+    add_results_option(store)
+    add_index_options(store)
+
+
+def add_results_option(group: argparse._ActionsContainer) -> None:
+    """Add where measurements are kept."""
+    group.add_argument(
         "--results",
         type=Path,
         default=Path("results"),
         metavar="DIR",
         help="the folder that measurements are kept in (default: results)",
     )
-    add_index_options(store)
 
 
 def add_format_option(

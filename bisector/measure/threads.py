@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
@@ -16,10 +17,12 @@ from bisector.environment.workspace import remove
 from bisector.measure.measure import measure
 from bisector.model import Measurement, Reason
 from bisector.search.bisection import Stop
-from bisector.store.runs import Store
+from bisector.store.runs import Claim, Store
 
 Start = Callable[[Task], "Future[Measurement]"]
 """Starts one measurement."""
+
+_PATIENCE_S = 1.0
 
 
 class Workers(Protocol):
@@ -48,6 +51,7 @@ class _Run(NamedTuple):
     task: Task
     measured: Future[Measurement]
     stopped: threading.Event
+    claim: Claim
 
     def stop(self) -> None:
         """Stop it, be it running or not begun."""
@@ -91,21 +95,40 @@ class Threads:
     def _run(self, task: Task) -> _Run:
         stopped = threading.Event()
         self._stops.append(stopped)  # beforehand: an interrupt may come as soon as it runs
-        lent, discard = self._installations.lent, self._discard
-        run = _Run(task, self._pool.submit(measure, task, stopped, lent, discard), stopped)
+        claim = self._store.claim(task.probe, task.conditions, task.release)
+        run = _Run(task, self._pool.submit(self._measure, task, stopped, claim), stopped, claim)
         self._runs.append(run)
         return run
+
+    def _measure(self, task: Task, stopped: threading.Event, claim: Claim) -> Measurement:
+        """Return the next run of a task, made by another driver meanwhile or else here."""
+        ends = time.monotonic() + _PATIENCE_S
+
+        def given_up() -> bool:
+            if time.monotonic() > ends:
+                # Each of two drivers may wait for what the other has made and nobody asked for.
+                for run in list(self._early):
+                    run.claim.release()
+            return stopped.is_set()
+
+        elsewhere = claim.wait(given_up)
+        if elsewhere is not None:
+            return elsewhere
+        return measure(task, stopped, self._installations.lent, self._discard)
 
     def _keep(self, run: _Run, kept: Future[Measurement]) -> None:
         """Store what was measured, and pass it on."""
         try:
             measurement = run.measured.result()
             # What was stopped decided nothing; what had ended by then is complete.
-            if not (run.stopped.is_set() and measurement.reason is Reason.ENVIRONMENT):
+            cut_off = run.stopped.is_set() and measurement.reason is Reason.ENVIRONMENT
+            if not (cut_off or measurement.cached):
                 self._store.save(run.task.probe, run.task.conditions, measurement)
         except BaseException as error:
+            run.claim.release()
             kept.set_exception(error)
         else:
+            run.claim.release(made=measurement.reason is not Reason.ENVIRONMENT)
             kept.set_result(measurement)
 
     def _stop_all(self) -> None:
@@ -116,6 +139,8 @@ class Threads:
         for run in runs:
             run.stop()
         wait([run.measured for run in runs])
+        for run in runs:
+            run.claim.release()  # of those that nobody asked for
 
     @contextmanager
     def measuring(self, template: Task, /) -> Iterator[tuple[Start, Stop]]:
@@ -124,6 +149,7 @@ class Threads:
         for early in self._early:
             if early.task.conditions != template.conditions:
                 early.stop()
+                early.claim.release()
 
         def start(task: Task) -> Future[Measurement]:
             run = next((early for early in self._early if early.task == task), None)
