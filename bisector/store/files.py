@@ -29,7 +29,7 @@ from bisector.store.codec import (
     measurement_from_text,
     search_from_json,
 )
-from bisector.store.lines import PART, Line, split
+from bisector.store.lines import PART, Line, parsed, slot_of, split
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError)
 _SCHEMAS = (PART, CONDITIONS, SEARCH, MEASUREMENT)
@@ -42,9 +42,69 @@ _NAMES = 9
 class Found(NamedTuple):
     """A line that is as it was written: where it is, and whether it was written here."""
 
-    where: str
+    path: Path
+    number: int
     line: Line
     here: bool
+
+    @property
+    def where(self) -> str:
+        """Where it is, as people write it."""
+        return f"{self.path}, line {self.number}" if self.number else str(self.path)
+
+
+class _Checked:
+    """The lines of one file that are as they were written, each checked once, when it is wanted."""
+
+    def __init__(self, path: Path, secret: bytes) -> None:
+        self._path = path
+        self._secret = secret
+        self._reader = journal.Reader(path)
+        self._checked: dict[bytes, tuple[int, list[Found], list[tuple[int, str]]]] = {}
+        self.parts: dict[str, Line] = {}
+
+    def refresh(self) -> list[tuple[int, str]]:
+        """Read what was added; return what is wrong with it, by line. Raises as reading does."""
+        before = self._reader.lines
+        unfit, why = self._reader.refresh()
+        if self._reader.lines is not before:
+            self._checked = {}
+        parts, wrong = self._of(slot_of(None, PART))
+        self.parts = {found.line.digest: found.line for found in parts}
+        return [*((line.number, why) for line in unfit), *wrong]
+
+    def of(self, key: str | None, schema: str) -> tuple[list[Found], list[tuple[int, str]]]:
+        """Return the lines of a search and a schema, and what is wrong with others like them."""
+        schemas = [schema] if schema else [CONDITIONS, SEARCH, MEASUREMENT]
+        names = [slot_of(None, schema) for schema in schemas]
+        found: list[Found] = []
+        wrong: list[tuple[int, str]] = []
+        for slot in list(self._reader.lines):
+            of, _, name = slot.partition(b" ")
+            if key is not None and of != key.encode():
+                continue
+            if b" " + name in names or (not schema and name != b"part"):
+                lines, altered = self._of(slot)
+                found += lines
+                wrong += altered
+        return found, wrong
+
+    def _of(self, slot: bytes) -> tuple[list[Found], list[tuple[int, str]]]:
+        done, found, wrong = self._checked.setdefault(slot, (0, [], []))
+        texts = self._reader.lines.get(slot, [])
+        for number, text in texts[done:]:
+            try:
+                line = parsed(text)
+                here = line.is_sealed(self._secret)
+                if line.schema not in _SCHEMAS:
+                    raise ValueError(f"its schema is {line.schema!r}")
+                if not (here or line.is_as_written()):
+                    raise ValueError("its content is not what it was written with")
+                found.append(Found(self._path, number, line, here))
+            except ValueError as error:
+                wrong.append((number, str(error)))
+        self._checked[slot] = len(texts), found, wrong
+        return found, wrong
 
 
 class Files:
@@ -61,7 +121,7 @@ class Files:
         self._cache = cache
         self._secret = b""
         self._name = ""
-        self._readers: dict[Path, journal.Reader] = {}
+        self._readers: dict[Path, _Checked] = {}
         self._parts: dict[str, Line] = {}
         self._values: dict[str, Any] = {}
         self._distributions: dict[str, tuple[Distribution, ...]] = {}
@@ -178,7 +238,7 @@ class Files:
         fields = SHARED[str(data["schema"])]
         one, parts = split(key, data, fields, secret=self.secret())
         if any(part.digest not in self._parts for part in parts):
-            self._lines(self._shared(package), "")
+            self._lines(self._shared(package), "", PART)
             if new := [part for part in parts if part.digest not in self._parts]:
                 self.append(package, new)
                 self._parts.update((part.digest, part) for part in new)
@@ -225,38 +285,29 @@ class Files:
         return [package / name for name in _names(package) if name.endswith(".jsonl")]
 
     def _lines(
-        self, paths: Iterable[Path], key: str | None = None, schema: str | None = None
+        self, paths: Iterable[Path], key: str | None = None, schema: str = ""
     ) -> list[Found]:
-        """Return the lines in some files that are as they were written, their parts kept aside."""
+        """Return the lines in some files that are as they were written, their parts kept aside.
+
+        Those of a search where its key is given, and of a schema.
+        """
         found = []
-        known = self.secret(make=False)
         for path in paths:
-            reader = self._readers.setdefault(path, journal.Reader(path))
+            reader = self._readers.setdefault(path, _Checked(path, self.secret(make=False)))
             try:
-                added = reader.refresh()
+                wrong = reader.refresh()
+                self._parts.update(reader.parts)
+                lines, altered = reader.of(key, schema)
             except FileNotFoundError:
                 raise
             except UNREADABLE as error:
                 self.damaged.add(path)
                 self.warn(f"{path} is ignored: {_why(error)}")
                 continue
-            wrong = list(added.wrong)
-            for number, line in added.lines:
-                if line.schema not in _SCHEMAS:
-                    wrong.append((number, f"its schema is {line.schema!r}"))
-                elif not line.key and line.is_as_written():
-                    self._parts.setdefault(line.digest, line)
-            for number, line in reader.lines:
-                if (key is not None and line.key != key) or (schema and line.schema != schema):
-                    continue
-                here = line.is_sealed(known)
-                if here or line.is_as_written():
-                    found.append(Found(f"{path}, line {number}", line, here))
-                else:
-                    wrong.append((number, "its content is not what it was written with"))
-            if wrong:
+            found += lines
+            if (wrong := sorted([*wrong, *altered])) and path not in self.damaged:
                 self.damaged.add(path)
-                number, why = min(wrong)
+                number, why = wrong[0]
                 more = f" ({len(wrong) - 1} more in this file)" if wrong[1:] else ""
                 self.warn(f"{path}, line {number} is ignored: {why}{more}")
         return found
@@ -275,7 +326,7 @@ class Files:
                 self.warn(f"{one.path} is ignored: {one.wrong}")
                 continue
             self._parts.update((shared.digest, shared) for shared in one.parts)
-            found.append(Found(str(one.path), one.line, here=False))
+            found.append(Found(one.path, 0, one.line, here=False))
         return found
 
     def _part(self, digest: str) -> Any:

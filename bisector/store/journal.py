@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bisector.store.lines import Line, parsed
+from bisector.store.lines import parsed, slot
 
 _MOST_BYTES = 1 << 30
 _PATIENCE_S = 5.0
@@ -31,35 +31,39 @@ def content(path: Path, start: int = 0) -> bytes:
         return _rest(file, start)
 
 
-class Added(NamedTuple):
-    """What a file has that wasn't read before, with what is wrong with it by line number."""
+class Numbered(NamedTuple):
+    """A line of a file by its number, not parsed yet."""
 
-    lines: list[tuple[int, Line]]
-    wrong: list[tuple[int, str]]
+    number: int
+    text: bytes
 
 
 class Reader:
-    """Reads one file, and later what was added to it."""
+    """Reads one file, and later what was added to it; nothing of it is trusted yet.
+
+    ``lines`` are its lines by the beginning of what they are of, see `lines.slot`, in their order.
+    A file that was replaced is read anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._state = (0, 0)
         self._read = 0
         self._number = 0
-        self.lines: list[tuple[int, Line]] = []
+        self.lines: dict[bytes, list[Numbered]] = {}
 
-    def refresh(self) -> Added:
-        """Read what was added; a file that was replaced is read anew. Raises as `content` does.
+    def refresh(self) -> tuple[list[Numbered], str]:
+        """Read what was added; return what isn't even the beginning of a line, and why.
 
-        What is added to ``lines`` is of the form of a line, no more.
+        Raises as `content` does.
         """
         with _opened(self._path, os.O_RDONLY) as file:
             state = os.fstat(file)
             if state.st_ino != self._state[0] or state.st_size < self._read:
                 self._read = self._number = 0
-                self.lines = []
+                self.lines = {}
             elif state.st_size == self._state[1]:
-                return Added([], [])
+                return [], ""
             if state.st_size - self._read > _MOST_BYTES:
                 raise ValueError(f"it is larger than {_MOST_BYTES >> 30} GiB")
             text = _rest(file, self._read)
@@ -68,29 +72,24 @@ class Reader:
                     text = _rest(file, self._read)
         self._state = (state.st_ino, self._read + len(text))
         whole, _, torn = text.rpartition(b"\n")
-        added = self._taken(whole.split(b"\n") if whole else [])
+        wrong = self._take(whole.split(b"\n") if whole else [])
         self._read += len(text) - len(torn)
         if torn:
-            last = self._taken([torn])
-            self._number -= 1
-            if last.lines and last.lines[0][1].is_as_written():
-                added.lines.extend(last.lines)
-            else:
-                added.wrong.append((self._number + 1, "it is cut off"))
-        self.lines += added.lines
-        return added
+            with suppress(ValueError):
+                if parsed(torn).is_as_written():  # only its end is missing
+                    return wrong + self._take([torn]), ""
+            return [*wrong, Numbered(self._number + 1, torn)], "it is cut off"
+        return wrong, "it is no line of results"
 
-    def _taken(self, texts: list[bytes]) -> Added:
-        taken = Added([], [])
-        for text in texts:
-            self._number += 1
-            if not text:
-                continue
-            try:
-                taken.lines.append((self._number, parsed(text)))
-            except ValueError as error:
-                taken.wrong.append((self._number, str(error)))
-        return taken
+    def _take(self, texts: list[bytes]) -> list[Numbered]:
+        wrong = []
+        for number, text in enumerate(texts, self._number + 1):
+            if (of := slot(text)) is not None:
+                self.lines.setdefault(of, []).append(Numbered(number, text))
+            elif text:
+                wrong.append(Numbered(number, text))
+        self._number += len(texts)
+        return wrong
 
 
 def append(path: Path, text: bytes) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,13 +19,13 @@ from typing import Any, NamedTuple
 from bisector.model import Json
 
 PART = "bisector/part/1"
-
-_HEAD = re.compile(
-    rb'\{"digest":"([0-9a-f]{24})","seal":"([0-9a-f]{32}|)",'
-    rb'"key":"([0-9a-f]{16}|)","schema":"(bisector/[a-z]{1,20}/[0-9]{1,4})",'
-    rb'"parts":(\{[^{}]{0,2000}\}),"data":(?=\{.*\}\}\Z)'
-)
-
+_DIGEST_LENGTH, _SEAL_LENGTH = 24, 32
+_DIGEST_AT = len('{"digest":"')
+_DIGEST_END = _DIGEST_AT + _DIGEST_LENGTH
+_SEAL_AT = _DIGEST_END + len('","seal":"')
+_KEY, _SCHEMA, _PARTS, _DATA = b'","key":"', b'","schema":"', b'","parts":', b',"data":'
+_UNSEALED = _SEAL_AT + len(_KEY)
+_TO_NAME = len('","schema":"bisector/')
 
 class Line(NamedTuple):
     """A line: its digest, seal and key as text, its schema, and what is signed of it."""
@@ -96,14 +95,48 @@ def split(
     return line(key, str(data["schema"]), fields, named, secret=secret), list(parts.values())
 
 
+def slot(text: bytes) -> bytes | None:
+    """Return the key and the schema's name that a line begins with; None where it has none.
+
+    By position alone: most of the lines in a file are of no interest, and need no more.
+    """
+    if not text.startswith(b'{"digest":"'):
+        return None
+    start = _key_at(text)
+    end = text.find(_SCHEMA, start)
+    name = text[end + _TO_NAME : end + _TO_NAME + 20].partition(b"/")[0]
+    return text[start:end] + b" " + name if end >= 0 else None
+
+
+def slot_of(key: str | None, schema: str) -> bytes:
+    """Return what lines of a search and a schema begin with; of any search without a key."""
+    return f"{key or ''} {schema.split('/')[1]}".encode()
+
+
 def parsed(text: bytes) -> Line:
     """Return the line that ``text`` is, whoever wrote it; raises ValueError where it is none."""
-    head = _HEAD.match(text)
-    if head is None:
-        raise ValueError("it is no line of results")
-    digest, seal, key, schema, parts = (group.decode() for group in head.groups())
-    signed = text[head.start(3) - len('"key":"') : -1]
-    return Line(digest, seal, key, schema, parts, text[head.end() : -1], signed)
+    key = _key_at(text)
+    try:
+        schema = text.index(_SCHEMA, key) + len(_SCHEMA)
+        parts = text.index(_PARTS, schema) + len(_PARTS)
+        data = text.index(_DATA, parts) + len(_DATA)
+        head = text[:data].decode("ascii")
+    except ValueError as error:
+        raise ValueError("it is no line of results") from error
+    return Line(
+        digest=head[_DIGEST_AT:_DIGEST_END],
+        seal=head[_SEAL_AT : key - len(_KEY)],
+        key=head[key : schema - len(_SCHEMA)],
+        schema=head[schema : parts - len(_PARTS)],
+        parts=head[parts : data - len(_DATA)],
+        data=text[data:-1],
+        signed=text[key - len(_KEY) + len('",') : -1],
+    )
+
+
+def _key_at(text: bytes) -> int:
+    """Return where the key is in a line, which depends on its having a seal."""
+    return _UNSEALED if text.startswith(_KEY, _SEAL_AT) else _UNSEALED + _SEAL_LENGTH
 
 
 def _dumped(value: Json) -> bytes:
@@ -124,11 +157,11 @@ def _finite(value: Any) -> Any:
 
 
 def _digest(signed: bytes) -> str:
-    return hashlib.sha256(signed).hexdigest()[:24]
+    return hashlib.sha256(signed).hexdigest()[:_DIGEST_LENGTH]
 
 
 def _seal(digest: str, signed: bytes, secret: bytes) -> str:
-    return hashlib.blake2b(digest.encode() + signed, key=secret, digest_size=16).hexdigest()
+    return hashlib.blake2b(digest.encode() + signed, key=secret, digest_size=_SEAL_LENGTH // 2).hexdigest()
 
 
 @lru_cache(maxsize=10_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -62,7 +63,7 @@ def test_killed_at_twenty_random_moments_it_gives_the_same_answer(
         running.kill()
         running.communicate(timeout=HANG_S)
         left += bisect.left_folders()
-        found = {path.name for path in bisect.results.rglob("1.*-*.json")}
+        found = {json.dumps(run, sort_keys=True) for run in bisect.stored()}
         assert stored <= found
         stored = found
     assert left, "no kill hit a measurement, so that nothing is shown"
