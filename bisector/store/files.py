@@ -322,8 +322,9 @@ class Files:
         found = []
         for one in (held, *old_layout.read(folder, key or (held.line.key if held.line else ""))):
             if one.line is None:
-                self.damaged.add(one.path)
-                self.warn(f"{one.path} is ignored: {one.wrong}")
+                if one.wrong:
+                    self.damaged.add(one.path)
+                    self.warn(f"{one.path} is ignored: {one.wrong}")
                 continue
             self._parts.update((shared.digest, shared) for shared in one.parts)
             found.append(Found(one.path, 0, one.line, here=False))

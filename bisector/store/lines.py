@@ -27,6 +27,7 @@ _KEY, _SCHEMA, _PARTS, _DATA = b'","key":"', b'","schema":"', b'","parts":', b',
 _UNSEALED = _SEAL_AT + len(_KEY)
 _TO_NAME = len('","schema":"bisector/')
 
+
 class Line(NamedTuple):
     """A line: its digest, seal and key as text, its schema, and what is signed of it."""
 
@@ -161,7 +162,9 @@ def _digest(signed: bytes) -> str:
 
 
 def _seal(digest: str, signed: bytes, secret: bytes) -> str:
-    return hashlib.blake2b(digest.encode() + signed, key=secret, digest_size=_SEAL_LENGTH // 2).hexdigest()
+    return hashlib.blake2b(
+        digest.encode() + signed, key=secret, digest_size=_SEAL_LENGTH // 2
+    ).hexdigest()
 
 
 @lru_cache(maxsize=10_000)

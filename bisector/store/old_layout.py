@@ -68,6 +68,8 @@ def described(folder: Path) -> Read:
         if not folder.name.endswith(f"-{key[:8]}"):
             raise ValueError("it is not what its folder is named for")
         return _read(path, key[:16], data)
+    except FileNotFoundError:
+        return Read(path)
     except UNREADABLE as error:
         return Read(path, wrong=str(error))
 

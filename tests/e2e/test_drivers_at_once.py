@@ -1,4 +1,4 @@
-"""Drivers on one results folder: they share what is measured, and none loses what another stored."""
+"""Drivers on one results folder: they share what is measured, and lose nothing that is stored."""
 
 from __future__ import annotations
 
