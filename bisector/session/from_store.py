@@ -29,9 +29,8 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         try:
             wanted = _as_it_was(kept.probe)
         except (BisectorError, LookupError, TypeError, ValueError) as error:
-            store.warnings.append(
-                f"a stored search of {kept.probe.name} is ignored: {error!r:.200}"
-            )
+            why = f"{type(error).__name__}: {error}"
+            store.warnings.append(f"a search of {kept.probe.name} is ignored: its script: {why}")
             continue
         if package and wanted.package != canonicalize_name(package):
             continue

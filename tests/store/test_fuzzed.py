@@ -25,7 +25,7 @@ from bisector.session import from_store
 from bisector.store.lines import Line, line, parsed
 from bisector.store.runs import Store
 
-EXAMPLES = settings(max_examples=int(os.environ.get("BISECTOR_EXAMPLES", "40")))
+EXAMPLES = settings(max_examples=int(os.environ.get("BISECTOR_EXAMPLES", "15")))
 
 anything: st.SearchStrategy[Any] = st.recursive(
     st.none()
