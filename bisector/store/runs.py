@@ -147,27 +147,29 @@ class Store:
             version: {file.sha256 for file in release.files if file.sha256}
             for version, release in releases.items()
         }
-        fits: dict[tuple[int, Version], bool] = {}
+        # Thousands of runs share a few versions and sets of distributions: hashing takes longest.
+        fitting: dict[tuple[int, int], list[Measurement] | None] = {}
         with self._lock:
             known = self._known.setdefault(named, set())
+            fresh: list[Version] = []
             for found in self._files.of(self.folder(probe, conditions), named):
                 if found.line.schema != MEASUREMENT:
                     continue
-                new = found.line.digest not in known
-                known.add(found.line.digest)
                 measurement = self._files.measurement(found)
-                if measurement is None or measurement.reason is Reason.ENVIRONMENT:
+                counts = measurement is not None and measurement.reason is not Reason.ENVIRONMENT
+                if found.line.digest not in known:
+                    known.add(found.line.digest)
+                    fresh += [measurement.version] if measurement and counts else []
+                if measurement is None or not counts:
                     continue
-                self._runs[named, measurement.version] += new
-                files = listed.get(measurement.version)
-                if files is None:
-                    continue
-                # Thousands of runs share what was installed for a few.
-                one = id(measurement.installed), measurement.version
-                if one not in fits:
-                    fits[one] = _is_of(measurement, files, probe.package)
-                if fits[one]:
-                    runs.setdefault(measurement.version, []).append(measurement)
+                one = id(measurement.installed), id(measurement.version)
+                if one not in fitting:
+                    files = listed.get(measurement.version)
+                    fits = files is not None and _is_of(measurement, files, probe.package)
+                    fitting[one] = runs.setdefault(measurement.version, []) if fits else None
+                if (several := fitting[one]) is not None:
+                    several.append(measurement)
+            self._runs.update((named, version) for version in fresh)
         for several in runs.values():
             several.sort(key=lambda measurement: measurement.started)
         return runs
