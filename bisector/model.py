@@ -230,6 +230,8 @@ class Measurement:
 
     ``imported`` is whether a process of the run imported the package; None where that isn't known.
     ``remark`` is what people should be told of it, as a sentence.
+    ``cached`` where it was stored before this search; ``elsewhere`` where what is stored of it
+    doesn't bear the seal of this machine and user.
     """
 
     version: Version
@@ -252,6 +254,7 @@ class Measurement:
     imported: bool | None = None
     remark: str = ""
     cached: bool = field(default=False, compare=False)
+    elsewhere: bool = field(default=False, compare=False)
 
     @property
     def main_process(self) -> ProcessPeak | None:

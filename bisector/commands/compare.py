@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisector import settings
 from bisector.commands import output
 from bisector.errors import UsageError
 from bisector.inputs.request import Request
@@ -42,7 +43,7 @@ def run(asked: Request) -> int:
         )
     process.become_subreaper()
     found = []
-    with Driver(asked, Store(asked.results), output.listener()) as driving:
+    with Driver(asked, Store(asked.results, settings.cache_dir()), output.listener()) as driving:
         for python in scope.interpreters(asked):
             for one in scope.asked_for(asked):
                 found.append(compare(driving, one, python, (asked.old, asked.new)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisector import settings
 from bisector.commands import output
 from bisector.errors import UndecidedError
 from bisector.finding import Finding
@@ -22,7 +23,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
 
     Progress is told to ``said``, or on standard error.
     """
-    store = Store(asked.results)
+    store = Store(asked.results, settings.cache_dir())
     said = said or output.listener()
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)

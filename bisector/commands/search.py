@@ -27,6 +27,7 @@ other commands, each with its own --help:
   bisect releases PROJECT  what would be searched, before anything is spent
   bisect check FILE        which pins are known to be bad
   bisect help [TOPIC]      how it is used, by topic
+  bisect results tidy      one file for all that is stored of a package
 
 exit status: 0 a transition was found; 1 none in what was looked at;
 2 unusable arguments or probe; 3 undecided; 4 the index, the installer or the

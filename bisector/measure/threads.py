@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -18,32 +19,81 @@ from bisector.model import Measurement, Reason
 from bisector.search.scheduler import Running
 from bisector.store.runs import Store
 
+_PATIENCE_S = 1.0
+
 
 class _Run:
-    """One measurement: it is stored as it completes, or when it is wanted if that is later."""
+    """One measurement: it is stored as it completes, or when it is wanted if that is later.
+
+    Of several drivers that want the same run, the one that claims it makes it.
+    """
 
     def __init__(self, task: Task, store: Store, *, wanted: bool) -> None:
         self.task = task
         self.measured: Future[Measurement] | None = None
         self._store = store
         self._wanted = wanted
+        self._begun = False
+        self._kept = False
         self._complete: Measurement | None = None
+        self._claim = store.claim(task.probe, task.conditions, task.release)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
 
-    def measure(self, lent: Lent, discard: Callable[[Path], object]) -> Measurement:
-        """Return what the task measured."""
-        measurement = measure(self.task, self._stopped, lent, discard)
-        with self._lock:
-            self._complete = measurement
-            self._keep()
+    def measure(
+        self, lent: Lent, discard: Callable[[Path], object], give_way: Callable[[], object]
+    ) -> Measurement:
+        """Return what the task measured, or what another driver did of it meanwhile.
+
+        ``give_way`` lets others have what nobody asked for yet: each of two drivers may wait for
+        that of the other.
+        """
+        ends = time.monotonic() + _PATIENCE_S
+
+        def given_up() -> bool:
+            if time.monotonic() > ends:
+                give_way()
+            return self._stopped.is_set()
+
+        try:
+            elsewhere = self._claim.wait(given_up)
+            self._begun = True
+            measurement = elsewhere or measure(self.task, self._stopped, lent, discard)
+            with self._lock:
+                self._complete = measurement
+                self._keep()
+        except BaseException:
+            self.release()
+            raise
         return measurement
+
+    def release(self) -> None:
+        """Let another driver make it."""
+        self._claim.release()
+
+    def give_way(self) -> None:
+        """Let other drivers have it: as it is, or as it will be, or to be made by them."""
+        with self._lock:
+            self._wanted = self._wanted or self._begun
+            self._keep()
+            if not self._begun:
+                self._claim.release()
 
     def want(self, task: Task) -> None:
         """Let it count, as the measurement of a task that is equal but for when it was resolved."""
         with self._lock:
             self.task, self._wanted = task, True
             self._keep()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it isn't measured yet, for want of a thread or since another driver does."""
+        return not self._begun
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped."""
+        return self._stopped.is_set()
 
     def stop(self) -> None:
         """Stop it, be it running or not begun."""
@@ -53,11 +103,14 @@ class _Run:
 
     def _keep(self) -> None:
         """Store what is both complete and wanted."""
-        if not (self._wanted and self._complete):
+        if not (self._wanted and self._complete) or self._kept:
             return
+        self._kept = True
         # What the machine failed at is measured again; what was stopped counts as that.
-        if self._complete.reason is not Reason.ENVIRONMENT:
+        counts = self._complete.reason is not Reason.ENVIRONMENT
+        if counts and not self._complete.cached:
             self._store.save(self.task.probe, self.task.conditions, self._complete)
+        self._claim.release(made=counts)
 
 
 class Threads:
@@ -95,8 +148,11 @@ class Threads:
     def measuring(self, template: Task, /) -> Iterator[Start]:
         """Give what starts a measurement; each is stored as it completes."""
         for early in self._early:
-            if early.task.conditions != template.conditions:
+            # What another driver has made of one that waits is known by now.
+            if early.waits or early.task.conditions != template.conditions:
                 early.stop()
+                early.release()
+        self._early = [early for early in self._early if not early.stopped]
         try:
             yield self._start
         finally:
@@ -115,7 +171,7 @@ class Threads:
     def _submit(self, run: _Run) -> Future[Measurement]:
         self._runs.append(run)  # beforehand: an interrupt may come as soon as it runs
         lent, discard = self._installations.lent, self._discard
-        run.measured = self._pool.submit(run.measure, lent, discard)
+        run.measured = self._pool.submit(run.measure, lent, discard, self._give_way)
         return run.measured
 
     def _stop_all(self) -> None:
@@ -123,6 +179,12 @@ class Threads:
         for run in runs:
             run.stop()
         wait([run.measured for run in runs if run.measured])
+        for run in runs:
+            run.release()  # of those that nobody asked for
+
+    def _give_way(self) -> None:
+        for run in list(self._early):
+            run.give_way()
 
     def _discard(self, folder: Path) -> None:
         self._tidying.submit(remove, folder)

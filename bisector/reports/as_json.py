@@ -97,6 +97,7 @@ def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
         "peak_memory_sampled": main.sampled if main else None,
         "seconds": measurement.wall_s,
         "cached": measurement.cached,
+        "elsewhere": measurement.elsewhere,
     }
 
 

@@ -176,7 +176,10 @@ def looked_at(finding: Finding) -> str:
     if finding.plan.excluded:
         parts.append(f"{len(finding.plan.excluded)} excluded")
     made = sum(not m.cached for m in finding.measurements)
-    parts.append(f"{count(len(finding.measurements), 'run')}, {made} of them now")
+    runs = f"{count(len(finding.measurements), 'run')}, {made} of them now"
+    if elsewhere := sum(m.elsewhere for m in finding.measurements):
+        runs += f", {elsewhere} measured elsewhere"
+    parts.append(runs)
     return "; ".join(parts)
 
 

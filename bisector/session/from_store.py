@@ -9,6 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from bisector.errors import BisectorError
 from bisector.finding import Finding, Transition
 from bisector.inputs import probe
 from bisector.model import Measurement, Probe, Reason
@@ -25,7 +26,12 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
     spelt = {probe.spelt(name) for name in names}
     found = []
     for kept in store.searches():
-        wanted = _as_it_was(kept.probe)
+        try:
+            wanted = _as_it_was(kept.probe)
+        except (BisectorError, LookupError, TypeError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"
+            store.warnings.append(f"a search of {kept.probe.name} is ignored: its script: {why}")
+            continue
         if package and wanted.package != canonicalize_name(package):
             continue
         if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:

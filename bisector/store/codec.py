@@ -8,21 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from packaging.version import InvalidVersion, Version
+import msgspec
+from packaging.version import Version
 
 from bisector import masks
-from bisector.finding import (
-    Blame,
-    Cause,
-    Cell,
-    Change,
-    Culprit,
-    Finding,
-    Kind,
-    Transition,
-)
+from bisector.finding import Cause, Finding, Kind, Transition
 from bisector.model import (
     Conditions,
     Distribution,
@@ -43,6 +35,12 @@ from bisector.model import (
 MEASUREMENT = "bisector/measurement/1"
 CONDITIONS = "bisector/conditions/1"
 SEARCH = "bisector/search/1"
+SHARED = {
+    MEASUREMENT: ("installed",),
+    CONDITIONS: ("probe_text", "probekit_text", "wheels"),
+    SEARCH: ("candidates", "prereleases", "excluded"),
+}
+"""The fields that are the same in many values of a schema."""
 
 
 def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
@@ -50,7 +48,8 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
     data: dict[str, Json] = {}
     for field in dataclasses.fields(measurement):
         value = getattr(measurement, field.name)
-        if field.name != "cached" and not (field.name in _SELDOM and value in (None, "")):
+        seldom = field.name in _SELDOM and value in (None, "")
+        if field.name not in ("cached", "elsewhere") and not seldom:
             data[field.name] = plain(value)
     return data
 
@@ -60,34 +59,23 @@ _SELDOM = ("imported", "remark")
 
 
 def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
-    """Return the measurement that ``data`` describes; raises ValueError, KeyError or TypeError."""
-    try:
-        version = _version(data["version"])
-    except InvalidVersion as error:
-        raise ValueError(str(error)) from error
-    signature = data["signature"]
-    return Measurement(
-        version=version,
-        outcome=Outcome(data["outcome"]),
-        reason=Reason(data["reason"]) if data["reason"] else None,
-        detail=data["detail"],
-        signature=Signature(**signature) if signature else None,
-        metrics=data["metrics"],
-        pool=data["pool"],
-        processes=tuple(ProcessPeak(**p) for p in data["processes"]),
-        wall_s=data["wall_s"],
-        cpu_s=data["cpu_s"],
-        exit_status=data["exit_status"],
-        output_tail=data["output_tail"],
-        command=tuple(data["command"]),
-        installed=tuple(_distribution(line) for line in data["installed"]),
-        differs=tuple(data["differs"]),
-        started=data["started"],
-        host=data["host"],
-        imported=data.get("imported"),
-        remark=data.get("remark", ""),
-        cached=True,
-    )
+    """Return the measurement that ``data`` describes; raises ValueError where it describes none."""
+    return _measurement(msgspec.convert(data, _Run, dec_hook=_known))
+
+
+def measurement_from_text(
+    text: bytes, installed: tuple[Distribution, ...] | None = None, *, elsewhere: bool = False
+) -> Measurement:
+    """Return the measurement that a JSON text describes; raises ValueError where it describes none.
+
+    What was ``installed`` for it is given where the text leaves it out.
+    """
+    return _measurement(_runs().decode(text), installed, elsewhere)
+
+
+def installed_from_json(data: object) -> tuple[Distribution, ...]:
+    """Return the distributions that the lines of a requirements file pin."""
+    return tuple(map(_distribution, msgspec.convert(data, list[str])))
 
 
 def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
@@ -122,33 +110,34 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
     }
 
 
-def conditions_from_json(told: Mapping[str, Any]) -> tuple[Probe, Conditions]:
-    """Return the probe, as it was then, and what was held."""
+def conditions_from_json(data: Mapping[str, Any]) -> tuple[Probe, Conditions]:
+    """Return the probe, as it was then, and what was held; raises ValueError."""
+    held = msgspec.convert(data, _Held)
     probe = Probe(
-        name=told["probe"],
-        package=told["package"],
-        case=told["case"],
-        command=tuple(told["command"]),
-        reports=not told["command"],
-        title=shlex.join(told["command"]),
-        digest=told["probe_digest"],
-        text=told["probe_text"],
-        companion=told["probekit_text"],
+        name=held.probe,
+        package=held.package,
+        case=held.case,
+        command=held.command,
+        reports=not held.command,
+        title=shlex.join(held.command),
+        digest=held.probe_digest,
+        text=held.probe_text,
+        companion=held.probekit_text,
     )
     return probe, Conditions(
-        interpreter=Interpreter("", told["python"], told["implementation"], told["platform"], ()),
-        policy=told["dependencies"],
-        constraints=tuple(told["constraints"]),
-        requirements=tuple(told["requirements"]),
-        wheels=told["wheels"],
-        resolved=told["resolved"],
-        resolved_for=told["resolved_for"],
-        installer=told["installer"],
-        allow_build=told["allow_build"],
-        timeout_s=told["timeout_s"],
-        memory_bytes=told["memory_bytes"],
-        symptom=Symptom(**told.get("symptom", {})),
-        isolated=told.get("isolated", False),
+        interpreter=Interpreter("", held.python, held.implementation, held.platform, ()),
+        policy=held.dependencies,
+        constraints=held.constraints,
+        requirements=held.requirements,
+        wheels=held.wheels,
+        resolved=held.resolved,
+        resolved_for=held.resolved_for,
+        installer=held.installer,
+        allow_build=held.allow_build,
+        timeout_s=held.timeout_s,
+        memory_bytes=held.memory_bytes,
+        symptom=held.symptom,
+        isolated=held.isolated,
     )
 
 
@@ -169,6 +158,7 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
     return {
         "schema": SEARCH,
         "replay": finding.replay,
+        "latest": max((m.started for m in finding.measurements), default=""),
         **({"any_failure": True} if finding.any_failure else {}),
         **({"failure": plain(finding.failure)} if told_apart else {}),
         **({"causes": causes} if causes else {}),
@@ -183,56 +173,17 @@ def cause_to_json(cause: Cause) -> Json:
     return plain(cause)
 
 
-def caused_from_json(told: Mapping[str, Any]) -> tuple[Transition, ...]:
-    """Return the transitions in a stored search whose cause is kept."""
-    return tuple(
-        Transition(
-            kind=Kind(one["kind"]),
-            before=Version(one["before"]),
-            after=Version(one["after"]),
-            cause=_cause(one["cause"]),
-        )
-        for one in told.get("causes", ())
+def search_from_json(data: Mapping[str, Any]) -> Search:
+    """Return what a stored search looked at and learned; raises ValueError."""
+    stored = msgspec.convert(data, _Search, dec_hook=_known)
+    plan = Plan(
+        candidates=tuple(map(_release, stored.candidates)),
+        prereleases=tuple(map(_release, stored.prereleases)),
+        excluded=stored.excluded,
     )
-
-
-def failure_from_json(told: Mapping[str, Any]) -> Signature | None:
-    """Return the failure that a stored search is about; None where it wasn't told from others."""
-    failure = told.get("failure")
-    return Signature(**failure) if failure else None
-
-
-def _cause(told: Mapping[str, Any]) -> Cause:
-    return Cause(
-        blame=Blame(told["blame"]),
-        cells=tuple(
-            Cell(Version(c["version"]), c["dependencies"], Outcome(c["outcome"]), c["detail"])
-            for c in told["cells"]
-        ),
-        culprits=tuple(
-            Culprit(
-                change=Change(**c["change"]),
-                transitions=tuple(map(_transition, c["transitions"])),
-                why=c["why"],
-            )
-            for c in told["culprits"]
-        ),
-        why=told["why"],
-    )
-
-
-def _transition(told: Mapping[str, Any]) -> Transition:
-    not_yanked, zoom = told["after_not_yanked"], told["zoom"]
-    return Transition(
-        kind=Kind(told["kind"]),
-        before=Version(told["before"]),
-        after=Version(told["after"]),
-        untested=tuple(map(Version, told["untested"])),
-        zoom=(Version(zoom[0]), Version(zoom[1])) if zoom else None,
-        after_not_yanked=Version(not_yanked) if not_yanked else None,
-        confidence=told["confidence"],
-        confirmed=told["confirmed"],
-        parting=told["parting"],
+    transitions = tuple(Transition(**msgspec.structs.asdict(t)) for t in stored.causes)
+    return Search(
+        plan, stored.replay, stored.any_failure, stored.failure, transitions, stored.latest
     )
 
 
@@ -245,43 +196,146 @@ def _release_to_json(release: Release) -> Json:
     return told
 
 
-def plan_from_json(told: Mapping[str, Any]) -> Plan:
-    """Return the plan that a stored search had; its releases know no files."""
-    return Plan(
-        candidates=tuple(map(_release, told["candidates"])),
-        prereleases=tuple(map(_release, told["prereleases"])),
-        excluded=tuple(map(_excluded, told["excluded"])),
+class Search(NamedTuple):
+    """What one search looked at, the command that makes it again, and whose fault things are.
+
+    Of ``transitions`` there are those whose cause was told. ``latest`` is when the newest of its
+    runs began; empty where that isn't known.
+    """
+
+    plan: Plan
+    replay: str
+    any_failure: bool
+    failure: Signature | None
+    transitions: tuple[Transition, ...]
+    latest: str
+
+
+class _Listed(msgspec.Struct):
+    version: Version
+    uploaded: datetime | None = None
+    yanked: str | None = None
+
+
+class _Caused(msgspec.Struct):
+    kind: Kind
+    before: Version
+    after: Version
+    cause: Cause
+
+
+class _Search(msgspec.Struct):
+    replay: str
+    candidates: tuple[_Listed, ...]
+    prereleases: tuple[_Listed, ...]
+    excluded: tuple[Excluded, ...]
+    any_failure: bool = False
+    failure: Signature | None = None
+    causes: tuple[_Caused, ...] = ()
+    latest: str = ""
+
+
+class _Held(msgspec.Struct):
+    package: str
+    probe: str
+    case: str
+    command: tuple[str, ...]
+    probe_digest: str
+    implementation: str
+    python: str
+    platform: str
+    installer: str
+    allow_build: bool
+    dependencies: str
+    requirements: tuple[str, ...]
+    timeout_s: float
+    memory_bytes: int | None
+    resolved_for: str
+    resolved: str
+    constraints: tuple[str, ...]
+    wheels: dict[str, str]
+    probe_text: str = ""
+    probekit_text: str = ""
+    symptom: Symptom = Symptom()
+    isolated: bool = False
+
+
+class _Run(msgspec.Struct):
+    version: Version
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    signature: Signature | None = None
+    metrics: dict[str, Any] = {}
+    pool: dict[str, Any] | None = None
+    processes: tuple[ProcessPeak, ...] = ()
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    exit_status: int | None = None
+    output_tail: str = ""
+    command: tuple[str, ...] = ()
+    installed: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    started: str = ""
+    host: str = ""
+    imported: bool | None = None
+    remark: str = ""
+
+
+@cache
+def _runs() -> msgspec.json.Decoder[_Run]:
+    return msgspec.json.Decoder(_Run, dec_hook=_known)
+
+
+def _measurement(
+    run: _Run, installed: tuple[Distribution, ...] | None = None, elsewhere: bool = False
+) -> Measurement:
+    return Measurement(
+        version=run.version,
+        outcome=run.outcome,
+        reason=run.reason,
+        detail=run.detail,
+        signature=run.signature,
+        metrics=run.metrics,
+        pool=run.pool,
+        processes=run.processes,
+        wall_s=run.wall_s,
+        cpu_s=run.cpu_s,
+        exit_status=run.exit_status,
+        output_tail=run.output_tail,
+        command=run.command,
+        installed=installed if installed is not None else tuple(map(_distribution, run.installed)),
+        differs=run.differs,
+        started=run.started,
+        host=run.host,
+        imported=run.imported,
+        remark=run.remark,
+        cached=True,
+        elsewhere=elsewhere,
     )
 
 
-def _release(told: Mapping[str, Any]) -> Release:
+def _release(listed: _Listed) -> Release:
     return Release(
-        version=Version(told["version"]),
+        version=listed.version,
         files=(),
-        yanked="yanked" in told,
-        yanked_reason=told.get("yanked", ""),
-        upload_time=_time(told.get("uploaded")),
+        yanked=listed.yanked is not None,
+        yanked_reason=listed.yanked or "",
+        upload_time=listed.uploaded,
     )
 
 
-def _excluded(told: Mapping[str, Any]) -> Excluded:
-    return Excluded(
-        version=Version(told["version"]),
-        reason=Reason(told["reason"]),
-        detail=told["detail"],
-        yanked=told["yanked"],
-        upload_time=_time(told["upload_time"]),
-    )
+def _known(kind: type, value: object) -> object:
+    """Return a value of a type that isn't one of JSON's; raises what msgspec turns to its own."""
+    if kind is Version and isinstance(value, str):
+        return _version(value)
+    raise ValueError(f"{value!r:.80} is not a {kind.__name__.lower()}")
 
 
 @cache
 def _version(text: str) -> Version:
     """Return the version; a store has thousands of runs of a few dozen."""
     return Version(text)
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 @cache

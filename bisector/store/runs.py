@@ -1,208 +1,125 @@
-"""Measurements on disk: one small file per run, content-addressed, versioned, atomic.
+"""Measurements on disk: a line per run, in a file that only grows, with a digest and a seal.
 
-``ROOT/PACKAGE/PROBE/CONDITIONS/VERSION-DIGEST.json``, where CONDITIONS names everything that is
-held for a search and could change its answer. Merging two stores is copying files.
+Where they lie and what a line is: `files` and `lines`. A search's folder is named for everything
+that is held for it and could change its answer. Merging two stores is copying files.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import re
 import secrets
-from collections.abc import Collection, Mapping
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from packaging.version import Version
 
 from bisector import atomic
 from bisector.errors import UsageError
 from bisector.finding import Finding, Transition
-from bisector.model import (
-    Conditions,
-    Json,
-    Measurement,
-    Plan,
-    Probe,
-    Reason,
-    Release,
-)
+from bisector.model import Conditions, Json, Measurement, Probe, Reason, Release
+from bisector.store import keys, searches
+from bisector.store.claims import Claims
 from bisector.store.codec import (
-    CONDITIONS,
     MEASUREMENT,
-    SEARCH,
-    caused_from_json,
-    conditions_from_json,
     conditions_to_json,
-    failure_from_json,
-    measurement_from_json,
     measurement_to_json,
-    plan_from_json,
     search_to_json,
 )
-from bisector.store.plans import together
-
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+from bisector.store.files import Files
+from bisector.store.keys import key as key
+from bisector.store.lines import Line
+from bisector.store.tidy import Tidied, tidy
 
 
 class Store:
-    """The measurements below one folder; ``warnings`` collects what could not be trusted."""
+    """The measurements below one folder; ``warnings`` collects what could not be trusted.
 
-    def __init__(self, root: Path) -> None:
+    What is written is sealed with the key in ``cache``, where that is given. All of it may be
+    used by several threads at once.
+    """
+
+    def __init__(self, root: Path, cache: Path | None = None) -> None:
         self.root = root
-        self.warnings: list[str] = []
+        self._files = Files(root, cache)
+        self._claims = Claims(root)
+        self._lock = threading.RLock()
+        self._refused: UsageError | None = None
+        self._known: dict[str, set[str]] = {}
+        self._runs: Counter[tuple[str, Version]] = Counter()
+        self._described: set[Path] = set()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be trusted or done, as sentences, each once."""
+        return self._files.warnings
 
     def prepare(self) -> None:
-        """Make the folder; raises UsageError where nothing can be written there."""
+        """Make the folder; raises UsageError where that can't be.
+
+        Where it is there but can't be written to, that is an error once something is to be
+        measured: what is stored can be used all the same.
+        """
         probe = self.root / f".writable-{secrets.token_hex(4)}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink()
+            self._files.secret()
         except OSError as error:
-            raise UsageError(
+            self._refused = UsageError(
                 f"results can't be written to {self.root}: {error.strerror}",
                 "choose another folder with --results DIR",
-            ) from error
+            )
+            if not self.root.is_dir():
+                raise self._refused from error
 
     def folder(self, probe: Probe, conditions: Conditions) -> Path:
         """Return where the measurements of ``probe`` under ``conditions`` lie."""
-        interpreter = conditions.interpreter
-        named = f"{interpreter.implementation}-{interpreter.version}-{interpreter.platform}"
-        return self.probe_folder(probe) / f"{named}-{key(probe, conditions)[:8]}"
+        return self.probe_folder(probe) / keys.folder_name(probe, conditions)
+
+    def probe_folder(self, probe: Probe) -> Path:
+        """Return where everything about ``probe``, or one case of it, lies."""
+        return keys.probe_folder(self.root, probe)
 
     def save(self, probe: Probe, conditions: Conditions, measurement: Measurement) -> Path:
         """Write one measurement and return its file; it is complete, or it isn't there."""
-        folder = self.folder(probe, conditions)
-        described = folder / "conditions.json"
-        told = _dump(conditions_to_json(probe, conditions))
-        if not described.exists() or not _is_json(described):
-            write(described, told)
-        text = _dump({"schema": MEASUREMENT, **measurement_to_json(measurement)})
-        path = folder / f"{measurement.version}-{_digest(text)}.json"
-        write(path, text)
+        named = keys.short(probe, conditions)
+        data: dict[str, Json] = {"schema": MEASUREMENT, **measurement_to_json(measurement)}
+        with self._lock:
+            path, run = self._append(probe, conditions, data)
+            if named in self._known:
+                self._known[named].add(run.digest)
         return path
 
     def describe(self, finding: Finding) -> None:
         """Keep what a search looked at beside its measurements, so that they can be read alone.
 
-        The file is named for that, so that those of several machines lie beside each other; one
-        that looked at no more than this search is removed. A search that learned nothing new
-        leaves what earlier ones kept as it is.
+        A search that learned nothing new leaves what earlier ones kept as it is.
         """
+        named = keys.short(finding.probe, finding.conditions)
         folder = self.folder(finding.probe, finding.conditions)
-        measured = any(not measurement.cached for measurement in finding.measurements)
-        known = [t.cause for t in self.caused(finding.probe, finding.conditions)]
-        learned = any(t.cause and t.cause not in known for t in finding.transitions)
-        if not folder.is_dir() or (self._looked_at(folder) and not (measured or learned)):
-            return
-        told = search_to_json(finding)
-        plan = _dump({name: told[name] for name in ("candidates", "prereleases", "excluded")})
-        path = folder / f"search.{_digest(plan)}.json"
-        write(path, _dump(told))
-        seen = _seen(finding.plan)
-        for other, kept in self._looked_at(folder).items():
-            # Of two that looked at the same, only an old name gives way: nobody writes it any more.
-            smaller = _seen(plan_from_json(kept)) < seen
-            if smaller or (other.name == "search.json" and _seen(plan_from_json(kept)) <= seen):
-                other.unlink(missing_ok=True)
+        with self._lock:
+            found = self._files.of(folder, named)
+            if not found or not searches.is_new(self._files, finding, found):
+                return
+            self._append(finding.probe, finding.conditions, search_to_json(finding))
 
     def caused(self, probe: Probe, conditions: Conditions) -> tuple[Transition, ...]:
         """Return the transitions whose cause earlier searches under these conditions told."""
-        kept = self._looked_at(self.folder(probe, conditions)).values()
-        return tuple(transition for told in kept for transition in caused_from_json(told))
+        named = keys.short(probe, conditions)
+        with self._lock:
+            found = self._files.of(self.folder(probe, conditions), named)
+            looked_at = searches.looked_at(self._files, found)
+        return tuple(transition for search in looked_at for transition in search.transitions)
 
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements; of transitions, those with a cause.
 
         Of several on the same probe and interpreter, the one that was resolved last.
         """
-        latest: dict[tuple[str, ...], tuple[str, Finding]] = {}
-        for folder in sorted({path.parent for path in self.root.glob("*/*/*/search*.json")}):
-            try:
-                found = self._searched(folder)
-            except _UNREADABLE as error:
-                self.warnings.append(f"{folder} is ignored: {error}")
-                continue
-            if found is None:
-                continue
-            probe, python = found.probe, found.conditions.interpreter
-            same = (probe.package, probe.name, probe.case, python.series, *probe.command)
-            resolved = found.conditions.resolved
-            if same not in latest or latest[same][0] <= resolved:
-                latest[same] = (resolved, found)
-        return [found for _, (_, found) in sorted(latest.items())]
-
-    def _searched(self, folder: Path) -> Finding | None:
-        """Return what the searches in ``folder`` found, as one; None where none can be read.
-
-        Raises what reading conditions that are none raises.
-        """
-        described = folder / "conditions.json"
-        looked_at = self._looked_at(folder)
-        if not looked_at:
-            return None
-        plans = {path: plan_from_json(told) for path, told in looked_at.items()}
-        plan = together(plans.values())
-        left = [path for path, one in plans.items() if not _seen(one) <= _seen(plan)]
-        self.warnings += [f"{path} is ignored: it is of other releases" for path in left]
-        widest = max(plans, key=lambda path: len(_seen(plans[path])))
-        probe, conditions = conditions_from_json(
-            _schema(json.loads(described.read_text(encoding="utf-8")), CONDITIONS)
-        )
-        read = [self._read(path) for path in _runs_in(folder)]
-        measurements = sorted(
-            (m for m in read if m is not None), key=lambda m: (m.version, m.started)
-        )
-        return Finding(
-            probe,
-            plan,
-            conditions,
-            tuple(measurements),
-            transitions=tuple(t for told in looked_at.values() for t in caused_from_json(told)),
-            replay=looked_at[widest]["replay"],
-            any_failure=looked_at[widest].get("any_failure", False),
-            failure=failure_from_json(looked_at[widest]),
-        )
-
-    def _looked_at(self, folder: Path) -> dict[Path, dict[str, Any]]:
-        """Return what the searches in ``folder`` looked at, by file."""
-        found = {}
-        for path in sorted(folder.glob("search*.json")):
-            try:
-                told = _schema(json.loads(path.read_text(encoding="utf-8")), SEARCH)
-                plan_from_json(told), told["replay"], caused_from_json(told)
-                failure_from_json(told)
-                found[path] = told
-            except _UNREADABLE as error:
-                self.warnings.append(f"{path} is ignored: {error}")
-        return found
-
-    def load(
-        self, probe: Probe, conditions: Conditions, releases: Mapping[Version, Release]
-    ) -> dict[Version, list[Measurement]]:
-        """Return every stored run of the ``releases``, oldest run first.
-
-        A run counts only if the wheel it installed is one that the index lists for the release,
-        and if it wasn't the machine's own fault. A broken or altered file is a warning.
-        """
-        runs: dict[Version, list[Measurement]] = {}
-        listed = {
-            version: {file.sha256 for file in release.files if file.sha256}
-            for version, release in releases.items()
-        }
-        for path in _runs_in(self.folder(probe, conditions)):
-            measurement = self._read(path)
-            if measurement is None or measurement.reason is Reason.ENVIRONMENT:
-                continue
-            files = listed.get(measurement.version)
-            if files is not None and _is_of(measurement, files, probe.package):
-                runs.setdefault(measurement.version, []).append(measurement)
-        for found in runs.values():
-            found.sort(key=lambda measurement: measurement.started)
-        return runs
+        with self._lock:
+            return searches.stored(self._files)
 
     def constraints(
         self, probe: Probe, conditions: Conditions, resolved_for: Version
@@ -212,62 +129,154 @@ class Store:
         They are those of an earlier search resolved for the same release, the newest first; a
         search that goes on tomorrow is the same search only with the same dependencies.
         """
-        wanted = conditions_to_json(probe, conditions)
-        found: list[tuple[str, Conditions]] = []
-        for path in self.probe_folder(probe).glob("*/conditions.json"):
-            try:
-                stored = _schema(json.loads(path.read_text(encoding="utf-8")), CONDITIONS)
-                names = {*stored, *wanted}.difference(_RESOLVED)
-                same = all(stored.get(name) == wanted.get(name) for name in names)
-                if not same or stored["resolved_for"] != str(resolved_for):
+        with self._lock:
+            described = self._files.described(self.probe_folder(probe))
+            return searches.resolved(self._files, described, probe, conditions, resolved_for)
+
+    def load(
+        self, probe: Probe, conditions: Conditions, releases: Mapping[Version, Release]
+    ) -> dict[Version, list[Measurement]]:
+        """Return every stored run of the ``releases``, oldest run first.
+
+        A run counts only if the wheel it installed is one that the index lists for the release,
+        and if it wasn't the machine's own fault. A broken or altered line is a warning.
+        """
+        named = keys.short(probe, conditions)
+        runs: dict[Version, list[Measurement]] = {}
+        listed = {
+            version: {file.sha256 for file in release.files if file.sha256}
+            for version, release in releases.items()
+        }
+        # Thousands of runs share a few versions and sets of distributions: hashing takes longest.
+        fitting: dict[tuple[int, int], list[Measurement] | None] = {}
+        with self._lock:
+            known = self._known.setdefault(named, set())
+            fresh: list[Version] = []
+            for found in self._files.of(self.folder(probe, conditions), named):
+                if found.line.schema != MEASUREMENT:
                     continue
-                held = dataclasses.replace(
-                    conditions,
-                    constraints=tuple(stored["constraints"]),
-                    wheels=dict(stored["wheels"]),
-                    resolved=stored["resolved"],
-                    resolved_for=stored["resolved_for"],
-                )
-                if self.folder(probe, held).name != path.parent.name:
-                    raise ValueError("it is not what its folder is named for")
-                found.append((held.resolved, held))
-            except _UNREADABLE as error:
-                self.warnings.append(f"{path} is ignored: {error}")
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+                measurement = self._files.measurement(found)
+                counts = measurement is not None and measurement.reason is not Reason.ENVIRONMENT
+                if found.line.digest not in known:
+                    known.add(found.line.digest)
+                    fresh += [measurement.version] if measurement and counts else []
+                if measurement is None or not counts:
+                    continue
+                one = id(measurement.installed), id(measurement.version)
+                if one not in fitting:
+                    files = listed.get(measurement.version)
+                    fits = files is not None and _is_of(measurement, files, probe.package)
+                    fitting[one] = runs.setdefault(measurement.version, []) if fits else None
+                if (several := fitting[one]) is not None:
+                    several.append(measurement)
+            self._runs.update((named, version) for version in fresh)
+        for several in runs.values():
+            several.sort(key=lambda measurement: measurement.started)
+        return runs
 
-    def probe_folder(self, probe: Probe) -> Path:
-        """Return where everything about ``probe``, or one case of it, lies."""
-        name = f"{probe.name}.{probe.case}" if probe.case else probe.name
-        plain = re.sub(r"[^\w.-]", "_", name)
-        # Two names that differ only in what a file name can't have must not share a folder.
-        told_apart = "" if plain == name else f"-{_digest(name)[:6]}"
-        return self.root / (probe.package or "sets") / f"{plain}{told_apart}"
+    def claim(self, probe: Probe, conditions: Conditions, release: Release) -> Claim:
+        """Return a claim on the next run of a release, for whoever is about to make it.
 
-    def _read(self, path: Path) -> Measurement | None:
+        Raises UsageError where nothing can be written.
+        """
+        self._check_writable()
+        return Claim(self, probe, conditions, release)
+
+    def tidy(self) -> Iterator[Tidied]:
+        """Put all that is stored of each package into one file; yield what was done."""
+        return tidy(self._files)
+
+    def _begin(self, named: str, version: Version) -> str:
+        """Return what the next run of a release is called; nothing where it isn't to be shared.
+
+        It isn't where what is stored was not asked for: then all is to be measured anew.
+        """
+        with self._lock:
+            if named not in self._known:
+                return ""
+            number = self._runs[named, version]
+            self._runs[named, version] += 1
+        return f"{named} {version} {number}"
+
+    def _end(self, named: str, version: Version) -> None:
+        """Forget a run that was begun and not made."""
+        with self._lock:
+            if named in self._known:
+                self._runs[named, version] -= 1
+
+    def _made_elsewhere(
+        self, probe: Probe, conditions: Conditions, release: Release
+    ) -> Measurement | None:
+        """Return a run of the release that others stored since it was last asked for."""
+        named = keys.short(probe, conditions)
+        files = {file.sha256 for file in release.files if file.sha256}
+        with self._lock:
+            known = self._known[named]
+            for found in self._files.of(self.folder(probe, conditions), named, known):
+                if found.line.schema != MEASUREMENT:
+                    continue
+                run = self._files.measurement(found)
+                if run is None or run.reason is Reason.ENVIRONMENT:
+                    known.add(found.line.digest)
+                elif run.version == release.version and _is_of(run, files, probe.package):
+                    known.add(found.line.digest)
+                    return run
+        return None
+
+    def _append(
+        self, probe: Probe, conditions: Conditions, data: Mapping[str, Json]
+    ) -> tuple[Path, Line]:
+        """Write a value, and before it what was held, where the folder doesn't say so yet."""
+        self._check_writable()
+        folder, named = self.folder(probe, conditions), keys.short(probe, conditions)
+        package = folder.parent.parent
         try:
-            text = path.read_bytes()
-            if path.stem.rpartition("-")[2] != hashlib.sha256(text).hexdigest()[:12]:
-                raise ValueError("its content is not what it was written with")
-            return measurement_from_json(_schema(json.loads(text), MEASUREMENT))
-        except _UNREADABLE as error:
-            self.warnings.append(f"{path} is ignored: {error}")
+            lines = [self._files.line(package, named, data)]
+            if folder not in self._described:
+                held = conditions_to_json(probe, conditions)
+                lines.insert(0, self._files.line(package, named, held))
+            path = self._files.append(folder, lines)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        self._described.add(folder)
+        return path, lines[-1]
+
+    def _check_writable(self) -> None:
+        if self._refused:
+            raise self._refused
+
+
+class Claim:
+    """A run that a driver is about to make, for all that want it; release it once it is stored.
+
+    Drivers number the runs of a release alike, by how many they know of and have begun.
+    """
+
+    def __init__(
+        self, store: Store, probe: Probe, conditions: Conditions, release: Release
+    ) -> None:
+        self._store = store
+        self._of = probe, conditions, release
+        self._named = keys.short(probe, conditions), release.version
+        self._run = store._begin(*self._named)
+        self._place: int | None = None
+        self._over = False
+
+    def wait(self, given_up: Callable[[], bool]) -> Measurement | None:
+        """Wait while another makes the run; return it, or None where it is to be made here."""
+        if not self._run:
             return None
+        self._place = self._store._claims.take(self._run, given_up)
+        return self._store._made_elsewhere(*self._of)
 
-
-def key(probe: Probe, conditions: Conditions) -> str:
-    """Return a digest of everything but the release that could change a measurement."""
-    described = conditions_to_json(probe, conditions)
-    relevant = {name: described[name] for name in described if name not in _NOT_IN_KEY}
-    return hashlib.sha256(_dump(relevant).encode()).hexdigest()
-
-
-_RESOLVED = ("constraints", "wheels", "resolved", "resolved_for")
-_NOT_IN_KEY = ("schema", "wheels", "resolved", "resolved_for", "probe_text", "probekit_text")
-
-
-def _seen(plan: Plan) -> frozenset[Version]:
-    named = (plan.candidates, plan.prereleases, plan.excluded)
-    return frozenset(one.version for part in named for one in part)
+    def release(self, *, made: bool = False) -> None:
+        """Let others have the run, or make it where it wasn't ``made``; once is enough."""
+        if not self._over:
+            self._over = True
+            if self._place is not None:
+                self._store._claims.release(self._place)
+            if not made:
+                self._store._end(*self._named)
 
 
 def _is_of(measurement: Measurement, files: Collection[str], package: str) -> bool:
@@ -276,33 +285,11 @@ def _is_of(measurement: Measurement, files: Collection[str], package: str) -> bo
     return not files or not used or any(sha256 in files for sha256 in used)
 
 
-def _runs_in(folder: Path) -> list[Path]:
-    # By their names, as text: comparing thousands of paths takes as long as reading them.
-    return sorted(folder.glob("*-*.json"), key=lambda path: path.name)
-
-
-def _schema(data: dict[str, Any], wanted: str) -> dict[str, Any]:
-    """Return ``data`` where it is of that schema; raises ValueError where it isn't."""
-    if data.get("schema") != wanted:
-        raise ValueError(f"its schema is {data.get('schema')!r}, not {wanted!r}")
-    return data
-
-
-def _dump(data: Mapping[str, Json]) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=True) + "\n"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _is_json(path: Path) -> bool:
-    """Return whether a file can be read, so that a broken one is written anew."""
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return False
-    return True
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"results can't be written to {folder}: {error.strerror}",
+        "free the disk, or choose another folder with --results DIR",
+    )
 
 
 def write(path: Path, text: str) -> None:
@@ -310,7 +297,4 @@ def write(path: Path, text: str) -> None:
     try:
         atomic.write(path, text.encode(), mode=0o666, durable=True)
     except OSError as error:
-        raise UsageError(
-            f"results can't be written to {path.parent}: {error.strerror}",
-            "free the disk, or choose another folder with --results DIR",
-        ) from error
+        raise _unwritable(path.parent, error) from error

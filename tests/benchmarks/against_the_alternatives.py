@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import platform
 import re
@@ -39,7 +38,6 @@ from wheels import history
 from bisector import settings
 from bisector.environment import interpreter, venv
 from bisector.model import Measurement, Probe
-from bisector.store.codec import conditions_from_json, measurement_from_json
 from bisector.store.runs import Store
 
 README = Path(__file__).with_name("README.md")
@@ -246,16 +244,15 @@ class Loops:
 def searches(results: Path) -> list[tuple[Probe, list[Decision]]]:
     """The probes below a results folder, and the runs of each in the order of their start."""
     found = []
-    for described in sorted(results.glob("*/*/*/conditions.json")):
-        wanted, _ = conditions_from_json(json.loads(described.read_text()))
-        runs = sorted(measurements(described.parent), key=lambda run: run.started)
-        found.append((wanted, [decision(run) for run in runs]))
+    for finding in Store(results).searches():
+        runs = sorted(finding.measurements, key=lambda run: run.started)
+        found.append((finding.probe, [decision(run) for run in runs]))
     return found
 
 
-def measurements(folder: Path) -> list[Measurement]:
-    """The runs that one search kept."""
-    return [measurement_from_json(json.loads(path.read_text())) for path in folder.glob("*-*.json")]
+def measurements(results: Path) -> list[Measurement]:
+    """The runs that the searches below a results folder kept."""
+    return [run for finding in Store(results).searches() for run in finding.measurements]
 
 
 def decision(run: Measurement) -> Decision:
@@ -336,7 +333,7 @@ def compared(bench: Bench, wanted: str, *, whole: bool, cold: bool = False) -> s
     def seconds_of(jobs: int | None) -> float:
         seconds, kept = bench.search(wanted, jobs)
         if jobs == 2:
-            walls = [run.wall_s or 0.0 for path in kept.glob("*/*/*") for run in measurements(path)]
+            walls = [run.wall_s for run in measurements(kept)]
             probes_s.append(sum(walls) / 2)
         return seconds
 
@@ -432,7 +429,7 @@ def catalogue(bench: Bench) -> str:
     results, jobs = bench.folder / "catalogue", os.cpu_count() or 1
     bench.wait()
     seconds = bench.bisect("table", "--package", "aiohttp", "--jobs", str(jobs), results=results)
-    runs = [run for folder in results.glob("*/*/*/") for run in measurements(folder)]
+    runs = measurements(results)
     share = sum(run.wall_s for run in runs) / jobs
     figures = [f"{seconds:.0f}", f"{share:.0f}", f"{seconds / share:.2f}"]
     memory = f"{bench.peak_bytes / 2**20:.0f}"
@@ -491,7 +488,7 @@ def stored(bench: Bench) -> str:
         folders = {}
         for number in (100, 1_000) if bench.quick else (100, 1_000, 10_000):
             folders[number] = bench.folder / f"stored-{number}"
-            _multiply(results, folders[number], number)
+            _multiply(results, folders[number], number, local.folder / "warm" / "bisector")
 
         def answer(number: int) -> float:
             words = ("--probe", script, *ANSWER_ALONE)
@@ -522,17 +519,17 @@ def stored(bench: Bench) -> str:
     return table(["command", "median s", "processor s", "driver MiB"], body)
 
 
-def _multiply(results: Path, folder: Path, number: int) -> None:
+def _multiply(results: Path, folder: Path, number: int, cache: Path) -> None:
     """Fill a store with so many runs of all the releases, as if each had been measured."""
-    store = Store(folder)
-    described = next(results.glob("*/*/*/conditions.json"))
-    found, held = conditions_from_json(json.loads(described.read_text()))
+    store = Store(folder, cache)
+    (searched,) = Store(results).searches()
     shutil.rmtree(folder, ignore_errors=True)
-    sample = list({run.version: run for run in measurements(described.parent)}.values())
+    sample = list({run.version: run for run in searched.measurements}.values())
     with mock.patch("os.fsync"):
         for n in range(number):
             run = sample[n % len(sample)]
-            store.save(found, held, dataclasses.replace(run, started=f"{run.started}#{n}"))
+            again = dataclasses.replace(run, started=f"{run.started}#{n}")
+            store.save(searched.probe, searched.conditions, again)
 
 
 def machine() -> str:

@@ -86,9 +86,7 @@ def cost(title: str, searches: int, each: int, given: argparse.Namespace) -> Non
     rate = megabytes * 8 / (hours / threads * 3600) / 1e3
     print(f"  bandwidth     {rate:,.2f} Gbit/s from the index meanwhile, so put a cache before it")
     print(f"  memory        {given.cores} x {given.memory_mb:g} MB on a host at once")
-    print(
-        f"  results       {measurements:,} files of about 2 kB = {measurements * 2 / 1e6:,.2f} GB"
-    )
+    print(f"  results       {measurements:,} lines of about 1 kB = {measurements / 1e6:,.2f} GB")
 
 
 if __name__ == "__main__":

@@ -130,9 +130,9 @@ class Command:
 
     def stored(self, version: str = "*") -> list[dict[str, Any]]:
         """What the results folder keeps of the runs of a release, or of all; oldest first."""
-        paths = self.results.glob(f"*/*/*/{version}-*.json")
-        runs = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-        return sorted(runs, key=lambda run: str(run["started"]))
+        runs = stored(self.results, "measurement")
+        wanted = [run for run in runs if version in ("*", run["version"])]
+        return sorted(wanted, key=lambda run: str(run["started"]))
 
     def write(self, name: str, text: str) -> str:
         """Write a file into the folder; return its name."""
@@ -155,6 +155,18 @@ class Command:
                 told = [process.cwd(), *process.environ().values(), *process.cmdline()]
                 if any(str(self.folder) in text for text in told):
                     yield process
+
+
+def stored(results: Path, schema: str) -> list[dict[str, Any]]:
+    """The values of a schema that a results folder keeps, each once, with their parts."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(results.rglob("*.jsonl"))]
+    lines = {line["digest"]: line for text in texts for line in map(json.loads, text.splitlines())}
+    return [
+        line["data"]
+        | {name: lines[digest]["data"]["value"] for name, digest in line["parts"].items()}
+        for line in lines.values()
+        if line["schema"].startswith(f"bisector/{schema}/")
+    ]
 
 
 def _as_from_a_terminal() -> None:

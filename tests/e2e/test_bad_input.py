@@ -363,7 +363,7 @@ def test_an_index_that_wants_credentials_is_to_blame_itself(
     result = bisect(*words)
     assert result.status == 4
     assert result.complaint[0].startswith("error: the installer can't use the index: ")
-    assert not list(bisect.results.rglob("1.*.json"))
+    assert bisect.stored() == []
 
 
 def test_a_package_that_never_installs_says_why(bisect: Command, index: LocalIndex) -> None:

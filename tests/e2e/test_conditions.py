@@ -268,5 +268,5 @@ def test_settings_of_the_surroundings_name_the_index(ask: Command, index: LocalI
     index.credentials = "me:secret"
     refreshed = unset("--refresh", *PROBE, "--index-url", "", PIP_INDEX_URL=credentials)
     assert refreshed.status == 0
-    stored = "".join(path.read_text() for path in ask.results.rglob("*.json"))
+    stored = "".join(path.read_text() for path in ask.results.rglob("*.jsonl"))
     assert "secret" not in refreshed.output + refreshed.errors + stored

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from e2e import command
 from e2e.command import Command, changes
 from e2e.projects import BROKEN, plain, release
 from e2e.test_interruption import stop, wait_for
@@ -62,8 +63,8 @@ def test_what_was_begun_early_is_not_measured_again(
     kept = Counter(run["version"] for run in stored)
     assert begun | kept == begun
     assert not (begun - kept).keys() & kept.keys()  # what was stopped on the way was begun only
-    (conditions,) = bisect.results.glob("*/*/*/conditions.json")
-    assert stored[0]["started"] < json.loads(conditions.read_text())["resolved"]
+    (conditions,) = command.stored(bisect.results, "conditions")
+    assert stored[0]["started"] < conditions["resolved"]
 
 
 def test_what_was_begun_with_other_dependencies_decides_nothing(
@@ -78,7 +79,7 @@ def test_what_was_begun_with_other_dependencies_decides_nothing(
     told = [line.partition(" --hash")[0] for run in stored for line in run["installed"]]
     assert "ham==2.0" in told
     assert "ham==1.0" not in told
-    assert len(list(bisect.results.glob("*/*/*/conditions.json"))) == 1
+    assert len(command.stored(bisect.results, "conditions")) == 1
     assert sum(ham == "2.0" for _, ham in runs(log)) >= len(stored)
 
 

@@ -203,12 +203,15 @@ def test_why_a_release_cannot_be_installed_is_said_on_one_line(scan: Scan) -> No
 
 def test_a_probe_that_raises_decides_nothing_and_its_exception_is_kept(scan: Scan) -> None:
     run = measured(scan, "1.3.5")
+    raising = (n for n, text in enumerate(BEHAVE.splitlines(), 1) if "no_such_function" in text)
+    line = next(raising)
     message = "module 'spam' has no attribute 'no_such_function'"
     assert run["detail"] == f"exited with status 1 without a report: AttributeError: {message}"
     assert run["signature"] == {
         "exception": "AttributeError",
         "message": message,
         "frame": "",
+        "line": f"behave.py:{line}",
         "status": 1,
         "signal": "",
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
 import json
+import os
 import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +48,12 @@ from bisector.model import (
     Signature,
     Symptom,
 )
-from bisector.store.codec import measurement_from_json, measurement_to_json
+from bisector.store.codec import (
+    conditions_to_json,
+    measurement_from_json,
+    measurement_to_json,
+)
+from bisector.store.journal import append
 from bisector.store.runs import Store, key
 
 INTERPRETER = Interpreter(
@@ -178,69 +188,216 @@ def test_runs_are_loaded_oldest_first(tmp_path: Path) -> None:
     assert [run.started for run in runs] == sorted(times)
 
 
+def altered(path: Path, old: str, new: str) -> None:
+    """Change a file by hand."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_what_was_stored_before_is_added_to(tmp_path: Path) -> None:
+    """Nothing that is in a file changes any more: it grows by whole lines."""
+    store, text = Store(tmp_path), b""
+    for number in range(5):
+        path = store.save(PROBE, CONDITIONS, measured(f"1.{number}"))
+        assert path.read_bytes().startswith(text)
+        text = path.read_bytes()
+        assert text.endswith(b"}\n")
+    assert len(text.splitlines()) == 1 + 5  # what was held is said once
+    assert [file.suffix for file in path.parent.iterdir()] == [".jsonl"]
+
+
+@pytest.mark.parametrize("key_in", ["", "cache"])
 @pytest.mark.parametrize(
-    ("damage", "why"),
+    ("old", "new"),
     [
-        (lambda _: "", "its content is not what it was written with"),
-        (lambda text: text[: len(text) // 2], "its content is not what it was written with"),
-        (lambda text: text.replace("good", "bad"), "its content is not what it was written with"),
-        (lambda text: text + "\n", "its content is not what it was written with"),
+        ('"version":"1.0","outcome":"good"', '"version":"1.0","outcome":"bad"'),
+        ('"version":"1.0"', '"version":"1.2"'),
+        ('"version":"1.0",', '"version":"1.0", '),
+        ('"bisector/measurement/1","parts":{"installed"', '"bisector/measurement/1","parts":{"x"'),
     ],
-    ids=["empty", "truncated", "altered", "longer"],
+    ids=["outcome", "version", "spaces", "parts"],
 )
-def test_a_file_that_isnt_as_it_was_written_is_a_warning_that_names_it(
-    tmp_path: Path, damage: Any, why: str
+def test_a_line_changed_by_hand_is_a_warning_that_names_it(
+    tmp_path: Path, old: str, new: str, key_in: str
 ) -> None:
+    """However many are: it is one warning, and what else the file has is read."""
+    cache = tmp_path / key_in if key_in else None
+    store = Store(tmp_path / "results", cache)
+    for version in ("1.1", "1.0", "1.0"):
+        store.save(PROBE, CONDITIONS, measured(version, started=f"{version}{id(version)}"))
+    store.save(PROBE, CONDITIONS, measured("1.0", started="again"))
+    path = store.save(PROBE, CONDITIONS, measured("1.3"))
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        "\n".join(
+            line.replace(old, new) if "version" in line and '"1.0"' in line else line
+            for line in text.splitlines()
+        )
+        + "\n"
+    )
+    reader = Store(tmp_path / "results", cache)
+    loaded = reader.load(PROBE, CONDITIONS, listed("1.0", "1.1", "1.2", "1.3"))
+    assert list(loaded) == [Version("1.1"), Version("1.3")]
+    reader.load(PROBE, CONDITIONS, listed("1.0", "1.1", "1.2", "1.3"))
+    assert reader.warnings == [
+        (
+            f"{path}, line 3 is ignored: its content is not what it was written with "
+            "(2 more in this file)"
+        )
+    ]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 40, 700])
+def test_a_line_that_was_cut_off_costs_itself_alone(tmp_path: Path, cut: int) -> None:
+    """Also where others are written behind it; only the last end of a line is no loss."""
     store = Store(tmp_path)
     store.save(PROBE, CONDITIONS, measured("1.1"))
-    path = store.save(PROBE, CONDITIONS, measured("1.0"))
-    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
-    loaded = store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))
-    assert list(loaded) == [Version("1.1")]
-    assert store.warnings == [f"{path} is ignored: {why}"]
+    path = store.save(PROBE, CONDITIONS, measured("1.0", output_tail="x" * 1000))
+    path.write_bytes(path.read_bytes()[:-cut])
+    lost = cut > 1
+    reader = Store(tmp_path)
+    loaded = reader.load(PROBE, CONDITIONS, listed("1.0", "1.1"))
+    assert set(loaded) == ({Version("1.1")} if lost else {Version("1.0"), Version("1.1")})
+    assert reader.warnings == [f"{path}, line 3 is ignored: it is cut off"] * lost
+    Store(tmp_path).save(PROBE, CONDITIONS, measured("1.2"))
+    written = next(other for other in path.parent.iterdir() if other != path)
+    path.write_bytes(path.read_bytes() + written.read_bytes())
+    append(path, written.read_bytes())
+    again = Store(tmp_path)
+    loaded = again.load(PROBE, CONDITIONS, listed("1.0", "1.1", "1.2"))
+    assert set(loaded) >= {Version("1.1"), Version("1.2")}
+    assert len(again.warnings) <= 1
+
+
+RUN = '{"version":"1.0","outcome":"good",'
+
+
+def foreign(key: str, schema: str, data: str) -> bytes:
+    """A line whose digest is right: something else wrote it, or a later version."""
+    signed = f'"key":"{key}","schema":"{schema}","parts":{{}},"data":{data}'.encode()
+    digest = hashlib.sha256(signed).hexdigest()[:24].encode()
+    return b'{"digest":"%b","seal":"",%b}\n' % (digest, signed)
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("schema", "data", "why"),
     [
-        (b"[]\n", ""),
-        (b'"text"\n', ""),
-        (b"{}\n", "its schema is None, not 'bisector/measurement/1'"),
-        (
-            b'{"schema": "bisector/measurement/2"}\n',
-            "its schema is 'bisector/measurement/2', not 'bisector/measurement/1'",
-        ),
-        (b'{"schema": "bisector/measurement/1"}\n', ""),
-        (b'{"schema": "bisector/measurement/1", "version": "one"}\n', "Invalid version: 'one'"),
-        (b"not json\n", ""),
-        (b"\xff\xfe", ""),
-        (b"[" * 100_000, ""),
+        ("measurement/2", "{}", "its schema is 'bisector/measurement/2'"),
+        ("measurement/1", "{}", "Object missing required field `version`"),
+        ("measurement/1", '{"version":"one"}', "Invalid version: 'one' - at `$.version`"),
+        ("measurement/1", '{"version":1}', "1 is not a version - at `$.version`"),
+        ("measurement/1", '{"version":"1.0","outcome":"great"}', "Invalid enum value 'great'"),
+        ("measurement/1", RUN + '"wall_s":"1"}', "Expected `float`"),
+        ("measurement/1", RUN + '"metrics":[]}', "Expected `object`"),
+        ("measurement/1", RUN + '"cpu_s":1e999}', "Number out of"),
+        ("measurement/1", RUN + '"exit_status":true}', "Expected"),
+        ("measurement/1", RUN + '"pool":{"a":' + "9" * 5000 + "}}", "Integer value out of range"),
+        ("measurement/1", RUN + '"pool":{"a":' + "[" * 100_000 + "}}", "maximum recursion"),
+        ("measurement/1", "{not json}", "JSON is malformed"),
     ],
 )
-def test_a_foreign_file_with_a_fitting_name_is_a_warning_that_names_it(
-    tmp_path: Path, content: bytes, why: str
+def test_a_foreign_line_is_a_warning_that_names_it(
+    tmp_path: Path, schema: str, data: str, why: str
 ) -> None:
-    """Its digest is right, so it was written like that, by something else or a later version."""
     store = Store(tmp_path)
-    folder = store.save(PROBE, CONDITIONS, measured("1.1")).parent
-    foreign = folder / f"1.0-{hashlib.sha256(content).hexdigest()[:12]}.json"
-    foreign.write_bytes(content)
+    path = store.save(PROBE, CONDITIONS, measured("1.1"))
+    other = path.with_name("0-other.jsonl")
+    other.write_bytes(foreign(key(PROBE, CONDITIONS)[:16], f"bisector/{schema}", data))
     assert list(store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))) == [Version("1.1")]
     (warning,) = store.warnings
-    assert warning.startswith(f"{foreign} is ignored: {why}")
+    assert warning.startswith(f"{other}, line 1 is ignored: {why}")
 
 
-def test_a_foreign_file_in_the_folder_is_named_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content", [b"[]\n", b"{}\n", b"not json\n", b"\xff\xfe\n", b"\0" * 100, b"[" * 100_000]
+)
+def test_a_file_of_something_else_is_a_warning_that_names_it(
+    tmp_path: Path, content: bytes
+) -> None:
     store = Store(tmp_path)
-    folder = store.save(PROBE, CONDITIONS, measured()).parent
-    (folder / "README.md").write_text("about these")
-    (folder / ".1.0-0123456789ab.json.beef").write_text("half of it")
-    (folder / "1.0-my-notes.json").write_text("{}")
+    other = store.save(PROBE, CONDITIONS, measured("1.1")).with_name("0-other.jsonl")
+    other.write_bytes(content)
+    assert list(store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))) == [Version("1.1")]
+    (warning,) = store.warnings
+    assert warning.startswith(f"{other}, line 1 is ignored: ")
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+def dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def zeros(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize("there", [fifo, folder, dangling, zeros, huge])
+@pytest.mark.parametrize("where", ["own", "shared"])
+def test_what_is_no_plain_file_is_one_warning(
+    tmp_path: Path, there: Callable[[Path], None], where: str
+) -> None:
+    """It is neither waited for nor followed, and what is stored meanwhile lies beside it."""
+    cache = tmp_path / "cache"
+    results = tmp_path / "results"
+    path = Store(results, cache).save(PROBE, CONDITIONS, measured("1.1"))
+    in_the_way = path if where == "own" else results / "spam" / path.name
+    text = in_the_way.read_bytes()
+    in_the_way.rename(in_the_way.with_name("before.jsonl"))
+    there(in_the_way)
+    store = Store(results, cache)
+    assert list(store.load(PROBE, CONDITIONS, listed("1.0", "1.1"))) == [Version("1.1")]
+    assert len(store.warnings) == 1
+    assert store.warnings[0].startswith(f"{in_the_way} is ignored: it is ")
+    if there is not huge:
+        store.save(PROBE, CONDITIONS, measured("1.0", installed=(Distribution("ham", "1"),)))
+        again = Store(results, cache).load(PROBE, CONDITIONS, listed("1.0", "1.1"))
+        assert set(again) == {Version("1.0"), Version("1.1")}
+    assert in_the_way.with_name("before.jsonl").read_bytes() == text
+
+
+def test_a_disk_that_is_full_takes_nothing_from_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line is taken back, so that the next one is whole."""
+    store = Store(tmp_path)
+    path = store.save(PROBE, CONDITIONS, measured("1.0"))
+    before, write = path.read_bytes(), os.write
+
+    def half(file: int, text: bytes) -> int:
+        if len(text) < 100:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, bytes(text)[: len(text) // 2])
+
+    monkeypatch.setattr(os, "write", half)
+    with pytest.raises(UsageError, match="No space left on device"):
+        store.save(PROBE, CONDITIONS, measured("1.1"))
+    monkeypatch.setattr(os, "write", write)
+    assert path.read_bytes() == before
+    store.save(PROBE, CONDITIONS, measured("1.2"))
+    loaded = Store(tmp_path).load(PROBE, CONDITIONS, listed("1.0", "1.1", "1.2"))
+    assert list(loaded) == [Version("1.0"), Version("1.2")]
+
+
+def test_a_foreign_file_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.save(PROBE, CONDITIONS, measured())
+    (path.parent / "README.md").write_text("about these")
     assert list(store.load(PROBE, CONDITIONS, listed("1.0"))) == [Version("1.0")]
-    assert [w.partition(" is ignored")[0] for w in store.warnings] == [
-        str(folder / "1.0-my-notes.json")
-    ]
-    assert (folder / "README.md").exists()
+    assert store.warnings == []
+    assert (path.parent / "README.md").exists()
 
 
 def test_a_release_whose_wheel_was_rebuilt_is_measured_anew(tmp_path: Path) -> None:
@@ -334,18 +491,28 @@ def test_a_search_goes_on_with_the_dependencies_it_was_begun_with(tmp_path: Path
 
 
 def test_altered_conditions_are_not_trusted(tmp_path: Path) -> None:
-    store = Store(tmp_path)
     blank = Conditions(INTERPRETER)
     held = replace(blank, constraints=("ham==2.0",), resolved="2026", resolved_for="1.0")
-    described = store.save(PROBE, held, measured()).with_name("conditions.json")
-    described.write_text(described.read_text().replace("ham==2.0", "ham==1.0"))
+    path = Store(tmp_path).save(PROBE, held, measured())
+    altered(path, "ham==2.0", "ham==1.0")
+    store = Store(tmp_path)
     assert store.constraints(PROBE, blank, Version("1.0")) is None
-    assert store.warnings == [f"{described} is ignored: it is not what its folder is named for"]
-    described.write_text("{")
-    store.warnings.clear()
+    assert store.warnings == [
+        f"{path}, line 1 is ignored: its content is not what it was written with"
+    ]
+
+
+def test_conditions_of_another_search_are_not_trusted(tmp_path: Path) -> None:
+    """Their digest is right, so they were written by something that meant to."""
+    blank = Conditions(INTERPRETER)
+    held = replace(blank, constraints=("ham==1.0",), resolved="2026", resolved_for="1.0")
+    data = json.dumps(conditions_to_json(PROBE, held))
+    path = tmp_path / "spam/eggs/some/other.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(foreign("0" * 16, "bisector/conditions/1", data))
+    store = Store(tmp_path)
     assert store.constraints(PROBE, blank, Version("1.0")) is None
-    (warning,) = store.warnings
-    assert warning.startswith(f"{described} is ignored: ")
+    assert store.warnings == [f"{path}, line 1 is ignored: it is of another search"]
 
 
 @pytest.mark.parametrize("where", ["file", "file/below"])
@@ -398,10 +565,56 @@ def test_two_processes_write_at_once_and_nobody_sees_half_a_file(tmp_path: Path)
     assert list(tmp_path.rglob(".*")) == []
 
 
-def test_a_file_name_says_version_and_content(tmp_path: Path) -> None:
-    path = Store(tmp_path).save(PROBE, replace(CONDITIONS), measured("1!1.0+local"))
-    version, _, digest = path.stem.rpartition("-")
-    assert (version, len(digest), path.parts[-4:-2]) == ("1!1.0+local", 12, ("spam", "eggs"))
+def test_who_writes_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """Named by its key, so that copying results of several machines into one folder is safe."""
+    saved = [
+        Store(tmp_path / "results", tmp_path / cache).save(PROBE, CONDITIONS, measured(host=cache))
+        for cache in ("here", "here", "there")
+    ]
+    assert saved[0] == saved[1] != saved[2]
+    assert stat.S_IMODE((tmp_path / "here/key").stat().st_mode) == 0o600
+
+
+def test_what_was_measured_elsewhere_is_known_to_be(tmp_path: Path) -> None:
+    """A copy of one's own isn't, and a line that claims to be one's own is."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    results = tmp_path / "results"
+    Store(results, here).save(PROBE, CONDITIONS, measured("1.0"))
+    path = Store(results, there).save(PROBE, CONDITIONS, measured("1.1"))
+    Store(results).save(PROBE, CONDITIONS, measured("1.2"))
+    signed = foreign(
+        key(PROBE, CONDITIONS)[:16],
+        "bisector/measurement/1",
+        json.dumps(measurement_to_json(measured("1.3"))),
+    )
+    path.with_name("forged.jsonl").write_bytes(
+        signed.replace(b'"seal":""', b'"seal":"%b"' % (b"0" * 32))
+    )
+    store = Store(results, here)
+    loaded = store.load(PROBE, CONDITIONS, listed("1.0", "1.1", "1.2", "1.3"))
+    elsewhere = {str(version): run.elsewhere for version, (run,) in loaded.items()}
+    assert elsewhere == {"1.0": False, "1.1": True, "1.2": True, "1.3": True}
+    assert store.warnings == []
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o000])
+def test_a_key_that_others_can_read_marks_nothing(tmp_path: Path, mode: int) -> None:
+    cache = tmp_path / "cache"
+    results = tmp_path / "results"
+    Store(results, cache).save(PROBE, CONDITIONS, measured("1.0"))
+    (cache / "key").chmod(mode)
+    store = Store(results, cache)
+    ((run,),) = store.load(PROBE, CONDITIONS, listed("1.0")).values()
+    readable = mode == 0 and os.geteuid() == 0
+    assert run.elsewhere is not readable
+    assert len(store.warnings) == (0 if readable else 1)
+
+
+def test_reading_makes_no_key(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results", tmp_path / "cache")
+    assert store.load(PROBE, CONDITIONS, listed("1.0")) == {}
+    assert store.searches() == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_is_no_file_name_is_made_one(tmp_path: Path) -> None:
@@ -483,33 +696,34 @@ def test_a_search_that_measured_nothing_leaves_what_was_kept(tmp_path: Path) -> 
 
 
 def test_searches_of_other_ranges_stay_beside_each_other(tmp_path: Path) -> None:
-    """One that looked at no more than a later one goes, also where it has the old name."""
-    store, run = Store(tmp_path), measured()
+    """One that looked at no more than a later one says nothing any more."""
+    store = Store(tmp_path)
+    days = itertools.count(1)
 
-    def plan(*numbers: int) -> Plan:
-        return Plan(tuple(Release(Version(f"1.{number}"), ()) for number in numbers))
+    def describe(replay: str, *numbers: int) -> None:
+        plan = Plan(tuple(Release(Version(f"1.{number}"), ()) for number in numbers))
+        run = measured(started=f"2026-01-{next(days):02}T00:00:00Z")
+        store.save(PROBE, CONDITIONS, run)
+        store.describe(Finding(PROBE, plan, CONDITIONS, (run,), (), replay=replay))
 
-    def describe(made: Plan, replay: str) -> set[str]:
-        store.describe(Finding(PROBE, made, CONDITIONS, (run,), (), replay=replay))
-        return {path.name for path in folder.glob("search*")}
+    def looked_at() -> tuple[str, list[str]]:
+        (found,) = store.searches()
+        return found.replay, [str(release.version) for release in found.plan.candidates]
 
-    folder = store.save(PROBE, CONDITIONS, run).parent
-    first = describe(plan(1, 2), "first")
-    (folder / first.pop()).rename(folder / "search.json")
-    assert describe(plan(2, 3, 4), "second") > {"search.json"}
-    (found,) = store.searches()
-    assert [str(release.version) for release in found.plan.candidates] == [
-        "1.1",
-        "1.2",
-        "1.3",
-        "1.4",
-    ]
-    assert found.replay == "second"
-    describe(plan(7, 8), "apart")
-    (found,) = store.searches()
-    assert len(found.plan.candidates) == 4
+    describe("first", 1, 2)
+    describe("second", 2, 3, 4)
+    assert looked_at() == ("second", ["1.1", "1.2", "1.3", "1.4"])
+    assert store.warnings == []
+    describe("apart", 7, 8)
+    assert looked_at() == ("second", ["1.1", "1.2", "1.3", "1.4"])
     assert [warning.partition(" is ")[2] for warning in store.warnings] == [
         "ignored: it is of other releases"
     ]
-    assert len(describe(plan(*range(1, 9)), "whole")) == 1
-    assert [found.replay for found in store.searches()] == ["whole"]
+    describe("whole", *range(1, 9))
+    store.warnings.clear()
+    assert looked_at()[0] == "whole"
+    describe("narrow", 2, 3)
+    assert looked_at()[0] == "whole"
+    describe("whole again", *range(1, 9))
+    assert looked_at()[0] == "whole again"
+    assert store.warnings == []
