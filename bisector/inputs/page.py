@@ -142,7 +142,10 @@ def _absolute(url: str, base_url: str) -> str:
             url = urljoin(base_url, url)
             if urlsplit(url).scheme not in {"http", "https", urlsplit(base_url).scheme}:
                 return ""
-        return without_credentials(url) if re.search(r"[@\[\]]", url) else url
+        if re.search(r"[@\[\]]", url):
+            url = without_credentials(url)
+            return url if urlsplit(url).netloc or url.startswith("file:") else ""
+        return url
     except ValueError:
         return ""  # one broken link among thousands
 

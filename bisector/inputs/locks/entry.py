@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from packaging.markers import Marker, default_environment
+from packaging.markers import Marker, UndefinedEnvironmentName, default_environment
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
@@ -94,7 +94,7 @@ class Target:
         given["dependency_groups"] = dependency_groups
         try:
             return not marker or Marker(marker).evaluate(given, context="lock_file")
-        except (ValueError, RecursionError) as error:
+        except (ValueError, RecursionError, UndefinedEnvironmentName) as error:
             raise table.wrong(f"has a marker that is none: {marker!r}") from error
 
     def takes(self, requires_python: str, table: Table) -> bool:
