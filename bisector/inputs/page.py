@@ -143,8 +143,9 @@ def _absolute(url: str, base_url: str) -> str:
             if urlsplit(url).scheme not in {"http", "https", urlsplit(base_url).scheme}:
                 return ""
         if re.search(r"[@\[\]]", url):
-            url = without_credentials(url)
-            return url if urlsplit(url).netloc or url.startswith("file:") else ""
+            # Without a host, what looks like credentials is a path, and would become them.
+            hosted = urlsplit(url).netloc or url.startswith("file:")
+            return without_credentials(url) if hosted else ""
         return url
     except ValueError:
         return ""  # one broken link among thousands
