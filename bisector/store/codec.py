@@ -161,20 +161,27 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
             "after": str(t.after),
             "cause": cause_to_json(t.cause),
         }
-        for t in finding.transitions
+        for t in _all_transitions(finding)
         if t.cause
     ]
-    told_apart = any(m.reason is Reason.DIFFERENT_FAILURE for m in finding.measurements)
+    told_apart = len(finding.failures) > 1
     return {
         "schema": SEARCH,
         "replay": finding.replay,
         **({"any_failure": True} if finding.any_failure else {}),
         **({"failure": plain(finding.failure)} if told_apart else {}),
+        **({"pattern": finding.pattern} if finding.pattern else {}),
         **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
         "excluded": [plain(excluded) for excluded in plan.excluded],
     }
+
+
+def _all_transitions(finding: Finding) -> list[Transition]:
+    """Return the transitions of all failures, each once."""
+    every = (t for failure in finding.failures for t in failure.transitions)
+    return list(dict.fromkeys([*finding.transitions, *every]))
 
 
 def cause_to_json(cause: Cause) -> Json:

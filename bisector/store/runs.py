@@ -95,7 +95,8 @@ class Store:
         folder = self.folder(finding.probe, finding.conditions)
         measured = any(not measurement.cached for measurement in finding.measurements)
         known = [t.cause for t in self.caused(finding.probe, finding.conditions)]
-        learned = any(t.cause and t.cause not in known for t in finding.transitions)
+        every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
+        learned = any(t.cause and t.cause not in known for t in every)
         if not folder.is_dir() or (self._looked_at(folder) and not (measured or learned)):
             return
         told = search_to_json(finding)
@@ -165,6 +166,7 @@ class Store:
             replay=looked_at[widest]["replay"],
             any_failure=looked_at[widest].get("any_failure", False),
             failure=failure_from_json(looked_at[widest]),
+            pattern=looked_at[widest].get("pattern", ""),
         )
 
     def _looked_at(self, folder: Path) -> dict[Path, dict[str, Any]]:
