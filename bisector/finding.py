@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from packaging.version import Version
 
-from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Signature
+from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Reason, Signature
 
 
 class Kind(str, Enum):
-    """Which way the outcome changes between two neighbouring decided releases."""
+    """Which way the outcome changes between two neighbouring decided releases.
+
+    ``CHANGED`` where one failure gives way to another: a search looks for that as well, and what
+    is told of each failure is when it came and when it went.
+    """
 
     INTRODUCED = "introduced"
     FIXED = "fixed"
+    CHANGED = "changed"
 
 
 class Blame(str, Enum):
@@ -80,7 +86,8 @@ class Cause:
 class Transition:
     """Two neighbouring decided releases whose outcomes differ.
 
-    ``untested`` are the releases between them that decided nothing or could not be tried.
+    ``untested`` are the releases between them that decided nothing or could not be tried,
+    ``otherwise`` those between them that fail, but by another failure.
     ``zoom`` is the same transition narrowed to pre-releases, ``after_not_yanked`` the first
     release from ``after`` on that isn't yanked where ``after`` is. ``confidence`` is the
     posterior probability of the change lying between ``before`` and ``after``. ``parting`` where
@@ -98,17 +105,43 @@ class Transition:
     confirmed: bool = True
     parting: bool = False
     cause: Cause | None = None
+    otherwise: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One of the failures that a search found: when it came and went, and what it says.
+
+    ``releases`` are those measured that fail so, in the order of the search; ``ways`` is what they
+    say, each with the first release that says so. ``affected`` is as ``Finding`` has it.
+    ``not_yet`` is the last release of the oldest stretch that fails so, where that looks as if what
+    the script asks for was not there yet; a guess. ``at_oldest`` and ``at_newest`` are whether the
+    outermost decided release fails so.
+    """
+
+    signature: Signature | None
+    reason: Reason | None
+    transitions: tuple[Transition, ...]
+    affected: tuple[str, ...]
+    releases: tuple[Version, ...]
+    ways: tuple[tuple[str, Version], ...] = ()
+    not_yet: Version | None = None
+    at_oldest: bool = False
+    at_newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What one search learned, and how far it looked.
 
+    ``failures`` are all that were found, the one most likely meant first; ``transitions`` are those
+    of that one, as ``affected``, ``bad_at_oldest`` and ``bad_at_newest`` are.
     ``affected`` are PEP 440 specifier sets, one per bad window; ``conflicting`` the releases
     whose runs disagree; ``longest_untested`` the number of candidates in the longest stretch
     without a decided one; ``stopped`` says why the search ended before its answer, if it did;
     ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
-    the same one; else ``failure`` is the one that it is about, where it has a signature. ``over``
+    the same one; else ``failure`` is the signature of the first. Only failures that ``pattern``
+    matches count where it isn't empty; ``affected_by_any`` is by whichever failure. ``over``
     is the release, as ``spam 1.5``, whose dependencies varied instead: a version then is a date,
     and stands for what was newest on that day.
     """
@@ -129,6 +162,20 @@ class Finding:
     any_failure: bool = False
     failure: Signature | None = None
     over: str = ""
+    failures: tuple[Failure, ...] = ()
+    affected_by_any: tuple[str, ...] = ()
+    pattern: str = ""
+
+    @property
+    def every_transition(self) -> tuple[Transition, ...]:
+        """The transitions of all failures, each once."""
+        every = (t for failure in self.failures for t in failure.transitions)
+        return tuple(dict.fromkeys([*self.transitions, *every]))
+
+    def with_failures(self, failures: Sequence[Failure]) -> Finding:
+        """Return the finding with other transitions of its failures, the first one's its own."""
+        transitions = failures[0].transitions if failures else self.transitions
+        return replace(self, failures=tuple(failures), transitions=transitions)
 
 
 @dataclass(frozen=True, slots=True)

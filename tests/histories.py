@@ -96,7 +96,7 @@ def measurements(version: str, letter: str, runs: int = 2) -> list[Measurement]:
         Measurement(
             Version(version),
             outcome,
-            reason=Reason.IMPORT_FAILED if letter == "u" else None,
+            reason=Reason.OUT_OF_LIMITS if letter == "u" else None,
             detail="No module named 'ham'" if letter == "u" else f"the eggs are {outcome.value}",
             wall_s=0.5,
             exit_status=int(outcome is Outcome.BAD),

@@ -18,7 +18,7 @@ class Task:
 
     ``folder`` is where the environment is made, ``cwd`` where a plain script or command runs.
     What is in ``cache`` outlives the command. ``aside`` are folders of our own that may lie in
-    ``cwd``.
+    ``cwd``. ``patience_s`` is less time than the conditions give, where that is known to do.
     """
 
     probe: Probe
@@ -30,6 +30,7 @@ class Task:
     cache: Path
     keep: bool = False
     aside: tuple[Path, ...] = ()
+    patience_s: float | None = None
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:

@@ -66,7 +66,7 @@ class Environment:
 
 def _modules(installed: importlib.metadata.Distribution) -> frozenset[str]:
     parts = [Path(file).parts for file in _files(installed)]
-    inside = [one for one in parts if not one[0].endswith(_NOT_MODULES)]
+    inside = [one for one in parts if one[-1].endswith(_CODE) and not one[0].endswith(_NOT_MODULES)]
     packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
     names = (_imported_as(one, packages) for one in inside)
     return frozenset(".".join(name) for name in names if all(part.isidentifier() for part in name))
@@ -80,6 +80,7 @@ def _imported_as(parts: tuple[str, ...], packages: Collection[tuple[str, ...]]) 
     return (*parts[:-1], parts[-1].split(".")[0])
 
 
+_CODE = (".py", ".pyc", ".pyd", ".so")
 _NOT_MODULES = (".dist-info", ".data", ".pth", "__pycache__", "..")
 
 

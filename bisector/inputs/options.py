@@ -84,7 +84,14 @@ def add_search_options(
     what_is_bad.add_argument(
         "--any-failure",
         action="store_true",
-        help="every failure is bad, also one of another kind than the newest",
+        help="all failures are one, whatever they say",
+    )
+    what_is_bad.add_argument(
+        "--failure",
+        type=values.pattern,
+        default="",
+        metavar="REGEX",
+        help="only failures that it matches, by what is said of them or printed, decide anything",
     )
     run = parser.add_argument_group("how to measure")
     run.add_argument(

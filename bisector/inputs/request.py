@@ -44,6 +44,7 @@ class Request:
     bad_memory: int | None = None
     bad_timeout: bool = False
     any_failure: bool = False
+    failure: str = ""
     isolated: bool = False
     attribute: bool = True
     over: str = "releases"
@@ -115,6 +116,8 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
         words += ["--timeout", f"{request.timeout:g}"]
     if request.max_memory is not None:
         words += ["--max-memory", str(request.max_memory)]
+    if request.failure:
+        words += ["--failure", request.failure]
     if request.bad_output:
         words += ["--bad-output", request.bad_output]
     if request.bad_memory is not None:

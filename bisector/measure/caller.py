@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bisector import atomic
+
 MOST_FILES = 10_000
 _MOST_COPIED_BYTES = 256 << 20
 _TOOLS_OWN = frozenset({".git", ".hg", ".svn", "__pycache__", ".pytest_cache", "node_modules"})
@@ -69,27 +71,39 @@ class Caller:
         return found
 
     def changed(self, before: State) -> tuple[str, ...]:
-        """Return what is not as it was: what is named as at first, all else as ``before``.
-
-        What is named is put back, and that something was changed is kept.
-        """
-        after = self.state()
+        """Return which files of the folder are not as ``before``, those aside that are others'."""
+        after = self.state() if before else {}
         names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-        names = names if before and after else set()
+        mine = {os.path.relpath(path, self.folder) for path in self.named}
+        return tuple(sorted(names - mine - self._others())) if after else ()
+
+    def rewritten(self) -> tuple[str, ...]:
+        """Return what the command names and is not as at first; it is put back."""
+        names = []
         for number, path in enumerate(self.named):
-            name = os.path.relpath(path, self.folder)
-            names.discard(name)
             if not _same(path, self.records / str(number)):
                 shutil.copy2(self.records / str(number), path)
-                names.add(name)
-        if names:
-            (self.records / "spoils").touch()
-        return tuple(sorted(names))
+                names.append(os.path.relpath(path, self.folder))
+        return tuple(names)
 
-    def copy(self, target: Path) -> bool:
+    def spoil(self) -> None:
+        """Keep that a run has changed something: each has a copy from now on."""
+        (self.records / "spoils").touch()
+
+    def leave(self, names: Iterable[str]) -> None:
+        """Keep that these files are changed by others than the runs."""
+        others = self._others().union(names)
+        atomic.write(self.records / "others", json.dumps(sorted(others)).encode())
+
+    def _others(self) -> set[str]:
+        with suppress(OSError, ValueError):
+            return set(json.loads((self.records / "others").read_text()))
+        return set()
+
+    def copy(self, target: Path) -> Caller | None:
         """Copy the whole folder to ``target``, what is named as it was, and nothing that is new.
 
-        Return whether that was done; it isn't where the folder is too large.
+        Return the copy; None where the folder is too large.
         """
         first = set(json.loads((self.records / "names").read_text()))
         files = []
@@ -101,9 +115,9 @@ class Caller:
                 size_bytes += path.lstat().st_size
             files.append(path)
             if size_bytes > _MOST_COPIED_BYTES:
-                return False
+                return None
         if not files:
-            return False
+            return None
         for path in files:
             copied = target / path.relative_to(self.folder)
             copied.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +126,7 @@ class Caller:
         for number, path in enumerate(self.named):
             if path.is_relative_to(self.folder):
                 shutil.copy2(self.records / str(number), target / path.relative_to(self.folder))
-        return True
+        return Caller(target, (), self.records)
 
     def _files(self) -> Iterator[Path]:
         folders = [self.folder]

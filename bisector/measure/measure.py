@@ -23,8 +23,7 @@ from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import InstallerError
 from bisector.measure import outcome
-from bisector.measure.caller import Caller, named
-from bisector.measure.caller import remark as caller_remark
+from bisector.measure.caller import Caller, named, remark
 from bisector.measure.invocation import elsewhere, imported, inside, laid_out
 from bisector.model import Measurement, Outcome, Reason, Symptom
 from bisector.run import process, records
@@ -124,7 +123,7 @@ def _run(
     Then it is made again in a copy of the caller's folder, as all that come after it are.
     """
     if task.probe.reports or task.conditions.isolated:
-        return _once(measured, installation, place, task, cancelled)
+        return _once(measured, installation, place, task, cancelled)[0]
     caller = Caller(
         task.cwd,
         named(task.probe.command or [task.probe.path], task.cwd),
@@ -132,20 +131,27 @@ def _run(
         (task.folder, task.cache, *task.aside),
     )
     caller.prepare()
-    remark = ""
+    changed: tuple[str, ...] = ()
     if not caller.spoils:
         before = caller.state()
-        run = _once(measured, installation, place / "first", task, cancelled)
-        changed = caller.changed(before)
-        if not (changed or caller.spoils):
+        run, _ = _once(measured, installation, place / "first", task, cancelled)
+        changed, rewritten = caller.changed(before), caller.rewritten()
+        if rewritten:
+            caller.spoil()
+        elif not (changed or caller.spoils):
             return run
-        remark = caller_remark(changed) if changed else ""
-    run = _once(measured, installation, place / "copied", task, cancelled, caller)
-    if changed := caller.changed({}):
-        said = f"it changes {', '.join(changed)} also from a copy of its folder"
+        changed = (*rewritten, *changed)
+    copied, there = _once(measured, installation, place / "copied", task, cancelled, caller)
+    if changed and not caller.spoils:
+        if there is not None and not set(there) & set(changed):
+            caller.leave(changed)  # by what else is at work in that folder
+            return run
+        caller.spoil()
+    if rewritten := caller.rewritten():
+        said = f"it changes {', '.join(rewritten)} also from a copy of its folder"
         environment = Reason.ENVIRONMENT
-        return replace(run, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
-    return replace(run, remark=remark or run.remark)
+        return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
+    return replace(copied, remark=remark(changed) if changed else copied.remark)
 
 
 def _once(
@@ -155,15 +161,19 @@ def _once(
     task: Task,
     cancelled: threading.Event | None,
     caller: Caller | None = None,
-) -> Measurement:
-    """Return what a run measured, in a copy of the folder of the ``caller`` where one is given."""
+) -> tuple[Measurement, tuple[str, ...] | None]:
+    """Return what a run measured, in a copy of the folder of the ``caller`` where one is given.
+
+    Beside it stands what it changed in such a copy, where the whole folder could be copied.
+    """
     probe, conditions, made = task.probe, task.conditions, installation.environment
     folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
     for folder in folders.values():
         folder.mkdir(parents=True)
     result = place / "result.json"
     apart = conditions.isolated or caller is not None
-    if caller is not None and probe.command and caller.copy(folders["cwd"]):
+    copy = caller.copy(folders["cwd"]) if caller is not None and probe.command else None
+    if copy:
         command, shown = inside(probe.command, task.cwd), probe.command
     else:
         command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=apart)
@@ -179,9 +189,11 @@ def _once(
         },
     )
     symptom = conditions.symptom
-    limits = process.Limits(conditions.timeout_s, symptom.memory_bytes or conditions.memory_bytes)
+    timeout_s = min(conditions.timeout_s, task.patience_s or conditions.timeout_s)
+    limits = process.Limits(timeout_s, symptom.memory_bytes or conditions.memory_bytes)
     search = outcome.LineSearch(symptom.output) if symptom.output else None
     cwd = folders["cwd"] if probe.reports or apart else task.cwd
+    before = copy.state() if copy else {}
     completed = process.run(
         command,
         environ=environ,
@@ -191,6 +203,7 @@ def _once(
         cancelled=cancelled,
         on_output=search,
     )
+    changed = copy.changed(before) if copy else None
     found = imported(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
@@ -208,11 +221,11 @@ def _once(
         said = outcome.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     known = bool(probe.package) and not probe.reports
-    remark = ""
+    meant = ""
     if known and not found and task.conditions.policy != "exact":
-        remark = elsewhere(probe, made, conditions.requirements)
+        meant = elsewhere(probe, made, conditions.requirements)
     masked = _masks(task, place, made.prefix)
-    return replace(
+    run = replace(
         measured,
         outcome=said.outcome,
         reason=said.reason,
@@ -228,8 +241,9 @@ def _once(
         output_tail=masked.text(output),
         command=tuple(map(masked.text, shown)),
         imported=found if known else None,
-        remark=remark,
+        remark=meant,
     )
+    return run, changed
 
 
 def _masks(task: Task, place: Path, prefix: Path) -> masks.Masks:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from packaging.version import Version
 
-from bisector.finding import Finding, Kind, Transition
-from bisector.model import Measurement, Outcome, Reason, Symptom
-from bisector.reports import causes
+from bisector.finding import Failure, Finding, Kind, Transition
+from bisector.model import Measurement, Outcome, Reason
+from bisector.reports import causes, failing
 from bisector.reports.rows import (
     count,
     decided,
@@ -21,45 +22,79 @@ from bisector.reports.rows import (
     why_not,
 )
 from bisector.search import failures
+from bisector.search.observed import Label
 
 _LONGEST = 160
 _MISSING = re.compile(r"No module named '?([\w.]+)")
 
 
 def answer(finding: Finding) -> str:
-    """Return the finding in a sentence or two."""
+    """Return the finding in a sentence or two, and as many for each other failure."""
+    return " ".join(paragraphs(finding))
+
+
+def paragraphs(finding: Finding) -> list[str]:
+    """Return what was found: a paragraph on the failure most likely meant, one on each other."""
+    first, *others = finding.failures or (None,)
+    told = [" ".join(_first(finding, first))]
+    told += [
+        failing.paragraph(failure) + _faults(finding, failure) for failure in others if failure
+    ]
+    return [text for text in told if text]
+
+
+def _faults(finding: Finding, failure: Failure) -> str:
+    """Return whose fault the transitions of a failure are that isn't the first."""
+    told = (causes.verdict(finding, transition) for transition in failure.transitions)
+    return "".join(f" {text}" for text in dict.fromkeys(told) if text)
+
+
+def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
+    """Yield what is said of the first failure, and of the search as a whole."""
     package = safe(finding.probe.package)
-    told = _days(finding) if finding.over else _changes(finding)
+    told = list(_days(finding) if finding.over else _changes(finding))
+    if first and first.not_yet and not finding.over:
+        since = next((t.after for t in first.transitions if t.kind is Kind.FIXED), None)
+        good = f"; {since} is the first good release" if since else ""
+        told = [f"fails {failing.guess(first)}{good}.", *told[1:]]
     subject = safe(finding.over) or package
     sentences = [f"{'It' if place else subject} {text}" for place, text in enumerate(told)]
     if finding.plan.by_upload and sentences:
         sentences[0] = f"In the order of upload, {sentences[0]}"
+    yield from sentences
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
-    sentences += dict.fromkeys(filter(None, faults))
-    if finding.conflicting:
-        sentences.append(
-            f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
-        )
-    elif not all(transition.confirmed for transition in finding.transitions):
-        sentences.append("Undecided: a change is not confirmed by a second run on both its sides.")
-    elif finding.transitions and not finding.decided:
-        sentences.append("Undecided: the runs made don't make this as sure as was asked for.")
+    yield from filter(None, dict.fromkeys(faults))
+    yield from _doubts(finding)
     if not finding.transitions:
-        sentences += _unchanged(package, finding)
-    sentences += _others(finding)
-    sentences += _untested(finding)
-    sentences += _remarks(finding)
+        yield from _unchanged(package, finding)
+    if first and (len(finding.failures) > 1 or first.reason):
+        yield f"It {failing.fails(first)}."
+    if first and not finding.any_failure:
+        yield from failing.changes(first)
+    yield from _others(finding)
+    yield from _untested(finding)
+    yield from _remarks(finding)
     if finding.stopped:
-        stops = {
-            "max-probes": (
-                "--max-probes ended the search before it was settled; repeated, it goes on."
-            ),
-            "interrupted": "The search was interrupted before it was settled.",
-            "attribution": "It was interrupted before it was known whose fault that is.",
-        }
         other = f"The search stopped before it was settled: {safe(finding.stopped)}."
-        sentences.append(stops.get(finding.stopped, other))
-    return " ".join(sentences)
+        yield _STOPPED.get(finding.stopped, other)
+
+
+_STOPPED = {
+    "max-probes": "--max-probes ended the search before it was settled; repeated, it goes on.",
+    "interrupted": "The search was interrupted before it was settled.",
+    "attribution": "It was interrupted before it was known whose fault that is.",
+}
+
+
+def _doubts(finding: Finding) -> Iterator[str]:
+    """Yield why the answer is undecided, where it is."""
+    every = [t for failure in finding.failures for t in failure.transitions]
+    if finding.conflicting:
+        yield f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
+    elif not all(transition.confirmed for transition in (*finding.transitions, *every)):
+        yield "Undecided: a change is not confirmed by a second run on both its sides."
+    elif finding.transitions and not finding.decided:
+        yield "Undecided: the runs made don't make this as sure as was asked for."
 
 
 def _days(finding: Finding) -> Iterator[str]:
@@ -140,9 +175,10 @@ def _sentence(transition: Transition, finding: Finding, *, again: bool) -> str:
     verb += " again" if again else ""
     untested = [v for v in transition.untested if v not in finding.conflicting]
     beside = [f"{listed(untested)} untested"] if untested else []
+    beside += [failing.otherwise(transition)] if transition.otherwise else []
     beside += _zoom(transition, "" if introduced else "fixed ", was)
     aside = f" ({'; '.join(beside)})" if beside else ""
-    if transition.untested:
+    if transition.untested or transition.otherwise:
         text = f"{verb} between {before} and {after}{aside}."
     else:
         text = f"{verb} in {after}{aside}; {before} is the last {was} release before it."
@@ -164,7 +200,10 @@ def _backported(group: Sequence[Transition], *, again: bool) -> str:
     """Return what one change did that came to several release lines."""
     verb, was, _ = _WORDS[group[0].kind]
     verb += " again" if again else ""
-    places = [f"between {t.before} and {t.after}" if t.untested else f"in {t.after}" for t in group]
+    places = [
+        f"between {t.before} and {t.after}" if t.untested or t.otherwise else f"in {t.after}"
+        for t in group
+    ]
     last = _and([str(transition.before) for transition in group])
     text = f"{verb} {_and(places)}, each of another release line;"
     return f"{text} {last} are the last {was} releases before."
@@ -175,9 +214,9 @@ def _and(words: Sequence[str]) -> str:
 
 
 def _others(finding: Finding) -> Iterator[str]:
-    """Yield which releases fail in another way than is looked for, and what would count them.
+    """Yield which releases fail in another way than is asked for.
 
-    Where every failure counts, it is which ways there are.
+    Where all failures are one, it is which ways there are.
     """
     if finding.any_failure:
         ways = _ways(run for run in finding.measurements if run.outcome is Outcome.BAD)
@@ -185,15 +224,10 @@ def _others(finding: Finding) -> Iterator[str]:
         if len(ways) > 1:
             yield f"The failures counted are not one ({told})."
         return
-    symptom = finding.conditions.symptom != Symptom()
-    kinds = {Reason.DIFFERENT_FAILURE: "in another way"}
-    if not finding.probe.reports:
-        kinds[Reason.IMPORT_FAILED] = "to be imported"
-    for reason, how in kinds.items():
-        for said, versions in _ways(m for m in finding.measurements if m.reason is reason):
-            verb = "fails" if len(versions) == 1 else "fail"
-            told = f"{listed(versions)} {verb} {how} ({said})"
-            yield f"{told}." if symptom else f"{told}; --any-failure would count that as bad."
+    other = (m for m in finding.measurements if m.reason is Reason.DIFFERENT_FAILURE)
+    for said, versions in _ways(other):
+        verb = "fails" if len(versions) == 1 else "fail"
+        yield f"{listed(versions)} {verb} in another way ({said})."
 
 
 def _untested(finding: Finding) -> Iterator[str]:
@@ -214,16 +248,18 @@ def _remarks(finding: Finding) -> list[str]:
 
 def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:
     """Return each way in which runs fail, with the releases that fail so."""
-    ways: list[tuple[Measurement, list[Version]]] = []
+    by_version: dict[Version, list[Measurement]] = {}
     for run in runs:
-        alike = (versions for one, versions in ways if failures.alike(one.signature, run.signature))
-        versions = next(alike, None)
-        if versions is None:
-            ways.append((run, versions := []))
-        versions += [run.version] if run.version not in versions else []
+        by_version.setdefault(run.version, []).append(replace(run, outcome=Outcome.BAD))
+    labels = failures.labels(by_version)
+    ways: dict[Label, tuple[Measurement, list[Version]]] = {}
+    for version, measured in by_version.items():
+        for run, label in zip(measured, labels[version]):
+            _, versions = ways.setdefault(label, (run, []))
+            versions += [version] if version not in versions else []
     return [
         (safe(shortened(failures.told(run.signature) or run.detail, _LONGEST)), versions)
-        for run, versions in ways
+        for run, versions in ways.values()
     ]
 
 

@@ -7,11 +7,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bisector.finding import Finding, Kind, Transition
+from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Measurement
+from bisector.reports import failing
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
-from bisector.store.codec import cause_to_json, measurement_to_json
+from bisector.store.codec import cause_to_json, measurement_to_json, plain
 
 SCHEMA = "bisector/finding/1"
 
@@ -42,10 +43,13 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "constraints": list(finding.conditions.constraints),
         "over": finding.over or None,
         "answer": answer(finding),
+        "pin": failing.pin(finding) or None,
         "decided": finding.decided,
         "stopped": finding.stopped or None,
         "transitions": [_transition(transition) for transition in finding.transitions],
         "affected": affected[0] if len(affected) == 1 else list(affected) or None,
+        "affected_by_any": list(finding.affected_by_any),
+        "failures": [_failure(failure) for failure in finding.failures],
         "bad_at_oldest": finding.bad_at_oldest,
         "bad_at_newest": finding.bad_at_newest,
         "longest_untested": finding.longest_untested,
@@ -64,6 +68,22 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _failure(failure: Failure) -> dict[str, Any]:
+    """Return one failure, told as the first one is at the top."""
+    affected = failure.affected
+    return {
+        "name": failing.name(failure),
+        "signature": plain(failure.signature),
+        "reason": failure.reason.value if failure.reason else None,
+        "transitions": [_transition(transition) for transition in failure.transitions],
+        "affected": affected[0] if len(affected) == 1 else list(affected) or None,
+        "releases": [str(version) for version in failure.releases],
+        "not_yet_until": str(failure.not_yet) if failure.not_yet else None,
+        "bad_at_oldest": failure.at_oldest,
+        "bad_at_newest": failure.at_newest,
+    }
+
+
 def _transition(transition: Transition) -> dict[str, Any]:
     introduced = transition.kind is Kind.INTRODUCED
     last, first = ("last_good", "first_bad") if introduced else ("last_bad", "first_good")
@@ -75,6 +95,8 @@ def _transition(transition: Transition) -> dict[str, Any]:
         "confidence": round(transition.confidence, 4),
         "confirmed": transition.confirmed,
     }
+    if transition.otherwise:
+        told["otherwise"] = [str(version) for version in transition.otherwise]
     if transition.zoom:
         told["zoom"] = {last: str(transition.zoom[0]), first: str(transition.zoom[1])}
     if transition.after_not_yanked:

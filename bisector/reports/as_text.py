@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Plan, Probe, Release
-from bisector.reports import causes, rows
-from bisector.reports.answer import answer
+from bisector.reports import causes, failing, rows
+from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
 from bisector.reports.replay import further, replay
@@ -38,14 +38,17 @@ def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False
 
 def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
     yield plain(f"{rows.title(finding)}\n", "bold")
-    yield plain(answer(finding))
+    if pinned := failing.pin(finding):
+        yield plain(pinned, "bold")
+    for paragraph in paragraphs(finding):
+        yield plain(paragraph)
     for told, command in further(finding):
         yield plain(f"Open: {told}" + ("; to look further:" if command else ""))
         if command:
             yield verbatim(f"  {command}")
     yield ""
     if measured := rows.rows(finding):
-        yield table(_columns(measured), width)
+        yield table(_columns(measured, several=len(finding.failures) > 1), width)
         yield ""
     yield labelled(_facts(finding))
     documented = finding.probe.documented
@@ -73,8 +76,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "conditions", rows.conditions(finding)
 
 
-def _columns(measured: Sequence[Row]) -> list[Column]:
-    """Return the columns of which there is anything to show."""
+def _columns(measured: Sequence[Row], *, several: bool) -> list[Column]:
+    """Return the columns of which there is anything to show; failures where there are several."""
     highest = max((row.peak_memory_bytes or 0 for row in measured), default=0)
     columns = [
         Column("release", [row.label for row in measured]),
@@ -84,6 +87,7 @@ def _columns(measured: Sequence[Row]) -> list[Column]:
             [row.said for row in measured],
             [_STYLES.get(row.outcome, "magenta") for row in measured],
         ),
+        Column("failure", [row.failure if several else "" for row in measured], rank=2),
         Column("peak", [row.peak if highest else "" for row in measured], right=True, rank=1),
         Column("", [_bar(row.peak_memory_bytes or 0, highest) for row in measured], rank=6),
         Column("growth", [_growth(row) for row in measured], right=True, rank=2),

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bisector.finding import Blame, Finding, Kind
-from bisector.reports import rows
+from bisector.reports import failing, rows
 from bisector.reports.answer import answer
 from bisector.reports.as_json import strict
 from bisector.reports.grid import Known, grids
@@ -28,9 +28,21 @@ _ADDRESS = re.compile(r"https?://[!-~]+")
 
 
 def render(findings: Sequence[Finding]) -> str:
-    """Return an OSV record per finding: one object, or a list where there are several."""
-    records = [record(finding) for finding in findings]
+    """Return an OSV record per finding, or per failure of one: one object, or a list of several."""
+    records = [one for finding in findings for one in _records(finding)]
     return strict(records[0] if len(records) == 1 else records)
+
+
+def _records(finding: Finding) -> Iterator[dict[str, Any]]:
+    """Yield the record of each failure; what looks as if it was not there yet has none."""
+    failures = [f for f in finding.failures if f.not_yet is None or f.releases[-1] > f.not_yet]
+    if len(failures) < 2:
+        yield record(failing.alone(finding, failures[0]) if failures else finding)
+        return
+    for number, failure in enumerate(failures, 1):
+        told = record(failing.alone(finding, failure))
+        summary = f"{told['summary']} ({failing.name(failure)})"
+        yield told | {"id": f"{told['id']}-{number}", "summary": shortened(summary, 120)}
 
 
 def record(finding: Finding) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.model import Measurement, Outcome, Reason
+from bisector.model import Measurement, Reason
+from bisector.reports import rows
 from bisector.reports.answer import answer
 from bisector.reports.rows import safe
 from bisector.search.candidates import Item
@@ -201,9 +202,9 @@ def listener(stream: TextIO, *, color: bool) -> Lines:
 
 def line(measurement: Measurement, label: str = "") -> str:
     """Return a measurement in one line, named by its release unless there is a ``label``."""
-    outcome = measurement.outcome.value
-    if measurement.outcome is Outcome.UNTESTABLE and measurement.reason:
-        outcome = measurement.reason.value
+    outcome = rows.word(
+        measurement.outcome.value, measurement.reason.value if measurement.reason else ""
+    )
     named = label or str(measurement.version)
     text = f"{named:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
     detail = measurement.detail.strip().splitlines()

@@ -9,8 +9,8 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Transition
 from bisector.model import Measurement, Outcome
-from bisector.reports import causes, rows
-from bisector.reports.answer import answer
+from bisector.reports import causes, failing, rows
+from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
 from bisector.reports.markdown import block, code, escape, folded, link, table
@@ -71,7 +71,10 @@ def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[st
 
 def _head(finding: Finding) -> Iterator[str]:
     yield f"# {_title(finding)}"
-    yield escape(shortened(answer(finding), 4000))
+    if pinned := failing.pin(finding):
+        yield f"**{escape(pinned)}**"
+    for paragraph in paragraphs(finding)[:12]:
+        yield escape(shortened(paragraph, 4000))
     hints = (
         f"- {escape(told)}" + (f"; to look further: {code(command)}" if command else "")
         for told, command in further(finding)
@@ -102,7 +105,8 @@ def _affected(finding: Finding, most: int) -> str:
 
 def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
     """Return the rows near each transition; those at both ends where there is none."""
-    sides = {v for t in finding.transitions for v in (t.before, t.after, *(t.zoom or ()))}
+    every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
+    sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))}
     near: set[int] = set()
     flaky = [place for place, row in enumerate(measured) if row.disagrees][:8]
     for place, row in enumerate(measured):
@@ -115,11 +119,12 @@ def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
 
 
 def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
-    shown = _near(finding, measured)
+    shown, several = _near(finding, measured), len(finding.failures) > 1
     columns = (
         ("release", [escape(row.label) for row in shown], False),
         ("uploaded", [row.date for row in shown], False),
         ("outcome", [f"**{r.said}**" if r.outcome == "bad" else r.said for r in shown], False),
+        ("failure", [escape(row.failure) if several else "" for row in shown], False),
         ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
         ("growth", [_size(row.growth_bytes, rows.mib(row.growth_bytes)) for row in shown], True),
         ("pool", [escape(row.pool) for row in shown], False),

@@ -19,11 +19,13 @@ from bisector.model import (
     Outcome,
     Release,
 )
+from bisector.search import failures
 from bisector.search.observed import Verdict, verdict
 
 MIB = 1024 * 1024
 _LONGEST = 1000
 _REASON = 80
+_FAILURE = 48
 _SIDE = 100
 _REASONS = 4
 _MOST_SAID = 8
@@ -35,7 +37,7 @@ class Row:
 
     ``outcome`` is good, bad, untestable, or what runs that disagree said, as "good 1, bad 2";
     ``detail`` is what the newest run gave as its reason, cut where that is very long; where runs
-    disagree, it is that of the newest run of each side.
+    disagree, it is that of the newest run of each side. ``failure`` is what it fails by, in short.
     """
 
     version: Version
@@ -51,6 +53,7 @@ class Row:
     seconds: float
     runs: int
     cached: bool
+    failure: str = ""
 
     @property
     def label(self) -> str:
@@ -67,7 +70,7 @@ class Row:
         """The outcome, with the reason where it is untestable, and said where runs disagree."""
         if self.disagrees:
             return f"runs disagree: {self.outcome}"
-        return f"{self.outcome}: {self.reason}" if self.reason else self.outcome
+        return word(self.outcome, self.reason)
 
     @property
     def peak(self) -> str:
@@ -78,14 +81,14 @@ class Row:
 def rows(finding: Finding) -> tuple[Row, ...]:
     """Return one row per measured release, in the order of the search."""
     releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
-    runs = _runs(finding)
+    runs = runs_of(finding)
     told = [_row(releases.get(version), runs[version]) for version in sorted(runs)]
     return tuple(sorted(told, key=lambda row: row.date) if finding.plan.by_upload else told)
 
 
 def decided(finding: Finding) -> list[tuple[Version, str]]:
     """Return the candidates that are good or bad, and which of the two, in version order."""
-    runs = _runs(finding)
+    runs = runs_of(finding)
     told = []
     for release in finding.plan.candidates:
         said = verdict([run.outcome for run in runs.get(release.version, ())])
@@ -251,7 +254,22 @@ def shown(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def _runs(finding: Finding) -> dict[Version, list[Measurement]]:
+def word(outcome: str, reason: str) -> str:
+    """Return what is said of a run everywhere: its outcome, with the reason where it has one."""
+    return f"{outcome}: {reason}" if reason else outcome
+
+
+def _failed(runs: Sequence[Measurement]) -> str:
+    """Return what the newest run that failed did, in short; nothing where none did."""
+    failed = [run for run in runs if run.outcome is Outcome.BAD]
+    if not failed:
+        return ""
+    signature = failed[-1].signature
+    return safe(shortened(failures.told(signature) or failed[-1].detail, _FAILURE))
+
+
+def runs_of(finding: Finding) -> dict[Version, list[Measurement]]:
+    """Return the runs of each release that was measured, in their order."""
     runs: dict[Version, list[Measurement]] = {}
     for measurement in finding.measurements:
         runs.setdefault(measurement.version, []).append(measurement)
@@ -277,7 +295,8 @@ def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
         date=uploaded.date().isoformat() if uploaded else "",
         yanked=bool(release and release.yanked),
         outcome=outcome,
-        reason=newest.reason.value if newest.reason and said is Verdict.UNTESTABLE else "",
+        reason=newest.reason.value if newest.reason and said is not Verdict.CONFLICTING else "",
+        failure=_failed(runs),
         detail=safe(detail),
         peak_memory_bytes=highest.peak_memory_bytes if highest else None,
         peak_sampled=bool(highest and highest.sampled),

@@ -1,71 +1,82 @@
-"""Tells failures apart: which one a search is about, and which are others.
+"""Tells failures apart: what each run says to a search, and which failures it has found.
 
 What looks like one bad range is often two bugs, and the commonest false "bad" is an old release in
-which the feature isn't there yet. Only what fails in the way that is looked for is bad; the rest
-decided nothing (``different-failure``).
+which the feature isn't there yet. So each failure has a label of its own. What decided nothing is
+none: what was not installed, what the probe skips, and whatever is the machine's fault.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
 
 from bisector.model import Measurement, Outcome, Reason, Signature
 from bisector.search import sameness
+from bisector.search.observed import Label
 
 Runs = Mapping[Version, Sequence[Measurement]]
 
+_OF_ITS_OWN = frozenset({Reason.IMPORT_FAILED, Reason.TIMEOUT, Reason.BUILD_FAILED})
+"""What was kept as deciding nothing, and is a failure all the same."""
 
-def sought(runs: Runs, witnesses: Iterable[Version] = ()) -> Signature | None:
-    """Return the failure that a search over ``runs`` is about; None where none has a signature.
+_ASKED_FOR = frozenset({"AttributeError", "ImportError", "ModuleNotFoundError", "TypeError"})
+"""What is raised where a script asks for something that isn't there."""
 
-    It is that of the newest bad witness, else that of the newest release that fails: what people
-    have in their hands.
+
+def counted(run: Measurement) -> Measurement:
+    """Return a run as it counts: one that hangs, or can't be built or imported, has failed."""
+    if run.outcome is Outcome.UNTESTABLE and run.reason in _OF_ITS_OWN:
+        return replace(run, outcome=Outcome.BAD)
+    return run
+
+
+def narrowed(run: Measurement, pattern: str) -> Measurement:
+    """Return a run as it counts where only failures that a ``pattern`` matches do."""
+    texts = (told(run.signature), run.detail, run.output_tail)
+    if run.outcome is not Outcome.BAD or any(re.search(pattern, text) for text in texts):
+        return run
+    return replace(run, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+
+
+def apart(run: Measurement, wanted: Signature) -> Measurement:
+    """Return a run as it counts where only the failure of the kind ``wanted`` does."""
+    if run.outcome is not Outcome.BAD or sameness.alike(_kind(run), wanted):
+        return run
+    return replace(run, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+
+
+def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label]]:
+    """Return the label of each run; with ``any_failure`` all failures are one.
+
+    Runs of one release that fail in several ways are one failure, which isn't always the same.
     """
     failing = {
-        version: runs[version][-1].signature
-        for version in sorted(runs)
-        if runs[version] and runs[version][-1].outcome is Outcome.BAD
+        version: [_kind(run) for run in measured if run.outcome is Outcome.BAD]
+        for version, measured in runs.items()
     }
-    named = [version for version in failing if version in set(witnesses)]
-    newest = (named or list(failing))[-1:]
-    return failing[newest[0]] if newest else None
-
-
-def apart(runs: Runs, wanted: Signature | None) -> dict[Version, list[Measurement]]:
-    """Return ``runs`` with every failure but the one that is ``wanted`` deciding nothing."""
+    numbers = sameness.classes(
+        (kind for kinds in failing.values() for kind in kinds), together=failing.values()
+    )
     return {
         version: [
-            replace(run, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
-            if run.outcome is Outcome.BAD and not alike(run.signature, wanted)
-            else run
+            run.outcome if run.outcome is not Outcome.BAD or any_failure else numbers[_kind(run)]
             for run in measured
         ]
         for version, measured in runs.items()
     }
 
 
-def counted(runs: Runs) -> dict[Version, list[Measurement]]:
-    """Return ``runs`` with every failure bad, that of a package to be imported included."""
-    return {
-        version: [
-            replace(run, outcome=Outcome.BAD, reason=None)
-            if run.reason is Reason.IMPORT_FAILED
-            else run
-            for run in measured
-        ]
-        for version, measured in runs.items()
-    }
-
-
-def alike(one: Signature | None, other: Signature | None) -> bool:
-    """Return whether two failures are the same one, as ``sameness`` has it.
-
-    A probe that says itself that a release is bad gives no signature: it is believed.
-    """
-    return one is None or other is None or sameness.alike(one, other)
+def missing(run: Measurement) -> bool:
+    """Return whether a run failed for want of what the script or the command itself asks for."""
+    signature = run.signature
+    if signature is None or signature.frame:
+        return False
+    if signature.exception in _ASKED_FOR:
+        return bool(signature.line)
+    return not signature.exception and bool(signature.message) and run.reason is None
 
 
 def told(signature: Signature | None) -> str:
@@ -76,3 +87,19 @@ def told(signature: Signature | None) -> str:
     died = f"died of {signature.signal}" if signature.signal else ""
     ended = raised or died or f"exit status {signature.status}"
     return f"{ended} (in {signature.frame})" if signature.frame else ended
+
+
+def kind(signature: Signature | None, reason: Reason | None) -> Signature:
+    """Return what a failure is compared by: its signature, where it has one that tells.
+
+    All that hang are one failure, and so is all that a probe says itself to be bad.
+    """
+    if reason is Reason.TIMEOUT:
+        return Signature(signal="hangs")
+    if signature is None:
+        return Signature(signal="reported")
+    return replace(signature, signal="build") if reason is Reason.BUILD_FAILED else signature
+
+
+def _kind(run: Measurement) -> Signature:
+    return kind(run.signature, run.reason)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
-from bisector.finding import Finding, Transition
-from bisector.model import Measurement, Outcome, Signature
+from bisector.finding import Failure, Finding
+from bisector.model import Measurement, Outcome, Reason, Signature
 from bisector.search import failures, observed, transitions
 from bisector.search.candidates import Candidates, Item
-from bisector.search.observed import Verdict
+from bisector.search.found import Found
+from bisector.search.observed import Label, Seen, Verdict
 from bisector.search.stages import Question, Stage
+from bisector.search.transitions import Labels
 from bisector.search.zoom import Front
 
 
@@ -23,8 +25,9 @@ class Options:
     ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
     where nothing had to be measured. ``max_probes``
     bounds the measurements made now, not those already known. ``confidence`` asks for runs of
-    both sides of each transition until its posterior is reached. With ``any_failure`` every
-    failure is bad, whichever it is; else it is ``failure``, or what ``failures.sought`` chooses.
+    both sides of each transition until its posterior is reached. With ``any_failure`` all failures
+    are one; only those that a ``pattern`` matches, or that are the one ``failure``, count where one
+    of these is given. The one like ``first`` is told first.
     """
 
     assure_s: float | None = None
@@ -35,6 +38,8 @@ class Options:
     jobs: int = 1
     any_failure: bool = False
     failure: Signature | None = None
+    first: Signature | None = None
+    pattern: str = ""
 
 
 class Knowledge:
@@ -52,19 +57,36 @@ class Knowledge:
     ) -> None:
         self.candidates = candidates
         self.options = options
-        self.runs: dict[Version, list[Measurement]] = {v: list(runs) for v, runs in known.items()}
+        self.runs: dict[Version, list[Measurement]] = {}
+        for version, runs in known.items():
+            self.runs[version] = [self._as_it_counts(run) for run in runs]
+        self._labels: Labels | None = None
         self.confirmations = options.confirmations
         self.stopped = ""
 
     def add(self, item: Item, measurement: Measurement) -> Measurement:
         """Add a run of an item, and return it as it is known: by the item's key."""
-        run = known_as(item, measurement)
+        run = self._as_it_counts(known_as(item, measurement))
         self.runs.setdefault(item.key, []).append(run)
+        self._labels = None
         return run
 
     def verdicts(self) -> dict[Version, Verdict]:
-        """Return what all runs of each item say together, by its key."""
-        return {item.key: verdict for item, verdict in zip(self.candidates.items, self._seen())}
+        """Return what all runs of each item say together, by its key, all failures being one."""
+        return {
+            item.key: seen if isinstance(seen, Verdict) else Verdict.BAD
+            for item, seen in zip(self.candidates.items, self._seen())
+        }
+
+    def patience_s(self) -> float | None:
+        """Return how long a run need be waited for; None where nothing is known of that.
+
+        Once it has hung twice, what takes much longer than any good run hangs.
+        """
+        runs = [run for measured in self.runs.values() for run in measured]
+        good = [run.wall_s for run in runs if run.outcome is Outcome.GOOD]
+        hung = sum(run.reason is Reason.TIMEOUT for run in runs)
+        return max(2.0, 10 * max(good)) if good and hung > 1 else None
 
     def main(self, allowed: Callable[[Stage], bool]) -> Front:
         """Return the search over the items themselves."""
@@ -78,111 +100,117 @@ class Knowledge:
             origins=candidates.origins(),
             confirmations=self.confirmations,
             exhaustive=self.options.exhaustive,
+            aside=self.found().aside,
         )
         return Front(items, question, allowed)
 
     def fronts(self, main: Front) -> Iterator[Front]:
         """Yield the main front, then what lies inside each transition that it has come to."""
         yield main
-        items = main.items
-        for boundary in observed.changes(self._seen()):
+        items, seen = main.items, self._seen()
+        for boundary in observed.changes(seen):
             if all(item.key in self.runs for item in items[boundary.before + 1 : boundary.after]):
                 before, after = items[boundary.before], items[boundary.after]
                 if inside := self.candidates.inside(before, after):
                     question = Question(len(inside) + 2, confirmations=self.options.confirmations)
                     zoomed = [before, *inside, after]
-                    yield Front(zoomed, question, lambda stage: stage < Stage.SEEK)
+                    sides = seen[boundary.before].failure, seen[boundary.after].failure
+                    about = {Outcome.GOOD if side is None else side for side in sides}
+                    yield Front(zoomed, question, lambda stage: stage < Stage.SEEK, about)
 
     def want(self, main: Front, flying: Collection[Item], idle: int) -> tuple[Item, Stage] | None:
         """Return what to measure next and why, on the first front that wants something."""
-        outcomes, beside = self.outcomes(), keys(flying)
-        wants = (front.want(outcomes, beside, idle) for front in self.fronts(main))
+        labels, beside = self.labels(), keys(flying)
+        wants = (front.want(labels, beside, idle) for front in self.fronts(main))
         return next(filter(None, wants), None)
 
     def likely(self, main: Front, flying: Collection[Item]) -> list[Item]:
         """Return what will be wanted, and what may be once one of those in flight is known."""
-        outcomes, beside = self.outcomes(), keys(flying)
-        after = [item for front in self.fronts(main) for item in front.likely(outcomes, beside)]
+        labels, beside = self.labels(), keys(flying)
+        after = [item for front in self.fronts(main) for item in front.likely(labels, beside)]
         return [*self.first(flying), *after]
 
     def outside(self, main: Front, narrowing: Collection[Version]) -> set[Version]:
         """Return those in flight that narrow no front any more."""
-        outcomes = self.outcomes()
-        late = (front.outside(outcomes, narrowing) for front in self.fronts(main))
+        labels = self.labels()
+        late = (front.outside(labels, narrowing) for front in self.fronts(main))
         return set().union(*late)
 
     def first(self, flying: Collection[Item] = ()) -> list[Item]:
         """Return what is measured first beside what is in flight, however that turns out."""
         main = self.main(lambda stage: stage is Stage.START)
-        outcomes = self.outcomes()
+        labels = self.labels()
         chosen: list[Item] = []
-        while wanted := main.want(outcomes, keys([*flying, *chosen]), idle=1):
+        while wanted := main.want(labels, keys([*flying, *chosen]), idle=1):
             chosen.append(wanted[0])
         return chosen
 
-    def outcomes(self) -> dict[Version, list[Outcome]]:
-        """Return what the runs of each item came out at, as far as this search is concerned."""
-        return {version: [run.outcome for run in runs] for version, runs in self._counted().items()}
+    def labels(self) -> Labels:
+        """Return the labels of the runs of each item, as far as this search is concerned."""
+        if self._labels is None:
+            self._labels = failures.labels(self.runs, any_failure=self.options.any_failure)
+        return self._labels
+
+    def found(self) -> Found:
+        """Return the failures that are known now."""
+        return Found(self.candidates, self.runs, self.labels(), self.options.first)
 
     def unsure(self) -> bool:
         """Return whether a transition is less sure than is asked for."""
         wished = self.options.confidence
-        return wished is not None and any(t.confidence < wished for t in self._transitions())
+        every = (t for failure in self._failures() for t in failure.transitions)
+        return wished is not None and any(t.confidence < wished for t in every)
 
     def finding(self) -> Finding:
         """Return what is known now."""
-        candidates, runs, seen = self.candidates, self._counted(), self._seen()
-        decided = [verdict for verdict in seen if verdict.decided]
-        found = self._transitions()
+        candidates, seen, found = self.candidates, self._seen(), self._failures()
+        labels = self.labels()
         conflicting = tuple(
             version
-            for version, measured in sorted(runs.items())
-            if observed.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
+            for version in sorted(self.runs)
+            if observed.together(labels[version]) is Verdict.CONFLICTING
         )
-        sure = all(t.confirmed and t.confidence >= (self.options.confidence or 0) for t in found)
+        least = self.options.confidence or 0
+        sure = all(t.confirmed and t.confidence >= least for f in found for t in f.transitions)
+        first = found[0] if found else None
         return Finding(
             probe=candidates.probe,
             plan=candidates.plan,
             conditions=candidates.conditions,
-            measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
-            transitions=found,
-            affected=candidates.affected(seen),
-            bad_at_oldest=decided[:1] == [Verdict.BAD],
-            bad_at_newest=decided[-1:] == [Verdict.BAD],
+            measurements=tuple(run for _, runs in sorted(self.runs.items()) for run in runs),
+            transitions=first.transitions if first else (),
+            affected=first.affected if first else (),
+            bad_at_oldest=bool(first and first.at_oldest),
+            bad_at_newest=bool(first and first.at_newest),
             longest_untested=observed.longest_untested(len(seen), self._positioned()),
             conflicting=conflicting,
             stopped=self.stopped,
-            decided=bool(decided) and not conflicting and sure,
+            decided=any(one.decided for one in seen) and not conflicting and sure,
             any_failure=self.options.any_failure,
-            failure=self._sought(),
+            failure=failures.kind(first.signature, first.reason) if first else None,
             over=candidates.over,
+            failures=found,
+            affected_by_any=candidates.affected(tuple(self.verdicts().values())),
+            pattern=self.options.pattern,
         )
 
-    def _counted(self) -> Mapping[Version, Sequence[Measurement]]:
-        """Return all runs, those that fail in another way than is looked for deciding nothing."""
-        if self.options.any_failure and not self.candidates.probe.reports:
-            return failures.counted(self.runs)
-        sought = self._sought()
-        return self.runs if sought is None else failures.apart(self.runs, sought)
+    def _as_it_counts(self, run: Measurement) -> Measurement:
+        """Return a run with every failure that is not asked for deciding nothing."""
+        run = failures.counted(run)
+        if self.options.pattern:
+            run = failures.narrowed(run, self.options.pattern)
+        if self.options.failure is not None:
+            run = failures.apart(run, self.options.failure)
+        return run
 
-    def _sought(self) -> Signature | None:
-        """Return the failure that alone is bad; None where every one is."""
-        if self.candidates.probe.reports or self.options.any_failure:
-            return None
-        # What lies inside transitions doesn't count: what fails in pre-releases alone isn't what
-        # is looked for.
-        named = (item.key for item in self.candidates.items)
-        runs = {version: self.runs[version] for version in named if version in self.runs}
-        return self.options.failure or failures.sought(runs, self.candidates.witnesses)
+    def _positioned(self) -> dict[int, Sequence[Label]]:
+        return transitions.positioned(self.candidates.items, self.labels())
 
-    def _positioned(self) -> dict[int, Sequence[Outcome]]:
-        return transitions.positioned(self.candidates.items, self.outcomes())
-
-    def _seen(self) -> list[Verdict]:
+    def _seen(self) -> list[Seen]:
         return observed.verdicts(len(self.candidates.items), self._positioned())
 
-    def _transitions(self) -> tuple[Transition, ...]:
-        return transitions.transitions(self.candidates, self.outcomes(), self.options.confirmations)
+    def _failures(self) -> tuple[Failure, ...]:
+        return self.found().all(self.options.confirmations)
 
 
 def keys(items: Iterable[Item]) -> set[Version]:

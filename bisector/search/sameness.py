@@ -7,7 +7,7 @@ a third: over all failures of a search that is an equivalence, which looking at 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from bisector.model import Signature
@@ -30,10 +30,13 @@ _QUALIFIED = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
 
-def classes(signatures: Iterable[Signature]) -> dict[Signature, int]:
+def classes(
+    signatures: Iterable[Signature], together: Iterable[Sequence[Signature]] = ()
+) -> dict[Signature, int]:
     """Return the number of the failure that each signature is of, in order of appearance.
 
-    They are numbered from 0 on; the same number is the same failure.
+    They are numbered from 0 on; the same number is the same failure. Those that stand ``together``
+    in a sequence are known to be the same.
     """
     known = list(dict.fromkeys(signatures))
     # A run that was stored when lines were not is compared by what it has.
@@ -48,6 +51,9 @@ def classes(signatures: Iterable[Signature]) -> dict[Signature, int]:
     for signature in known:
         for key in _keys(signature, lined=lined):
             parents[root(("key", *key))] = root(signature)
+    for same in together:
+        for signature in same[1:]:
+            parents[root(signature)] = root(same[0])
     numbers: dict[object, int] = {}
     return {one: numbers.setdefault(root(one), len(numbers)) for one in known}
 

@@ -1,6 +1,6 @@
 """What has been observed -> what to measure next: one function per stage of a search.
 
-Everything here is in positions ``0 .. size-1`` and outcomes; what a position stands for is the
+Everything here is in positions ``0 .. size-1`` and labels; what a position stands for is the
 caller's business. The only state is what has been observed, so that resuming is loading, and
 several windows, untestable positions and several workers need no mode of their own.
 """
@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bisector.model import Outcome
-from bisector.search.observed import Observations, Verdict, changes, gaps, tight, verdicts
+from bisector.search.observed import (
+    Label,
+    Observations,
+    Seen,
+    Verdict,
+    changes,
+    gaps,
+    tight,
+    verdicts,
+)
+
+_NO_FAILURE = (Outcome.GOOD, Outcome.UNTESTABLE)
 
 
 class Stage(IntEnum):
@@ -37,7 +48,8 @@ class Question:
     measured as well once something is bad: their outcome needn't be that of both neighbours, as
     with fixes that are backported. ``origins[p]`` is measured where a transition ends at ``p``:
     what is there came of that, and not of what stands before it. Each side of a transition is
-    run ``confirmations`` times. ``exhaustive`` leaves nothing untested.
+    run ``confirmations`` times. ``exhaustive`` leaves nothing untested. Failures that are ``aside``
+    are none that would end the search for one.
     """
 
     size: int
@@ -47,6 +59,7 @@ class Question:
     origins: Mapping[int, int] = field(default_factory=dict)
     confirmations: int = 2
     exhaustive: bool = False
+    aside: frozenset[Label] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +111,14 @@ def usual_cost(size: int, confirmations: int = 2) -> int:
 def likely(
     question: Question, observations: Observations, in_flight: Iterable[int]
 ) -> tuple[Want, ...]:
-    """Return what may be wanted next: after the one and the other outcome of what is in flight."""
+    """Return what may be wanted next: after each likely label of what is in flight."""
     flying = list(in_flight)
+    failures = {run for runs in observations.values() for run in runs if run not in _NO_FAILURE}
     found: dict[Want, None] = {}
     for number, position in enumerate(flying):
         others = flying[:number] + flying[number + 1 :]
-        for outcome in (Outcome.GOOD, Outcome.BAD):
-            runs = [*observations.get(position, ()), outcome]
+        for label in (Outcome.GOOD, *sorted(failures or {Outcome.BAD}, key=repr)):
+            runs = [*observations.get(position, ()), label]
             if wanted := want(question, {**observations, position: runs}, others):
                 found[wanted] = None
     return tuple(found)
@@ -119,7 +133,7 @@ def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> 
     agreeing = [
         (before, after)
         for before, after in gaps(seen)
-        if before >= 0 and after < size and seen[before] is seen[after]
+        if before >= 0 and after < size and seen[before] == seen[after]
     ]
     return tuple(
         position
@@ -128,14 +142,14 @@ def outside(size: int, observations: Observations, in_flight: Iterable[int]) -> 
     )
 
 
-def _start(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
+def _start(question: Question, seen: Sequence[Seen]) -> Iterator[int]:
     if question.size:
         for position in (question.size - 1, *question.witnesses, 0):
             if seen[position] is Verdict.UNTESTED:
                 yield position
 
 
-def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> Iterator[int]:
+def _narrow(seen: Sequence[Seen], flying: frozenset[int], idle: int = 1) -> Iterator[int]:
     """Yield where to cut first, if ``idle`` cuts are to leave the fewest halvings.
 
     Each gap G in which the outcome changes is a search of its own. Cut into pieces g, by what is
@@ -167,7 +181,7 @@ def _narrow(seen: Sequence[Verdict], flying: frozenset[int], idle: int = 1) -> I
             yield piece[len(piece) // number]
 
 
-def _open_ends(seen: Sequence[Verdict]) -> Iterator[Sequence[int]]:
+def _open_ends(seen: Sequence[Seen]) -> Iterator[Sequence[int]]:
     """Yield positions outside an outermost bad one, where what lies next to it can't be tested.
 
     The window may begin or end among them. Their edge is halved for; then some are tried at
@@ -179,7 +193,7 @@ def _open_ends(seen: Sequence[Verdict]) -> Iterator[Sequence[int]]:
         (decided[:1], range(-1, -len(seen) - 1, -1)),
         (decided[-1:], range(1, len(seen) + 1)),
     ):
-        if not outermost or seen[outermost[0]] is not Verdict.BAD:
+        if not outermost or not seen[outermost[0]].fails:
             continue
         beyond = [p for p in (outermost[0] + step for step in outwards) if 0 <= p < len(seen)]
         tried = next((d for d, p in enumerate(beyond) if seen[p] is not Verdict.UNTESTED), None)
@@ -196,9 +210,7 @@ def _doubling(length: int) -> Iterator[int]:
         distance *= 2
 
 
-def _confirm(
-    question: Question, seen: Sequence[Verdict], observations: Observations
-) -> Iterator[int]:
+def _confirm(question: Question, seen: Sequence[Seen], observations: Observations) -> Iterator[int]:
     for boundary in tight(seen):
         for position in (boundary.before, boundary.after):
             runs = observations[position]
@@ -207,7 +219,7 @@ def _confirm(
                 yield position
 
 
-def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
+def _beside(question: Question, seen: Sequence[Seen]) -> Iterator[int]:
     for boundary in tight(seen):
         for position in question.beside.get(boundary.after, ()):
             if seen[position].decided:
@@ -217,8 +229,8 @@ def _beside(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
                 break
 
 
-def _late(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
-    if Verdict.BAD not in seen:
+def _late(question: Question, seen: Sequence[Seen]) -> Iterator[int]:
+    if not _sought(question, seen):
         return
     origins = (question.origins.get(boundary.after) for boundary in tight(seen))
     for position in (*question.late, *(origin for origin in origins if origin is not None)):
@@ -226,12 +238,17 @@ def _late(question: Question, seen: Sequence[Verdict]) -> Iterator[int]:
             yield position
 
 
-def _seek(question: Question, seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
-    if question.exhaustive or Verdict.BAD not in seen:
+def _sought(question: Question, seen: Sequence[Seen]) -> bool:
+    """Return whether a failure is known that one searches for."""
+    return any(one.fails and one.failure not in question.aside for one in seen)
+
+
+def _seek(question: Question, seen: Sequence[Seen], flying: frozenset[int]) -> Iterator[int]:
+    if question.exhaustive or not _sought(question, seen):
         yield from _halve_longest(seen, flying)
 
 
-def _halve_longest(seen: Sequence[Verdict], flying: frozenset[int]) -> Iterator[int]:
+def _halve_longest(seen: Sequence[Seen], flying: frozenset[int]) -> Iterator[int]:
     """Yield the untested position nearest to the middle of the longest undecided stretch."""
     settled = [
         Verdict.GOOD if position in flying else verdict for position, verdict in enumerate(seen)

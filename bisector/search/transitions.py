@@ -1,8 +1,9 @@
-"""The outcomes observed -> the transitions between candidates."""
+"""The labels observed -> the transitions between candidates, and what is so of one failure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 from packaging.version import Version
 
@@ -11,35 +12,62 @@ from bisector.model import Outcome
 from bisector.search import observed
 from bisector.search.candidates import Candidates, Item
 from bisector.search.confidence import boundary_confidence
-from bisector.search.observed import Boundary
+from bisector.search.observed import Boundary, Label
 
-Outcomes = Mapping[Version, Sequence[Outcome]]
-"""What the runs of each item came out at, by its key."""
+Labels = Mapping[Version, Sequence[Label]]
+"""The labels of the runs of each item, by its key."""
+
+Position = TypeVar("Position")
 
 
-def positioned(items: Sequence[Item], outcomes: Outcomes) -> dict[int, Sequence[Outcome]]:
-    """Return the outcomes by the position of their item, as a search takes them."""
+def positioned(items: Sequence[Item], labels: Labels) -> dict[int, Sequence[Label]]:
+    """Return the labels by the position of their item, as a search takes them."""
+    return {position: labels[item.key] for position, item in enumerate(items) if item.key in labels}
+
+
+def only(
+    labels: Mapping[Position, Sequence[Label]], about: Collection[Label]
+) -> dict[Position, Sequence[Label]]:
+    """Return the labels with every one that is not ``about`` deciding nothing."""
     return {
-        position: outcomes[item.key] for position, item in enumerate(items) if item.key in outcomes
+        position: [label if label in about else Outcome.UNTESTABLE for label in runs]
+        for position, runs in labels.items()
+    }
+
+
+def of_failure(labels: Labels, failure: Label) -> dict[Version, Sequence[Outcome]]:
+    """Return the outcomes of the runs where one ``failure`` alone is bad; others tell nothing."""
+    known = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}
+    return {
+        version: [known.get(label, Outcome.UNTESTABLE) for label in runs]
+        for version, runs in labels.items()
     }
 
 
 def transitions(
-    candidates: Candidates, outcomes: Outcomes, confirmations: int
+    candidates: Candidates, labels: Labels, failure: Label, confirmations: int
 ) -> tuple[Transition, ...]:
-    """Return where the outcome changes between neighbouring decided items, in their order.
+    """Return where a ``failure`` comes and goes between neighbouring items, in their order.
 
-    One is confirmed where both its sides have been run that often.
+    One is confirmed where both its sides have been run that often. What fails otherwise doesn't say
+    whether it would fail so as well: it lies inside, as what could not be tested does.
     """
-    return tuple(_Transitions(candidates, outcomes, confirmations).all())
+    return tuple(_Transitions(candidates, labels, failure, confirmations).all())
 
 
 class _Transitions:
     """What it takes to tell of each boundary what it is."""
 
-    def __init__(self, candidates: Candidates, outcomes: Outcomes, confirmations: int) -> None:
+    def __init__(
+        self, candidates: Candidates, labels: Labels, failure: Label, confirmations: int
+    ) -> None:
         self.candidates = candidates
-        self.outcomes = outcomes
+        self.outcomes = outcomes = of_failure(labels, failure)
+        self.otherwise = {
+            version
+            for version, runs in labels.items()
+            if any(run not in (Outcome.GOOD, Outcome.UNTESTABLE, failure) for run in runs)
+        }
         self.confirmations = confirmations
         self.items = candidates.items
         self.beside = candidates.beside()
@@ -60,11 +88,13 @@ class _Transitions:
         first = found[number - 1].after if number else 0
         last = found[number + 1].before if number + 1 < len(found) else len(items) - 1
         before, after = items[boundary.before], items[boundary.after]
+        between = self.candidates.between(boundary.before, boundary.after)
         return Transition(
             kind=boundary.kind,
             before=before.key,
             after=after.key,
-            untested=tuple(self.candidates.between(boundary.before, boundary.after)),
+            untested=tuple(v for v in between if v not in self.otherwise),
+            otherwise=tuple(v for v in between if v in self.otherwise),
             zoom=self._zoomed(before, after),
             after_not_yanked=self._first_beside(boundary.after),
             confidence=boundary_confidence(
@@ -78,7 +108,7 @@ class _Transitions:
         )
 
     def _alike(self, one: int, other: int) -> bool:
-        return self.inferred[one].decided and self.inferred[one] is self.inferred[other]
+        return self.inferred[one].decided and self.inferred[one] == self.inferred[other]
 
     def _zoomed(self, before: Item, after: Item) -> tuple[Version, Version] | None:
         """Return what lies inside a transition that it has been narrowed to, if it has been."""
@@ -97,6 +127,6 @@ class _Transitions:
         """
         for position in self.beside.get(after, ()):
             if self.seen[position].decided:
-                alike = self.seen[position] is self.seen[after]
+                alike = self.seen[position] == self.seen[after]
                 return self.items[position].key if alike else None
         return None

@@ -123,13 +123,10 @@ class Bench:
 
     def _counted(self, runs: Sequence[Measurement]) -> Measurement:
         """Return the newest run, deciding nothing where it fails in another way, or they differ."""
-        newest = runs[-1]
-        any_failure, failure = self._options.any_failure, self._options.failure
-        counted: Sequence[Measurement] = runs
-        if any_failure and not self._template.probe.reports:
-            counted = failures.counted({newest.version: runs})[newest.version]
-        elif not self._template.probe.reports and failure is not None:
-            counted = failures.apart({newest.version: runs}, failure)[newest.version]
+        newest, failure = runs[-1], self._options.failure
+        counted = [failures.counted(run) for run in runs]
+        if failure is not None:
+            counted = [failures.apart(run, failure) for run in counted]
         decided = [run for run in counted if run.outcome is not Outcome.UNTESTABLE]
         if len({run.outcome for run in decided}) > 1:
             return replace(newest, outcome=Outcome.UNTESTABLE, detail="its runs disagree")

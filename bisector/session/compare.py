@@ -16,6 +16,7 @@ from bisector.reports.rows import count
 from bisector.search.blame.comparison import NOTHING, Comparing
 from bisector.search.blame.pins import name_of
 from bisector.search.candidates import Trial
+from bisector.search.failures import kind
 from bisector.session import conditions
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def compare(
     template = driver.task(Trial(comparing.probe, NOTHING, comparing.conditions))
     found = comparing.ends(driver.bench(template, None))
     if found.differs:
-        failure = next((e.signature for e in found.ends if e.outcome is Outcome.BAD), None)
+        bad = (kind(e.signature, e.reason) for e in found.ends if e.outcome is Outcome.BAD)
+        failure = next(bad, None)
         found = comparing.narrowed(found, driver.bench(template, failure))
     return replace(found, replay=replay(request, wanted, python))

@@ -43,7 +43,7 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         knowledge = Knowledge(
             Releases(wanted, kept.plan, kept.conditions),
             runs,
-            Options(any_failure=kept.any_failure, failure=kept.failure),
+            Options(any_failure=kept.any_failure, first=kept.failure, pattern=kept.pattern),
         )
         finding = with_causes(knowledge.finding(), kept.transitions)
         found.append(replace(finding, replay=kept.replay))
@@ -53,10 +53,12 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
 def with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
     """Return the finding with the causes that were ``told`` of the same transitions before."""
     causes = {(t.kind, t.before, t.after): t.cause for t in told}
-    transitions = (
-        replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in finding.transitions
-    )
-    return replace(finding, transitions=tuple(transitions))
+
+    def caused(transitions: Sequence[Transition]) -> tuple[Transition, ...]:
+        return tuple(replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in transitions)
+
+    failures = [replace(f, transitions=caused(f.transitions)) for f in finding.failures]
+    return replace(finding, transitions=caused(finding.transitions)).with_failures(failures)
 
 
 def _as_it_was(told: Probe) -> Probe:

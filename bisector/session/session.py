@@ -20,14 +20,15 @@ from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
 from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
-from bisector.finding import Finding
+from bisector.finding import Failure, Finding
 from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
-from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Signature
+from bisector.model import Conditions, Interpreter, Measurement, Probe, Signature
 from bisector.reports.rows import count
 from bisector.search.bisection import Bisection
 from bisector.search.candidates import Candidates, Item, Trial
+from bisector.search.failures import kind
 from bisector.search.knowledge import Knowledge, Options, known_as
 from bisector.search.releases import Releases
 from bisector.session.bench import Bench
@@ -89,16 +90,7 @@ class Driver:
             known = self.store.caused(candidates.probe, candidates.conditions)
             finding = with_causes(finding, known)
         if request.attribute and request.max_probes is None and not finding.stopped:
-            try:
-                template = self.task(_last(candidates))
-                bench = self.bench(template, _failure(finding))
-                finding = candidates.attributed(finding, bench)
-            except KeyboardInterrupt:
-                finding = replace(finding, stopped="attribution")
-            except (InstallerError, IndexUnavailableError) as error:
-                # What was found stands without that.
-                why = f"whose fault it is could not be measured: {error.message}"
-                self.said.say(f"warning: {why}")
+            finding = self._attributed(candidates, finding)
         if request.keep_environments:
             self.said.say(f"the environments are kept in {self._kept}")
         finding = replace(finding, replay=replay(request, wanted, python))
@@ -108,6 +100,28 @@ class Driver:
             except UsageError as error:  # the answer is known, and must not be lost to the disk
                 self.said.say(f"warning: {error.message}")
         return finding
+
+    def _attributed(self, candidates: Candidates, finding: Finding) -> Finding:
+        """Return the finding with the cause of what each of its failures came and went by.
+
+        What looks as if it was not there yet needs none.
+        """
+        template = self.task(_last(candidates))
+        failures = list(finding.failures)
+        try:
+            for number, failure in enumerate(failures):
+                if failure.not_yet is None:
+                    kind = None if finding.any_failure else failure_kind(failure)
+                    about = replace(finding, transitions=failure.transitions)
+                    caused = candidates.attributed(about, self.bench(template, kind))
+                    failures[number] = replace(failure, transitions=caused.transitions)
+        except KeyboardInterrupt:
+            finding = replace(finding, stopped="attribution")
+        except (InstallerError, IndexUnavailableError) as error:
+            # What was found stands without that.
+            why = f"whose fault it is could not be measured: {error.message}"
+            self.said.say(f"warning: {why}")
+        return finding.with_failures(failures)
 
     def _jobs(self, probe: Probe) -> int:
         return 1 if probe.serial else self.workers.jobs
@@ -122,6 +136,7 @@ class Driver:
             confidence=request.confidence,
             jobs=self._jobs(probe),
             any_failure=request.any_failure,
+            pattern=request.failure,
         )
 
     @cached_property
@@ -215,12 +230,17 @@ class Driver:
         with self.workers.measuring(self.task(_last(candidates))) as start, self.said.running():
             found = Bisection(
                 knowledge,
-                lambda item: start(self.task(candidates.trial(item))),
+                lambda item: start(self._patient(self.task(candidates.trial(item)), knowledge)),
                 clock=time.monotonic,
                 listener=self.said,
                 expect=None if probe.serial else expect,
             ).run()
         return found if self.request.offline else refuse_nothing(found)
+
+    @staticmethod
+    def _patient(task: Task, knowledge: Knowledge) -> Task:
+        """Return the task with the time that its run need be given, by what is known."""
+        return replace(task, patience_s=knowledge.patience_s())
 
     def _history(
         self, subject: Probe, held: Conditions, ends: Sequence[Version], options: Options
@@ -245,7 +265,6 @@ def _last(candidates: Candidates) -> Trial:
     return candidates.trial(candidates.items[-1])
 
 
-def _failure(finding: Finding) -> Signature | None:
-    """Return the failure that a finding is about."""
-    bad = (run.signature for run in finding.measurements if run.outcome is Outcome.BAD)
-    return next(bad, None)
+def failure_kind(failure: Failure) -> Signature:
+    """Return what a failure is compared by."""
+    return kind(failure.signature, failure.reason)

@@ -151,16 +151,17 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
             "after": str(t.after),
             "cause": cause_to_json(t.cause),
         }
-        for t in finding.transitions
+        for t in finding.every_transition
         if t.cause
     ]
-    told_apart = any(m.reason is Reason.DIFFERENT_FAILURE for m in finding.measurements)
+    told_apart = len(finding.failures) > 1
     return {
         "schema": SEARCH,
         "replay": finding.replay,
         "latest": max((m.started for m in finding.measurements), default=""),
         **({"any_failure": True} if finding.any_failure else {}),
         **({"failure": plain(finding.failure)} if told_apart else {}),
+        **({"pattern": finding.pattern} if finding.pattern else {}),
         **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
@@ -183,7 +184,13 @@ def search_from_json(data: Mapping[str, Any]) -> Search:
     )
     transitions = tuple(Transition(**msgspec.structs.asdict(t)) for t in stored.causes)
     return Search(
-        plan, stored.replay, stored.any_failure, stored.failure, transitions, stored.latest
+        plan,
+        stored.replay,
+        stored.any_failure,
+        stored.failure,
+        transitions,
+        stored.latest,
+        stored.pattern,
     )
 
 
@@ -209,6 +216,7 @@ class Search(NamedTuple):
     failure: Signature | None
     transitions: tuple[Transition, ...]
     latest: str
+    pattern: str = ""
 
 
 class _Listed(msgspec.Struct):
@@ -233,6 +241,7 @@ class _Search(msgspec.Struct):
     failure: Signature | None = None
     causes: tuple[_Caused, ...] = ()
     latest: str = ""
+    pattern: str = ""
 
 
 class _Held(msgspec.Struct):

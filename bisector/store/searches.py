@@ -28,7 +28,7 @@ def is_new(files: Files, finding: Finding, found: Iterable[Found]) -> bool:
     known = looked_at(files, found)
     causes = [transition.cause for search in known for transition in search.transitions]
     measured = any(not measurement.cached for measurement in finding.measurements)
-    learned = any(t.cause and t.cause not in causes for t in finding.transitions)
+    learned = any(t.cause and t.cause not in causes for t in finding.every_transition)
     return not known or measured or learned
 
 
@@ -101,6 +101,7 @@ def _finding(files: Files, found: Sequence[Found]) -> Finding | None:
         replay=widest.replay,
         any_failure=widest.any_failure,
         failure=widest.failure,
+        pattern=widest.pattern,
     )
 
 

@@ -41,19 +41,29 @@ def fried(bisect: Command, index: LocalIndex) -> Command:
 
 
 def test_a_feature_that_is_not_there_yet_is_another_failure(fried: Command) -> None:
-    """The search is about the newest failure; the other decided nothing, and is shown."""
+    """The newest failure is told first; the other is called a guess, and is no regression."""
     finding = asked(fried, "--exhaustive")
     assert outcomes(finding) == {
-        **dict.fromkeys(("1.0", "1.1"), "different-failure"),
+        **dict.fromkeys(("1.0", "1.1"), "bad"),
         **dict.fromkeys(("1.2", "1.3", "1.4"), "good"),
         **dict.fromkeys(("1.5", "1.6"), "bad"),
     }
     assert finding["answer"] == (
         "spam went bad in 1.5; 1.4 is the last good release before it. "
-        "1.0, 1.1 fail in another way (AttributeError: module 'spam' has no attribute 'fry'); "
-        "--any-failure would count that as bad."
+        "It fails with AssertionError: soggy. "
+        "AttributeError: module 'spam' has no attribute 'fry': up to 1.1, as if what is asked for "
+        "was not there yet (a guess)."
     )
     assert finding["affected"] == ">=1.5,<=1.6"
+    assert finding["affected_by_any"] == [">=1.0,<1.2", ">=1.5,<=1.6"]
+    assert finding["pin"] == "Pin spam>=1.2,<1.5: 1.5 fails with AssertionError: soggy."
+    assert [failure["not_yet_until"] for failure in finding["failures"]] == [None, "1.1"]
+    assert [failure["releases"] for failure in finding["failures"]] == [
+        ["1.5", "1.6"],
+        ["1.0", "1.1"],
+    ]
+    text = fried(*QUICK, "--exhaustive", *COMMAND).output
+    assert text.splitlines()[2] == finding["pin"]
 
 
 def test_any_failure_counts_it(fried: Command) -> None:
@@ -76,18 +86,21 @@ def test_two_bugs_in_neighbouring_windows_are_not_one(bisect: Command, index: Lo
     bisect.write("check.py", "import spam\nspam.fry()\n")
     finding = asked(bisect, "--exhaustive")
     assert finding["answer"] == (
-        "spam went bad between 1.1 and 1.4 (1.2, 1.3 untested). "
+        "spam went bad between 1.1 and 1.4 (1.2, 1.3 fail otherwise). "
         "It was fixed in 1.6; 1.5 is the last bad release before it. "
-        "1.2, 1.3 fail in another way (KeyError: 'pan' (in spam.py:fry)); "
-        "--any-failure would count that as bad."
+        "It fails with ValueError: invalid literal for int() with base 10: 'x' (in spam.py:fry). "
+        "KeyError: 'pan' (in spam.py:fry): since 1.2; until 1.3, then others fail otherwise; "
+        "1.6 is the first good one."
     )
+    assert finding["transitions"][0]["otherwise"] == ["1.2", "1.3"]
+    assert finding["pin"].startswith("Pin spam>=1.6: 1.5 fails with ValueError: ")
     older = asked(bisect, "--exhaustive", "--bad", "1.3")
     assert older["answer"] == (
         "spam went bad in 1.2; 1.1 is the last good release before it. "
-        "It was fixed between 1.3 and 1.6 (1.4, 1.5 untested). "
-        "1.4, 1.5 fail in another way "
-        "(ValueError: invalid literal for int() with base 10: 'x' (in spam.py:fry)); "
-        "--any-failure would count that as bad."
+        "It was fixed between 1.3 and 1.6 (1.4, 1.5 fail otherwise). "
+        "It fails with KeyError: 'pan' (in spam.py:fry). "
+        "ValueError: invalid literal for int() with base 10: 'x' (in spam.py:fry): since 1.4, "
+        "after others that fail otherwise; 1.1 is the last good one; fixed in 1.6."
     )
     stored = bisect("report", "--stored", "--format", "json").finding
     assert (stored["answer"], changes(stored)) == (older["answer"], changes(older))
@@ -103,12 +116,12 @@ def test_a_crash_is_named_and_another_failure_than_an_exception(
     finding = asked(bisect)
     assert finding["answer"] == (
         "spam went bad in 1.2; 1.1 is the last good release before it. "
-        "1.0 fails in another way (OSError: cold (in spam.py:fry)); "
-        "--any-failure would count that as bad."
+        "It dies of SIGSEGV (in spam.py:fry). "
+        "OSError: cold (in spam.py:fry): already in 1.0; fixed in 1.1."
     )
     text = bisect(*QUICK, *COMMAND).output
     assert "1.2: died of SIGSEGV" in text
-    bad = next(m for m in finding["measurements"] if m["outcome"] == "bad")
+    bad = next(m for m in finding["measurements"] if m["version"] == "1.2")
     assert (bad["signature"]["signal"], bad["signature"]["frame"]) == ("SIGSEGV", "spam.py:fry")
 
 
@@ -473,19 +486,18 @@ def test_a_name_that_is_spelt_otherwise_is_the_same_project(
     )
 
 
-def test_a_package_that_cannot_be_imported_is_named_and_can_be_counted(
-    bisect: Command, index: LocalIndex
-) -> None:
+def test_a_package_that_cannot_be_imported_is_a_failure(bisect: Command, index: LocalIndex) -> None:
     index.add(plain("spam", "gguu"))
     bisect.write("check.py", "import spam\n")
     finding = asked(bisect, "--exhaustive")
-    assert changes(finding) == []
-    assert (
-        "1.2, 1.3 fail to be imported (OSError: unfit (in spam.py:<module>)); "
-        "--any-failure would count that as bad."
-    ) in finding["answer"]
-    counted = asked(bisect, "--exhaustive", "--any-failure")
-    assert changes(counted) == [("introduced", "1.1", "1.2")]
+    assert changes(finding) == [("introduced", "1.1", "1.2")]
+    assert finding["answer"].endswith("It can't be imported: OSError: unfit (in spam.py:<module>).")
+    (failure,) = finding["failures"]
+    assert (failure["reason"], failure["releases"]) == ("import-failed", ["1.2", "1.3"])
+    result = bisect(*QUICK, "--exhaustive", "--refresh", *COMMAND)
+    assert result.status == 0
+    assert "1.2          bad: import-failed " in result.errors, "the same word as in the table"
+    assert "bad: import-failed" in result.output
 
 
 def test_a_command_with_a_python_of_its_own_is_refused(bisect: Command, index: LocalIndex) -> None:
@@ -619,8 +631,12 @@ def test_a_release_that_does_not_build_says_so_in_its_last_line(
     index.add(sdist("spam", "1.0", {"spam.py": ""}))
     index.add(sdist("spam", "1.1", {"spam.py": ""}, backend=BROKEN_BACKEND))
     bisect.write("check.py", "import spam\n")
-    asked(bisect, "--allow-build", "--installer", installer)
-    (run,) = bisect.stored("1.1")
+    finding = asked(bisect, "--allow-build", "--installer", installer)
+    assert changes(finding) == [("introduced", "1.0", "1.1")]
+    assert finding["pin"] == (
+        "Pin spam<1.1: 1.1 does not build (RuntimeError: spam.h is not there)."
+    )
+    run = bisect.stored("1.1")[0]
     assert (run["reason"], run["detail"]) == ("build-failed", "RuntimeError: spam.h is not there")
     assert run["signature"]["exception"] == "RuntimeError"
 

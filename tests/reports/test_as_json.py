@@ -54,8 +54,10 @@ def transition(last: str, first: str, kind: str) -> dict[str, Any]:
             "confirmed": FLAG,
             "zoom": of({last: STRING, first: STRING}),
             f"{first}_not_yanked": STRING,
+            "otherwise": STRINGS,
         },
         "zoom",
+        "otherwise",
         f"{first}_not_yanked",
     )
 
@@ -79,6 +81,29 @@ MEASUREMENT = of(
         "cached": FLAG,
     }
 )
+TRANSITIONS = {
+    "type": "array",
+    "items": {
+        "oneOf": [
+            transition("last_good", "first_bad", "introduced"),
+            transition("last_bad", "first_good", "fixed"),
+        ]
+    },
+}
+AFFECTED = or_null({"anyOf": [STRING, {**STRINGS, "minItems": 2}]})
+FAILURE = of(
+    {
+        "name": STRING,
+        "signature": or_null({"type": "object"}),
+        "reason": or_null(STRING),
+        "transitions": TRANSITIONS,
+        "affected": AFFECTED,
+        "releases": {**STRINGS, "minItems": 1},
+        "not_yet_until": or_null(STRING),
+        "bad_at_oldest": FLAG,
+        "bad_at_newest": FLAG,
+    }
+)
 FINDING = of(
     {
         "schema": {"const": "bisector/finding/1"},
@@ -93,16 +118,11 @@ FINDING = of(
         "answer": STRING,
         "decided": FLAG,
         "stopped": or_null(STRING),
-        "transitions": {
-            "type": "array",
-            "items": {
-                "oneOf": [
-                    transition("last_good", "first_bad", "introduced"),
-                    transition("last_bad", "first_good", "fixed"),
-                ]
-            },
-        },
-        "affected": or_null({"anyOf": [STRING, {**STRINGS, "minItems": 2}]}),
+        "transitions": TRANSITIONS,
+        "affected": AFFECTED,
+        "affected_by_any": STRINGS,
+        "failures": {"type": "array", "items": FAILURE},
+        "pin": or_null(STRING),
         "bad_at_oldest": FLAG,
         "bad_at_newest": FLAG,
         "longest_untested": COUNT,
@@ -145,6 +165,15 @@ def test_a_finding_as_a_whole() -> None:
     peak = ProcessPeak("p", 45, main=True, sampled=True)
     runs = (replace(finding.measurements[0], processes=(peak,), pool={"idle": 1}),)
     finding = replace(finding, measurements=runs)
+    introduced = {
+        "kind": "introduced",
+        "last_good": "1.1",
+        "first_bad": "1.2",
+        "untested": [],
+        "confidence": round(finding.transitions[0].confidence, 4),
+        "confirmed": False,
+        "zoom": {"last_good": "1.1", "first_bad": "1.2b1"},
+    }
     assert read(as_json.render([finding])) == {
         "schema": "bisector/finding/1",
         "package": "spam",
@@ -158,20 +187,25 @@ def test_a_finding_as_a_whole() -> None:
         "answer": "spam went bad in 1.2 (already in 1.2b1); 1.1 is the last good release before "
         "it. 1.2 is yanked. Undecided: a change is not confirmed by a second run on both its "
         "sides.",
+        "pin": None,
         "decided": False,
         "stopped": None,
-        "transitions": [
+        "transitions": [introduced],
+        "affected": ">=1.2,<=1.2",
+        "affected_by_any": [">=1.2,<=1.2"],
+        "failures": [
             {
-                "kind": "introduced",
-                "last_good": "1.1",
-                "first_bad": "1.2",
-                "untested": [],
-                "confidence": round(finding.transitions[0].confidence, 4),
-                "confirmed": False,
-                "zoom": {"last_good": "1.1", "first_bad": "1.2b1"},
+                "name": "bad",
+                "signature": None,
+                "reason": None,
+                "transitions": [introduced],
+                "affected": ">=1.2,<=1.2",
+                "releases": ["1.2"],
+                "not_yet_until": None,
+                "bad_at_oldest": False,
+                "bad_at_newest": True,
             }
         ],
-        "affected": ">=1.2,<=1.2",
         "bad_at_oldest": False,
         "bad_at_newest": True,
         "longest_untested": 0,

@@ -51,6 +51,7 @@ def test_a_finding_at_120_columns() -> None:
         """\
 eggs: Eggs must be fresh.
 
+Pin spam<1.2: 1.2 is bad: the eggs are bad.
 spam went bad in 1.2; 1.1 is the last good release before it. 1.2 is yanked.
 Open: still bad in 1.2, the newest release looked at; to look further:
   bisect --probe eggs --range '>=1.2' --python 3.11
@@ -80,11 +81,11 @@ replay     bisect --probe eggs --range '>=1.0,<2' --python 3.11
 
 def test_at_80_columns_the_columns_that_matter_stay_and_claims_are_wrapped_in_their_own() -> None:
     lines = as_text.render([measured()], width=80).splitlines()
-    assert lines[6:8] == [
+    assert lines[7:9] == [
         "release       uploaded    outcome      peak    growth  pool              runs",
         "1.0           2024-01-01  good     45.0 MiB   1.0 MiB  1 idle, 0 in use     2",
     ]
-    assert lines[18:21] == [
+    assert lines[19:22] == [
         "           Uploading a file that was opened in binary mode must not read all of",
         "           it into memory at once; bad on 1 of 3 releases measured (1.2): agrees",
         "looked at  3 of 3 candidates; longest untested stretch 0; 6 runs, 6 of them now",
@@ -96,7 +97,7 @@ def test_columns_of_which_there_is_nothing_to_show_are_left_out() -> None:
     assert lines[5:8] == [
         "release  uploaded    outcome                    seconds  runs",
         "1.0      2024-01-01  good                          0.50     2",
-        "1.1      2024-01-02  untestable: import-failed     0.50     1",
+        "1.1      2024-01-02  untestable: out-of-limits     0.50     1",
     ]
 
 

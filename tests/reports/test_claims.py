@@ -38,7 +38,7 @@ def claimed(letters: str, outcome: Outcome, releases: str) -> ClaimRow:
         ("!b", "1.0", "bad", "1.0 is bad; measured bad and good: undecided", None),
         ("g-b", "1.1", "bad", "1.1 is bad; not looked at: undecided", None),
         ("gb", "1.9", "bad", "1.9 is bad; not looked at: undecided", None),
-        ("ub", "1.0", "bad", "1.0 is bad; untestable: import-failed: undecided", None),
+        ("ub", "1.0", "bad", "1.0 is bad; untestable: out-of-limits: undecided", None),
         ("xb", "1.0", "bad", "1.0 is bad; untestable: no wheel for cp311: undecided", None),
         ("gb", "1.x", "bad", "1.x is bad; not looked at: undecided", None),
     ],

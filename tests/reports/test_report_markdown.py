@@ -55,6 +55,8 @@ def test_a_report_as_a_whole() -> None:
         """\
 # spam `>=1.1,<=1.2` fails `eggs`
 
+**Pin spam&lt;1.1: 1.1 is bad: the eggs are bad.**
+
 spam went bad in 1.1; 1.0 is the last good release before it. 1.1 is yanked; the first bad release that isn't is 1.2.
 
 - still bad in 1.2, the newest release looked at; to look further: `bisect --probe eggs --range '>=1.2' --python 3.11`

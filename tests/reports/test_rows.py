@@ -120,7 +120,7 @@ def test_each_transition_is_a_sentence_that_names_both_its_sides(
             found("gu"),
             (
                 "No change found: 1.0, the only release of spam that was measured, is good; 1 "
-                "more could not be tested (import-failed). No bad stretch longer than 1 release is "
+                "more could not be tested (out-of-limits). No bad stretch longer than 1 release is "
                 "possible in the range."
             ),
         ),
@@ -128,7 +128,7 @@ def test_each_transition_is_a_sentence_that_names_both_its_sides(
             found("gxxug-x"),
             (
                 "No change found: both releases of spam that were measured, from 1.0 to 1.4, are "
-                "good; 4 more could not be tested (3: no wheel for cp311; 1: import-failed). No "
+                "good; 4 more could not be tested (3: no wheel for cp311; 1: out-of-limits). No "
                 "bad stretch longer than 3 releases is possible in the range."
             ),
         ),
@@ -329,7 +329,7 @@ def test_rows_say_what_runs_that_disagree_said_and_why_one_is_untestable() -> No
     assert [row.said for row in rows.rows(found("g!u"))] == [
         "good",
         "runs disagree: good 1, bad 1",
-        "untestable: import-failed",
+        "untestable: out-of-limits",
     ]
 
 

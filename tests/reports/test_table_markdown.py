@@ -35,7 +35,7 @@ def test_a_table_as_a_whole() -> None:
 | 1.1 | 2024-01-02 | (✓ good) | ! runs disagree |
 | 1.2 | 2024-01-03 | ✓ good | ? no-wheel |
 | 1.3 (yanked) | 2024-01-04 | **✗ bad** | · |
-| 1.4 | 2024-01-05 | ? import-failed | ✓ good |
+| 1.4 | 2024-01-05 | ? out-of-limits | ✓ good |
 """
     )
 

@@ -44,7 +44,7 @@ release       uploaded    eggs
 1.1           2024-01-02  (✓ good)
 1.2           2024-01-03  ✓ good
 1.3 (yanked)  2024-01-04  ✗ bad
-1.4           2024-01-05  ? import-failed
+1.4           2024-01-05  ? out-of-limits
 1.5           2024-01-06  ! runs disagree
 1.6           2024-01-01  ? no-wheel
 1.7           2024-01-08  ·

@@ -1,4 +1,4 @@
-"""Which failures are the same one, and which of them a search is about."""
+"""What each run says to a search: good, a failure's class, or nothing decided."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from bisector.model import Measurement, Outcome, Reason, Signature
-from bisector.search.failures import alike, apart, sought, told
+from bisector.search.failures import apart, counted, kind, labels, missing, narrowed, told
 
-FRESH = Signature("AssertionError", "3 of 40 eggs at 0x7f1c are stale", "spam/eggs.py:fry", 1)
+FRESH = Signature("AssertionError", "3 of 40 eggs are stale", "spam/eggs.py:fry", 1)
 SEGFAULT = Signature(frame="spam/eggs.py:fry", signal="SIGSEGV")
+U = Outcome.UNTESTABLE
 
 signatures = st.builds(
     Signature,
@@ -26,8 +27,10 @@ signatures = st.builds(
 )
 
 
-def run(version: str, outcome: str, signature: Signature | None = None) -> Measurement:
-    return Measurement(Version(version), Outcome(outcome), signature=signature)
+def run(
+    version: str, outcome: str, signature: Signature | None = None, reason: Reason | None = None
+) -> Measurement:
+    return Measurement(Version(version), Outcome(outcome), reason, signature=signature)
 
 
 def by_version(runs: Sequence[Measurement]) -> Mapping[Version, Sequence[Measurement]]:
@@ -37,75 +40,45 @@ def by_version(runs: Sequence[Measurement]) -> Mapping[Version, Sequence[Measure
     return found
 
 
-@pytest.mark.parametrize(
-    ("changed", "same"),
-    [
-        ({}, True),
-        ({"message": "41 of 5 eggs at 0xbeef are stale"}, True),
-        ({"message": "no eggs", "frame": "spam/eggs.py:fry"}, True),
-        ({"frame": "spam/eggs.py:boil"}, True),
-        ({"message": "no eggs", "frame": "spam/eggs.py:boil"}, False),
-        ({"message": "no eggs", "frame": ""}, False),
-        ({"exception": "ValueError"}, False),
-        ({"status": 2}, False),
-        ({"status": None, "signal": "SIGABRT"}, False),
-    ],
-)
-def test_what_makes_two_failures_the_same(changed: dict[str, str], same: bool) -> None:
-    """The same type and end, and then the same message but for numbers, or the same function."""
-    assert alike(FRESH, replace(FRESH, **changed)) is same  # type: ignore[arg-type]  # of a table
+@pytest.mark.parametrize("reason", list(Reason))
+def test_what_ran_and_failed_is_a_failure_also_where_it_was_kept_as_none(reason: Reason) -> None:
+    """Nothing decided is what was not run, what the probe skips, and the machine's fault."""
+    failures = {Reason.IMPORT_FAILED, Reason.TIMEOUT, Reason.BUILD_FAILED}
+    before = run("1.0", "untestable", FRESH, reason)
+    after = counted(before)
+    assert after == replace(before, outcome=Outcome.BAD if reason in failures else U)
+    assert counted(run("1.0", "good")) == run("1.0", "good")
 
 
-def test_messages_that_differ_count_where_no_function_of_the_package_is_known() -> None:
-    nowhere = replace(FRESH, frame="")
-    assert not alike(nowhere, replace(nowhere, message="no eggs"))
-    assert alike(Signature(status=1), Signature(status=1))
-    assert not alike(Signature(status=1), Signature(status=2))
+def test_each_failure_has_a_label_and_all_that_hangs_is_one() -> None:
+    found = labels(
+        by_version(
+            [
+                run("1.0", "bad", None, Reason.TIMEOUT),
+                run("1.1", "bad", FRESH, Reason.TIMEOUT),
+                run("1.2", "good"),
+                run("1.3", "bad", SEGFAULT),
+                run("1.4", "bad", FRESH),
+                run("1.5", "untestable", FRESH),
+                run("1.6", "bad", FRESH, Reason.BUILD_FAILED),
+                run("1.7", "bad"),
+            ]
+        )
+    )
+    assert list(found.values()) == [[0], [0], [Outcome.GOOD], [1], [2], [U], [3], [4]]
 
 
-@given(st.none() | signatures, st.none() | signatures)
-def test_being_the_same_failure_goes_both_ways(
-    one: Signature | None, other: Signature | None
-) -> None:
-    """And what a probe says itself to be bad, without a signature, is never another failure."""
-    assert alike(one, other) == alike(other, one)
-    assert alike(one, one)
-    assert alike(one, None)
-
-
-def test_a_search_is_about_the_newest_release_that_fails() -> None:
-    """In version order, whatever was measured first; by the last of its runs."""
-    other = Signature("KeyError", status=1)
+def test_a_release_that_fails_now_so_now_otherwise_has_one_failure() -> None:
+    """And what else fails in one of these ways has it too: it isn't always the same."""
     runs = by_version(
         [
-            run("1.10", "good"),
-            run("1.9", "bad", other),
-            run("1.9", "bad", FRESH),
+            run("1.0", "bad", FRESH),
+            run("1.1", "bad", FRESH),
+            run("1.1", "bad", SEGFAULT),
             run("1.2", "bad", SEGFAULT),
-            run("1.11", "untestable", SEGFAULT),
         ]
     )
-    assert sought(runs) is FRESH
-    assert sought(runs, [Version("1.2")]) is SEGFAULT
-    assert sought(runs, [Version("1.2"), Version("1.9")]) is FRESH
-    assert sought(runs, [Version("1.10"), Version("7")]) is FRESH
-    assert sought(by_version([run("1.0", "good"), run("1.1", "bad")])) is None
-    assert sought({}) is None
-    assert sought({Version("1"): []}) is None
-
-
-def test_what_fails_otherwise_decided_nothing_and_keeps_what_it_said() -> None:
-    runs = by_version([run("1.0", "bad", SEGFAULT), run("1.1", "good"), run("1.2", "bad", FRESH)])
-    assert apart(runs, FRESH) == {
-        Version("1.0"): [
-            replace(
-                run("1.0", "untestable", SEGFAULT),
-                reason=Reason.DIFFERENT_FAILURE,
-            )
-        ],
-        Version("1.1"): [run("1.1", "good")],
-        Version("1.2"): [run("1.2", "bad", FRESH)],
-    }
+    assert labels(runs) == {Version("1.0"): [0], Version("1.1"): [0, 0], Version("1.2"): [0]}
 
 
 @given(
@@ -116,31 +89,59 @@ def test_what_fails_otherwise_decided_nothing_and_keeps_what_it_said() -> None:
             st.none() | signatures,
         ),
         max_size=12,
-    ),
-    st.none() | signatures,
+    )
 )
-def test_telling_apart_takes_outcomes_away_and_adds_none(
-    listed: list[tuple[int, str, Signature | None]], wanted: Signature | None
+def test_only_what_failed_is_labelled_a_failure(
+    listed: list[tuple[int, str, Signature | None]],
 ) -> None:
-    """Every run is still there; only bad ones change, to nothing; twice is once."""
     runs = by_version([run(f"1.{n}", said, signature) for n, said, signature in listed])
-    told_apart = apart(runs, wanted)
-    assert apart(told_apart, wanted) == told_apart
-    for version, measured in runs.items():
-        assert len(told_apart[version]) == len(measured)
-        for before, after in zip(measured, told_apart[version]):
-            other = before.outcome is Outcome.BAD and not alike(before.signature, wanted)
-            assert after.outcome is (Outcome.UNTESTABLE if other else before.outcome)
-            assert after.signature == before.signature
+    for any_failure in (False, True):
+        found = labels(runs, any_failure=any_failure)
+        for version, measured in runs.items():
+            for one, label in zip(measured, found[version]):
+                assert (label in (Outcome.GOOD, U)) == (one.outcome is not Outcome.BAD)
+                assert one.outcome is Outcome.BAD or label is one.outcome
+                assert not any_failure or label is one.outcome
+
+
+def test_one_failure_alone_may_be_asked_for() -> None:
+    burnt = replace(run("1.0", "bad", FRESH), detail="eggs", output_tail="burnt\n")
+    other = replace(burnt, outcome=U, reason=Reason.DIFFERENT_FAILURE)
+    assert narrowed(burnt, "burn") == narrowed(burnt, "of 40") == narrowed(burnt, "^eggs$") == burnt
+    assert narrowed(burnt, "raw") == other
+    assert narrowed(run("1.0", "good"), "raw") == run("1.0", "good")
+    assert apart(burnt, kind(FRESH, None)) == burnt
+    assert apart(burnt, kind(SEGFAULT, None)) == other
+    assert apart(burnt, kind(None, Reason.TIMEOUT)) == other
+
+
+@pytest.mark.parametrize(
+    ("signature", "is_missing"),
+    [
+        (Signature("AttributeError", "no 'fry'", line="check.py:3"), True),
+        (Signature("TypeError", "unexpected keyword argument 'hot'", line="check.py:3"), True),
+        (Signature("ImportError", "cannot import name 'fry'", line="check.py:1"), True),
+        (Signature(message="unrecognized arguments: --fry", status=2), True),
+        (Signature("AttributeError", "no 'fry'", "spam.py:fry", line="check.py:3"), False),
+        (Signature("ValueError", "no 'fry'", line="check.py:3"), False),
+        (Signature("AttributeError", "no 'fry'"), False),
+        (Signature(status=1), False),
+        (None, False),
+    ],
+)
+def test_what_a_script_asks_for_itself_may_not_be_there_yet(
+    signature: Signature | None, is_missing: bool
+) -> None:
+    assert missing(run("1.0", "bad", signature)) is is_missing
 
 
 @pytest.mark.parametrize(
     ("signature", "words"),
     [
         (None, ""),
-        (FRESH, "AssertionError: 3 of 40 eggs at 0x7f1c are stale (in spam/eggs.py:fry)"),
+        (FRESH, "AssertionError: 3 of 40 eggs are stale (in spam/eggs.py:fry)"),
         (Signature("KeyError", status=1), "KeyError"),
-        (Signature(message="it took more than 150.0 MiB"), "it took more than 150.0 MiB"),
+        (Signature(message="it took more than 150M"), "it took more than 150M"),
         (SEGFAULT, "died of SIGSEGV (in spam/eggs.py:fry)"),
         (Signature(status=77), "exit status 77"),
     ],

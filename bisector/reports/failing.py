@@ -1,0 +1,192 @@
+"""What failures are called, when each came and went, and which releases to pin for want of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from packaging.version import Version
+
+from bisector.finding import Failure, Finding, Kind, Transition
+from bisector.model import Outcome, Reason
+from bisector.reports.rows import listed, runs_of, safe, shortened
+from bisector.search import failures, sameness
+from bisector.search.observed import Verdict, verdict
+
+_LONGEST = 160
+_SHORT = 100
+_MOST_WAYS = 3
+
+
+def name(failure: Failure, longest: int = _LONGEST) -> str:
+    """Return what a failure is called: what it raises, or that it hangs."""
+    if failure.reason is Reason.TIMEOUT:
+        return "hangs"
+    said = _short(failures.told(failure.signature), longest)
+    if failure.reason is Reason.BUILD_FAILED:
+        return f"does not build ({said})"
+    return said or "bad"
+
+
+def fails(failure: Failure) -> str:
+    """Return what releases do that have a failure, behind "it"."""
+    if failure.reason in (Reason.TIMEOUT, Reason.BUILD_FAILED):
+        return name(failure, _SHORT)
+    if failure.signature is None:
+        return "is bad"
+    if failure.signature.signal and not failure.signature.exception:
+        return f"dies{name(failure, _SHORT).removeprefix('died')}"
+    how = "can't be imported:" if failure.reason is Reason.IMPORT_FAILED else "fails with"
+    return f"{how} {name(failure, _SHORT)}"
+
+
+def paragraph(failure: Failure) -> str:
+    """Return, in a sentence or two, since when and until when releases fail so."""
+    said = "; ".join(_spans(failure)) or f"in {listed(failure.releases)}"
+    return " ".join(filter(None, (f"{name(failure)}: {said}.", *changes(failure))))
+
+
+def of_old(failure: Failure) -> bool:
+    """Return whether only releases fail so that no good one is older than."""
+    came = any(transition.kind is Kind.INTRODUCED for transition in failure.transitions)
+    return not (came or failure.at_newest)
+
+
+def folded(old: Sequence[Failure]) -> str:
+    """Return several failures of old releases on one line: what they are, and until when."""
+    said = (f"{name(one, _SHORT)} ({guess(one) or f'until {one.releases[-1]}'})" for one in old)
+    return f"Older releases fail otherwise: {'; '.join(said)}."
+
+
+def guess(failure: Failure) -> str:
+    """Return that what a script asks for looks as if it was not there yet; empty where not."""
+    if failure.not_yet is None:
+        return ""
+    return f"up to {failure.not_yet}, as if what is asked for was not there yet (a guess)"
+
+
+def changes(failure: Failure) -> Iterator[str]:
+    """Yield in which releases a failure's text is another, though it is taken to be the same."""
+    seen: dict[str, None] = {}
+    for text, version in failure.ways:
+        said = _short(text, _LONGEST)
+        plain = sameness.plain(said)
+        if plain not in seen and seen and len(seen) < _MOST_WAYS:
+            yield f"In {version} it says {said}, which is taken to be the same failure."
+        seen[plain] = None
+
+
+def _short(text: str, longest: int) -> str:
+    """Return what a failure says, on one line: the first of several, with what stands behind."""
+    first, _, rest = text.partition("\n")
+    place = rest[rest.rfind(" (in ") :] if " (in " in rest else ""
+    return safe(shortened(f"{first.strip()}{place}", longest))
+
+
+def _spans(failure: Failure) -> Iterator[str]:
+    """Yield when a failure came and when it went, in the order of the releases."""
+    if failure.at_oldest:
+        yield guess(failure) or f"already in {failure.releases[0]}"
+    for transition in failure.transitions:
+        if not transition.parting and not _ends_guess(failure, transition):
+            yield _span(transition)
+    if failure.at_newest:
+        yield "still there"
+
+
+def _ends_guess(failure: Failure, transition: Transition) -> bool:
+    return failure.not_yet == transition.before and not transition.untested
+
+
+def _span(transition: Transition) -> str:
+    before, after = transition.before, transition.after
+    introduced = transition.kind is Kind.INTRODUCED
+    if transition.otherwise and introduced:
+        return f"since {after}, after others that fail otherwise; {before} is the last good one"
+    if transition.otherwise:
+        return f"until {before}, then others fail otherwise; {after} is the first good one"
+    if transition.untested:
+        verb = "came" if introduced else "fixed"
+        return f"{verb} between {before} and {after} ({listed(transition.untested)} untested)"
+    return f"since {after}" if introduced else f"fixed in {after}"
+
+
+def otherwise(transition: Transition) -> str:
+    """Return which releases inside a transition fail by another failure."""
+    verb = "fails" if len(transition.otherwise) == 1 else "fail"
+    return f"{listed(transition.otherwise)} {verb} otherwise"
+
+
+def pin(finding: Finding) -> str:
+    """Return which releases to pin and why, as a sentence; empty where nothing is to be."""
+    known = _known(finding)
+    if finding.over or finding.plan.by_upload or {True, False} - {bad for _, bad in known}:
+        return ""
+    package = safe(finding.probe.package)
+    last = next(n for n in range(len(known) - 1, -1, -1) if not known[n][1])
+    first = next((n + 1 for n in range(last, -1, -1) if known[n][1]), 0)
+    lower = f">={known[first][0]}" if first else ""
+    if last == len(known) - 1:
+        before = known[first - 1][0]
+        failure = _failure_of(finding, before)
+        return f"Pin {package}{lower}: {before} {failure}." if failure else ""
+    after = known[last + 1][0]
+    upper = f"<={known[last][0]}" if _between(finding, known[last][0], after) else f"<{after}"
+    bounds = ",".join(filter(None, (lower, upper)))
+    failure = _failure_of(finding, after)
+    return f"Pin {package}{bounds}: {after} {failure}." if failure else ""
+
+
+def _known(finding: Finding) -> list[tuple[Version, bool]]:
+    """Return the decided candidates in version order, and whether each fails."""
+    runs = runs_of(finding)
+    known = []
+    for release in finding.plan.candidates:
+        seen = verdict([run.outcome for run in runs.get(release.version, ())])
+        if seen.decided:
+            known.append((release.version, seen is Verdict.BAD))
+    return sorted(known)
+
+
+def _between(finding: Finding, before: Version, after: Version) -> bool:
+    """Return whether a release between two neighbouring decided ones is untested."""
+    inside = [release.version for release in finding.plan.candidates]
+    inside += [excluded.version for excluded in finding.plan.excluded]
+    return any(before < v < after and not v.is_prerelease for v in inside)
+
+
+def _failure_of(finding: Finding, version: Version) -> str:
+    """Return what a release does that fails, and what a probe says of it."""
+    failure = next((one for one in finding.failures if version in one.releases), None)
+    if failure is None:
+        return ""
+    if failure.signature is not None or failure.reason:
+        return fails(failure)
+    bad = [run for run in runs_of(finding)[version] if run.outcome is Outcome.BAD]
+    said = _short(bad[-1].detail, _SHORT) if bad else ""
+    return f"is bad: {said}" if said else "is bad"
+
+
+def alone(finding: Finding, failure: Failure) -> Finding:
+    """Return the finding as if a failure were the only one; others decided nothing."""
+    labels = failures.labels(runs_of(finding), any_failure=finding.any_failure)
+    wanted = next(
+        label for label in labels[failure.releases[-1]] if label is not Outcome.UNTESTABLE
+    )
+    counted = []
+    for version, runs in runs_of(finding).items():
+        for run, label in zip(runs, labels[version]):
+            other = run.outcome is Outcome.BAD and label != wanted
+            reason = Reason.DIFFERENT_FAILURE
+            counted.append(
+                replace(run, outcome=Outcome.UNTESTABLE, reason=reason) if other else run
+            )
+    return replace(
+        finding,
+        measurements=tuple(counted),
+        transitions=failure.transitions,
+        affected=failure.affected,
+        bad_at_oldest=failure.at_oldest,
+        bad_at_newest=failure.at_newest,
+        failures=(failure,),
+    )

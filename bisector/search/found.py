@@ -1,0 +1,156 @@
+"""The failures that a search has found: which they are, and since when and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from packaging.version import Version
+
+from bisector.finding import Failure
+from bisector.model import Measurement, Outcome, Reason, Signature
+from bisector.search import failures, observed, sameness, transitions
+from bisector.search.candidates import Candidates
+from bisector.search.failures import Runs
+from bisector.search.observed import Label, Seen, Verdict
+from bisector.search.transitions import Labels
+
+_OF_AGE = frozenset({Reason.IMPORT_FAILED, Reason.BUILD_FAILED})
+"""What old releases fail by on an interpreter, or beside dependencies, that they don't know."""
+
+
+class Found:
+    """The failures among the runs of some candidates; the one like ``first`` is told first."""
+
+    def __init__(
+        self, candidates: Candidates, runs: Runs, labels: Labels, first: Signature | None = None
+    ) -> None:
+        self.candidates = candidates
+        self.labels = labels
+        self.first = first
+        self.items = candidates.items
+        self.runs: Mapping[Version, Sequence[Measurement]] = runs
+        positioned = transitions.positioned(self.items, labels)
+        self.seen = observed.verdicts(len(self.items), positioned)
+
+    @cached_property
+    def positions(self) -> dict[Label, list[int]]:
+        """Where each failure was seen, among the items."""
+        found: dict[Label, list[int]] = {}
+        for position, seen in enumerate(self.seen):
+            if seen.fails:
+                found.setdefault(seen.failure, []).append(position)
+        return found
+
+    @cached_property
+    def aside(self) -> frozenset[Label]:
+        """The failures that are no regression, for all that is known.
+
+        Only the oldest releases fail so, and what they fail by looks like their age.
+        """
+        good = self._good
+        return frozenset(
+            failure
+            for failure, positions in self.positions.items()
+            if good
+            and positions[-1] < good[0]
+            and all(_of_age(self._newest_run(position)) for position in positions)
+        )
+
+    def all(self, confirmations: int) -> tuple[Failure, ...]:
+        """Return the failures, the one most likely meant first.
+
+        That is the one which a witness shows or which a probe tells of itself, then that of the
+        newest release, then the one that most releases have, and last what is no regression.
+        """
+        return tuple(
+            self._failure(f, confirmations) for f in sorted(self.positions, key=self._rank)
+        )
+
+    @property
+    def _good(self) -> list[int]:
+        return [p for p, seen in enumerate(self.seen) if seen is Verdict.GOOD]
+
+    def _newest_run(self, position: int) -> Measurement:
+        """Return the newest run at a position that failed."""
+        runs = self.runs[self.items[position].key]
+        return [run for run in runs if run.outcome is Outcome.BAD][-1]
+
+    def _rank(self, failure: Label) -> tuple[int, int, int]:
+        positions = self.positions[failure]
+        newest = self._newest_run(positions[-1])
+        shown = [p for p in self._witnesses if p in positions]
+        decided = [seen for seen in self.seen if seen.decided]
+        kind = failures.kind(newest.signature, newest.reason)
+        if self.first is not None and sameness.alike(kind, self.first):
+            rank = 0
+        elif shown and shown[-1] == self._witnesses[-1]:
+            rank = 1
+        elif self.candidates.probe.reports and newest.reason is None:
+            rank = 2
+        elif decided[-1].failure == failure:
+            rank = 3
+        else:
+            rank = 5 if failure in self.aside else 4
+        inferred = observed.inferred(self.seen)
+        return rank, -sum(seen.failure == failure for seen in inferred), -positions[-1]
+
+    @cached_property
+    def _witnesses(self) -> list[int]:
+        """The positions of the witnesses that fail, in order."""
+        named = set(self.candidates.witnesses)
+        return [p for p, seen in enumerate(self.seen) if seen.fails and self.items[p].key in named]
+
+    def _failure(self, failure: Label, confirmations: int) -> Failure:
+        positions = self.positions[failure]
+        newest = self._newest_run(positions[-1])
+        decided = [seen for seen in self.seen if seen.decided]
+        return Failure(
+            signature=newest.signature,
+            reason=newest.reason,
+            transitions=transitions.transitions(
+                self.candidates, self.labels, failure, confirmations
+            ),
+            affected=self.candidates.affected([_only(seen, failure) for seen in self.seen]),
+            releases=tuple(self.items[position].key for position in positions),
+            ways=self._ways(positions),
+            not_yet=self._not_yet(failure),
+            at_oldest=decided[0].failure == failure,
+            at_newest=decided[-1].failure == failure,
+        )
+
+    def _ways(self, positions: Sequence[int]) -> tuple[tuple[str, Version], ...]:
+        """Return what the runs at these positions say, each with the first that says so."""
+        ways: dict[str, Version] = {}
+        for position in positions:
+            run = self._newest_run(position)
+            said = failures.told(run.signature) or run.detail
+            ways.setdefault(said, self.items[position].key)
+        return tuple(ways.items())
+
+    def _not_yet(self, failure: Label) -> Version | None:
+        """Return where the oldest stretch ends that fails so for want of what is asked for."""
+        good = self._good
+        last = None
+        if failure is Outcome.BAD:  # all failures are one: each would need a guess of its own
+            return None
+        for position, seen in enumerate(self.seen):
+            if seen.decided and seen.failure != failure:
+                break
+            if seen.fails and not failures.missing(self._newest_run(position)):
+                return None
+            last = position if seen.fails else last
+        if last is None or not good or good[-1] < last:
+            return None
+        return self.items[last].key
+
+
+def _of_age(run: Measurement) -> bool:
+    return failures.missing(run) or run.reason in _OF_AGE
+
+
+def _only(seen: Seen, failure: Label) -> Verdict:
+    """Return a verdict as that of one failure: what fails otherwise does not fail so."""
+    if isinstance(seen, Verdict) and not seen.fails:
+        return seen
+    return Verdict.BAD if seen.failure == failure else Verdict.GOOD
