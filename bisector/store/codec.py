@@ -154,7 +154,8 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
         for t in finding.every_transition
         if t.cause
     ]
-    told_apart = len(finding.failures) > 1
+    other = any(m.reason is Reason.DIFFERENT_FAILURE for m in finding.measurements)
+    told_apart = other or len(finding.failures) > 1
     return {
         "schema": SEARCH,
         "replay": finding.replay,
