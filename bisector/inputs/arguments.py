@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bisector.errors import UsageError
-from bisector.inputs import slips
+from bisector.inputs import last_failed, slips
 from bisector.inputs.request import Request, with_extras
 
 
@@ -37,7 +37,10 @@ class Parser(argparse.ArgumentParser):
 def request(parser: Parser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
-    return with_extras(Request(command=command, **vars(parser.parse(options))))
+    given = vars(parser.parse(options))
+    if path := given.get("last_failed"):
+        command = last_failed.added(command, last_failed.tests(path))
+    return with_extras(Request(command=command, **given))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
