@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import cli
+from bisector import commands
 from bisector.commands import help as help_
 
 ROOT = Path(__file__).parent.parent
@@ -104,7 +104,7 @@ def test_the_results_page_is_made_by_the_command_that_readme_names(checkout: Pat
 def helps(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The options of every command."""
     folder = tmp_path_factory.mktemp("helps")
-    named = ["--help all", *(f"{command} --help" for command in cli.COMMANDS)]
+    named = ["--help all", *(f"{command} --help" for command in commands.NAMES)]
     return "".join(printed(f"bisect {words}", folder) for words in named)
 
 

@@ -44,7 +44,7 @@ def run(asked: Request) -> int:
         )
     process.become_subreaper()
     found = []
-    listener = output.listener()
+    listener = output.listener(json_lines=asked.json_lines)
     store = Store(asked.results, settings.cache_dir())
     with Budget(asked.budget) as budget, Driver(asked, store, listener) as driving:
         for python in scope.interpreters(asked):

@@ -28,7 +28,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     Progress is told to ``said``, or on standard error.
     """
     store = Store(asked.results, settings.cache_dir())
-    said = said or output.listener()
+    said = said or output.listener(json_lines=asked.json_lines)
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:

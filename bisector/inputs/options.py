@@ -145,6 +145,9 @@ def add_search_options(
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
     add_results_option(store)
+    store.add_argument(
+        "--json-lines", action="store_true", help="tell progress to programs: an object per line"
+    )
     add_index_options(store)
 
 

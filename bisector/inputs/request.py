@@ -53,6 +53,7 @@ class Request:
     new: Path | None = None
     last_failed: Path | None = None
     budget: float | None = None
+    json_lines: bool = False
     dry_run: bool = False
     keep_environments: bool = False
     results: Path = field(default_factory=lambda: Path("results"))
