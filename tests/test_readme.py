@@ -111,7 +111,8 @@ def helps(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_that_is_named_exists(page: str, helps: str) -> None:
     """An option that was renamed can't live on in README or in a topic."""
-    others = re.compile(r"^(?:python3|uvx|uv|pip|pipx|pip-audit) .*?(?=bisect|$)", re.MULTILINE)
+    tools = r"(?:gh|git|python3|uvx|uv|pip|pipx|pip-audit) .*?(?=bisect|$)"
+    others = re.compile(rf"(?:^|(?:script|run): | - ){tools}", re.MULTILINE)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others.sub("", PAGES[page])))
     assert {option for option in named if option not in helps} == set()
 
