@@ -39,5 +39,5 @@ def listener(*, json_lines: bool = False) -> progress.Lines:
     What is logged is told as well.
     """
     if json_lines:
-        return JsonLines(sys.stderr)
+        return progress.speaking(JsonLines(sys.stderr))
     return progress.listener(sys.stderr, color=terminal.has_color(sys.stderr))
