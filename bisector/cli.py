@@ -11,20 +11,9 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from bisector import commands
 from bisector.errors import BisectorError
 from bisector.inputs import probe, slips
-
-COMMANDS = (
-    "check",
-    "export",
-    "help",
-    "probes",
-    "releases",
-    "report",
-    "results",
-    "serve",
-    "table",
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,10 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    named = words[:1] and words[0] in COMMANDS
+    named = words[:1] and words[0] in commands.NAMES
     name, rest = (words[0], words[1:]) if named else ("search", words)
     if words[:1] and not named and not words[0].startswith("-"):
-        slip = slips.of_command(words[0], COMMANDS, probe.names())
+        slip = slips.of_command(words[0], commands.NAMES, probe.names())
         if slip:
             raise slip
     # A command's imports cost more than some of them take.

@@ -186,6 +186,8 @@ class Comparison:
     fewest changes that together make the difference; empty where there is none. ``alternatives``
     are others of the changes that make it by themselves as well. ``combinations`` is how many
     mixes of the two sets were looked at, ``untestable`` how many of them decided nothing.
+    ``suspects`` where it was stopped before it was done: the fewest changes known to make the
+    difference together, of which some may not be needed.
     """
 
     probe: Probe
@@ -195,6 +197,7 @@ class Comparison:
     ends: tuple[Measurement, Measurement]
     culprits: tuple[Culprit, ...] = ()
     alternatives: tuple[tuple[Culprit, ...], ...] = ()
+    suspects: tuple[Change, ...] = ()
     combinations: int = 0
     untestable: int = 0
     replay: str = ""

@@ -17,7 +17,7 @@ from bisector.commands.findings import found
 from bisector.errors import UsageError
 from bisector.finding import Finding
 from bisector.inputs import callables
-from bisector.inputs.request import Request
+from bisector.inputs.request import Request, with_extras
 from bisector.reports.progress import silent
 
 
@@ -87,6 +87,7 @@ def find(
         offline=offline,
         refresh=refresh,
     )
+    request = with_extras(request)
     if isinstance(probe, (str, Path)):
         return _one(replace(request, probes=[str(probe)]))
     if not callable(probe):

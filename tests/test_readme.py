@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import cli
+from bisector import commands
 from bisector.commands import help as help_
 
 ROOT = Path(__file__).parent.parent
@@ -104,14 +104,15 @@ def test_the_results_page_is_made_by_the_command_that_readme_names(checkout: Pat
 def helps(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The options of every command."""
     folder = tmp_path_factory.mktemp("helps")
-    named = ["--help all", *(f"{command} --help" for command in cli.COMMANDS)]
+    named = ["--help all", *(f"{command} --help" for command in commands.NAMES)]
     return "".join(printed(f"bisect {words}", folder) for words in named)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_option_that_is_named_exists(page: str, helps: str) -> None:
     """An option that was renamed can't live on in README or in a topic."""
-    others = re.compile(r"^(?:python3|uvx|uv|pip|pipx|pip-audit) .*?(?=bisect|$)", re.MULTILINE)
+    tools = r"(?:gh|git|python3|uvx|uv|pip|pipx|pip-audit) .*?(?=bisect|$)"
+    others = re.compile(rf"(?:^|(?:script|run): | - ){tools}", re.MULTILINE)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", others.sub("", PAGES[page])))
     assert {option for option in named if option not in helps} == set()
 

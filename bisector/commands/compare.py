@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisector import settings
 from bisector.commands import output
+from bisector.commands.budget import Budget
 from bisector.errors import UsageError
 from bisector.inputs.request import Request
 from bisector.model import Outcome
@@ -43,12 +44,18 @@ def run(asked: Request) -> int:
         )
     process.become_subreaper()
     found = []
-    with Driver(asked, Store(asked.results, settings.cache_dir()), output.listener()) as driving:
+    listener = output.listener(json_lines=asked.json_lines)
+    store = Store(asked.results, settings.cache_dir())
+    with Budget(asked.budget) as budget, Driver(asked, store, listener) as driving:
         for python in scope.interpreters(asked):
             for one in scope.asked_for(asked):
                 found.append(compare(driving, one, python, (asked.old, asked.new)))
+                if found[-1].suspects:
+                    break
     output.write(formats.COMPARISONS[asked.format], found, output.view())
     if any(comparison.culprits for comparison in found):
         return 0
+    if any(comparison.suspects for comparison in found):
+        return 3 if budget.spent else 130
     ends = [end for comparison in found for end in comparison.ends]
     return 3 if any(end.outcome is Outcome.UNTESTABLE for end in ends) else 1

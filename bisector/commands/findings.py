@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bisector import settings
 from bisector.commands import output
+from bisector.commands.budget import Budget
 from bisector.errors import UndecidedError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
@@ -16,6 +18,8 @@ from bisector.session.session import Driver
 from bisector.store.runs import Store
 
 INTERRUPTED = ("interrupted", "attribution")
+_SPENT = {"interrupted": "budget", "attribution": "budget before attribution"}
+"""What a finding says where not a person ended its search but its budget."""
 
 
 def found(asked: Request, said: Lines | None = None) -> list[Finding]:
@@ -24,7 +28,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     Progress is told to ``said``, or on standard error.
     """
     store = Store(asked.results, settings.cache_dir())
-    said = said or output.listener()
+    said = said or output.listener(json_lines=asked.json_lines)
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:
@@ -43,7 +47,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     process.become_subreaper()
     findings = list[Finding]()
     undecided: UndecidedError | None = None
-    with Driver(asked, store, said) as searches:
+    with Budget(asked.budget) as budget, Driver(asked, store, said) as searches:
         for python in scope.interpreters(asked):
             for one in wanted:
                 if len(wanted) > 1:
@@ -55,7 +59,9 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
                     undecided = error
                     said.say(f"warning: {error.message}; {error.hint}")
                     continue
-                if findings[-1].stopped in INTERRUPTED:
+                if (stopped := findings[-1].stopped) in INTERRUPTED:
+                    if budget.spent:
+                        findings[-1] = replace(findings[-1], stopped=_SPENT[stopped])
                     return findings
     if undecided and not findings:
         raise undecided

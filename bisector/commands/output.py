@@ -10,6 +10,7 @@ from pathlib import Path
 from bisector.inputs.request import Request
 from bisector.reports import progress, terminal
 from bisector.reports.formats import Format, Shown, Sources, View
+from bisector.reports.progress_json import JsonLines
 
 
 def view(asked: Request | None = None, sources: Sources | None = None) -> View:
@@ -32,6 +33,11 @@ def write(format_: Format[Shown], shown: Sequence[Shown], how: View) -> None:
                 file.write(render(shown))
 
 
-def listener() -> progress.Lines:
-    """Return what tells of progress on standard error, and of what is logged."""
+def listener(*, json_lines: bool = False) -> progress.Lines:
+    """Return what tells of progress on standard error: to people, or as JSON to programs.
+
+    What is logged is told as well.
+    """
+    if json_lines:
+        return progress.speaking(JsonLines(sys.stderr))
     return progress.listener(sys.stderr, color=terminal.has_color(sys.stderr))

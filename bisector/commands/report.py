@@ -18,7 +18,7 @@ from bisector.store.runs import Store, write
 
 def run(words: Sequence[str]) -> int:
     """Write what to attach to a bug report, or print one part of it."""
-    asked = request(_parser(), words)
+    asked = request(parser(), words)
     if asked.output and asked.format != "files":
         raise UsageError(
             f"--output is a folder for files, and --format {asked.format} is printed",
@@ -41,19 +41,20 @@ def run(words: Sequence[str]) -> int:
     return status(findings)
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return what reads its arguments."""
+    parser_ = Parser(
         prog="bisect report",
         description="Write what to attach to a bug report: report.md, finding.json, chart.svg, "
         "osv.json and reproducer.py; or print one of them.",
     )
-    options.add_search_options(parser, INSTALLERS)
-    options.add_stored_option(parser)
-    options.add_format_option(parser, ("files", *FINDINGS), "files")
-    parser.add_argument(
+    options.add_search_options(parser_, INSTALLERS)
+    options.add_stored_option(parser_)
+    options.add_format_option(parser_, ("files", *FINDINGS), "files")
+    parser_.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
         help="where to write the files (default: the probe's folder in the results)",
     )
-    return parser
+    return parser_

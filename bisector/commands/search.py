@@ -73,7 +73,7 @@ class _Help(argparse.Action):
 
 def run(words: Sequence[str]) -> int:
     """Search, compare two sets or show the plan, as the words ask for."""
-    asked = request(_parser(), words)
+    asked = request(parser(), words)
     if not (asked.probes or asked.command or asked.old or asked.new):
         raise slips.nothing_to_run()
     if asked.dry_run:
@@ -85,8 +85,9 @@ def run(words: Sequence[str]) -> int:
     return status(findings)
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return what reads its arguments."""
+    parser_ = Parser(
         prog="bisect",
         usage="%(prog)s --probe NAME_OR_PATH [options]\n"
         "       %(prog)s --package PROJECT [options] -- COMMAND...\n"
@@ -96,14 +97,14 @@ def _parser() -> Parser:
         epilog=_COMMANDS,
         add_help=False,
     )
-    parser.add_argument(
+    parser_.add_argument(
         "-h", "--help", action=_Help, nargs="?", choices=("all",), default=argparse.SUPPRESS
     )
-    parser.add_argument("--version", action="version", version=f"bisector {__version__}")
-    options.add_search_options(parser, INSTALLERS)
-    options.add_only_search_options(parser)
-    options.add_format_option(parser, FINDINGS)
-    return parser
+    parser_.add_argument("--version", action="version", version=f"bisector {__version__}")
+    options.add_search_options(parser_, INSTALLERS)
+    options.add_only_search_options(parser_)
+    options.add_format_option(parser_, FINDINGS)
+    return parser_
 
 
 def _foresee(asked: Request) -> int:

@@ -22,7 +22,7 @@ from bisector.store.runs import Store
 
 def run(words: Sequence[str]) -> int:
     """Print the compatibility table; by default of every probe in the catalogue."""
-    asked = request(_parser(), words)
+    asked = request(parser(), words)
     given = {"--memory": asked.memory, "--fold": asked.fold, "--evidence": asked.evidence}
     formats.check(formats.TABLES, asked.format, given)
     if not (asked.probes or asked.command or asked.stored):
@@ -36,24 +36,25 @@ def run(words: Sequence[str]) -> int:
     return 130 if any(finding.stopped in INTERRUPTED for finding in findings) else 0
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return what reads its arguments."""
+    parser_ = Parser(
         prog="bisect table",
         description="Print a compatibility table, releases down and probes across, "
         "measuring what is missing; by default of every probe in the catalogue.",
     )
-    options.add_search_options(parser, INSTALLERS, assure="0")
-    parser.set_defaults(attribute=False)
-    options.add_stored_option(parser)
-    options.add_format_option(parser, formats.TABLES)
-    parser.add_argument("--memory", action="store_true", help="show the peak memory as well")
-    parser.add_argument("--fold", action="store_true", help="fold neighbouring equal releases")
-    parser.add_argument(
+    options.add_search_options(parser_, INSTALLERS, assure="0")
+    parser_.set_defaults(attribute=False)
+    options.add_stored_option(parser_)
+    options.add_format_option(parser_, formats.TABLES)
+    parser_.add_argument("--memory", action="store_true", help="show the peak memory as well")
+    parser_.add_argument("--fold", action="store_true", help="fold neighbouring equal releases")
+    parser_.add_argument(
         "--evidence",
         action="store_true",
         help="with markdown: claims beside measurements, and links to the stored reports",
     )
-    return parser
+    return parser_
 
 
 def _about(name: str, package: str | None) -> bool:

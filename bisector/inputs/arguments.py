@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from bisector.errors import UsageError
-from bisector.inputs import slips
+from bisector.inputs import defaults, last_failed, slips
 from bisector.inputs.request import Request, with_extras
 
 
@@ -28,16 +29,42 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the options; raise UsageError where there is something else."""
+        self._apply(defaults.read(Path.cwd()), words)
         values, unknown = self.parse_known_args(words)
         if unknown:
             raise slips.of_options(self.prog, words, unknown, list(self._option_string_actions))
         return values
 
+    def _apply(self, found: Mapping[str, defaults.Default], words: Sequence[str]) -> None:
+        """Take over the defaults that are set of options that aren't given."""
+        for default in found.values():
+            option = f"--{default.key}"
+            action = self._option_string_actions.get(option)
+            if action is None or any(word.partition("=")[0] == option for word in words):
+                continue
+            try:
+                values = [self._get_value(action, text) for text in default.texts]
+                for value in values:
+                    self._check_value(action, value)
+            except argparse.ArgumentError as error:
+                raise UsageError(
+                    f"{default.key}, set by {default.origin}: {error.message}",
+                    f"mend it, or give {option}",
+                ) from error
+            if default.flag is not None:
+                self.set_defaults(**{action.dest: default.flag})
+            elif values:
+                repeated = isinstance(action.default, list)
+                self.set_defaults(**{action.dest: values if repeated else values[-1]})
+
 
 def request(parser: Parser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
-    return with_extras(Request(command=command, **vars(parser.parse(options))))
+    given = vars(parser.parse(options))
+    if path := given.get("last_failed"):
+        command = last_failed.added(command, last_failed.tests(path))
+    return with_extras(Request(command=command, **given))
 
 
 def split(words: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:

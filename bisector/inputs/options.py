@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from bisector.inputs import values
+from bisector.inputs import last_failed, values
 
 
 def add_search_options(
@@ -48,6 +48,12 @@ def add_search_options(
         action="store_false",
         dest="attribute",
         help="don't measure whose fault each change is: the package's or a dependency's",
+    )
+    how.add_argument(
+        "--budget",
+        type=values.duration,
+        metavar="TIME",
+        help="the best answer within that time, like 90s, 10m or 1h",
     )
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument(
@@ -139,6 +145,9 @@ def add_search_options(
     run.add_argument("--keep-environments", action="store_true", help="and say where they are")
     store = parser.add_argument_group("what is known, and what is printed")
     add_results_option(store)
+    store.add_argument(
+        "--json-lines", action="store_true", help="tell progress to programs: an object per line"
+    )
     add_index_options(store)
 
 
@@ -231,6 +240,14 @@ def add_only_search_options(parser: argparse.ArgumentParser) -> None:
         help="with dependencies, the newest release in the range is held, and searched is on "
         "which day what it depends on changed the outcome",
     )
+    parser.add_argument(
+        "--last-failed",
+        type=Path,
+        nargs="?",
+        const=last_failed.CACHE,
+        metavar="FILE",
+        help="run only the tests that failed last: by pytest's cache, or by JUnit XML",
+    )
     sets = parser.add_argument_group("two sets instead of a package's releases")
     sets.add_argument(
         "--from",
@@ -238,6 +255,6 @@ def add_only_search_options(parser: argparse.ArgumentParser) -> None:
         dest="old",
         metavar="FILE",
         help="pins of which one is good and the other bad: requirements, `pip freeze`, "
-        "pylock.toml, uv.lock or poetry.lock",
+        "pylock.toml, uv.lock or poetry.lock; also as of a Git revision, like main:uv.lock",
     )
     sets.add_argument("--to", type=Path, dest="new", metavar="FILE", help="the other pins")

@@ -51,6 +51,9 @@ class Request:
     order: str = "version"
     old: Path | None = None
     new: Path | None = None
+    last_failed: Path | None = None
+    budget: float | None = None
+    json_lines: bool = False
     dry_run: bool = False
     keep_environments: bool = False
     results: Path = field(default_factory=lambda: Path("results"))

@@ -46,6 +46,16 @@ def seconds(text: str) -> float:
     return _number(text, "a number of seconds", lambda number: number >= 0)
 
 
+def duration(text: str) -> float:
+    """Return the seconds that a time like 90s, 10m or 1h is; a number by itself is seconds."""
+    units = {"": 1, "s": 1, "m": 60, "h": 3600}
+    digits = text.rstrip("smh")
+    if (unit := text[len(digits) :]) in units:
+        with suppress(argparse.ArgumentTypeError):
+            return _number(digits, "", lambda number: number > 0) * units[unit]
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time like 90s, 10m or 1h")
+
+
 def above_zero(text: str) -> float:
     """Return a number of seconds above 0."""
     return _number(text, "a number of seconds above 0", lambda number: number > 0)

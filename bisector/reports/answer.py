@@ -81,6 +81,10 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
 
 _STOPPED = {
     "max-probes": "--max-probes ended the search before it was settled; repeated, it goes on.",
+    "budget": "--budget ended the search before it was settled; repeated, it goes on.",
+    "budget before attribution": (
+        "--budget ended the search before it was known whose fault that is."
+    ),
     "interrupted": "The search was interrupted before it was settled.",
     "attribution": "It was interrupted before it was known whose fault that is.",
 }

@@ -38,6 +38,12 @@ def answer(comparison: Comparison) -> str:
             return safe(shortened(f"Undecided: {'; '.join(untestable)}.", 1000))
         return safe(f"No difference: with {old} and with {new} it is {was.value}.")
     made = "went bad" if now is Outcome.BAD else "was fixed"
+    if among := comparison.suspects:
+        named = ", ".join(change.name for change in among)
+        return safe(
+            f"It {made} from {old} to {new}; the search was stopped before it was done: "
+            f"of {changed}, it is among {len(among)}: {named}."
+        )
     needed = comparison.culprits
     take = "it takes" if len(needed) > 1 else "it is"
     named = _named(needed)
@@ -114,6 +120,7 @@ def _object(comparison: Comparison) -> dict[str, Any]:
         "differs": comparison.differs,
         "changes": [plainly(change) for change in comparison.changes],
         "culprits": [plainly(culprit) for culprit in comparison.culprits],
+        "suspects": [plainly(change) for change in comparison.suspects],
         "alternatives": [[plainly(c) for c in others] for others in comparison.alternatives],
         "combinations": comparison.combinations,
         "untestable": comparison.untestable,
@@ -132,6 +139,7 @@ def _changes(comparison: Comparison) -> list[list[str]]:
     found = {c.change.name: f"needed: {_step(c)}" for c in comparison.culprits}
     for others in comparison.alternatives:
         found |= {c.change.name: f"would do as well: {_step(c)}" for c in others}
+    found |= {change.name: "perhaps" for change in comparison.suspects}
     found = {name: step.removesuffix(",") for name, step in found.items()}
     ordered = sorted(comparison.changes, key=lambda change: change.name not in found)
     return [

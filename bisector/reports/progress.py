@@ -196,6 +196,11 @@ def listener(stream: TextIO, *, color: bool) -> Lines:
         from rich.console import Console
 
         lines = Live(stream, Console(file=stream, no_color=not color))
+    return speaking(lines)
+
+
+def speaking(lines: Lines) -> Lines:
+    """Return a listener that says from now on also what is logged."""
     logging.getLogger("bisector").handlers[:] = [_Spoken(lines)]
     return lines
 

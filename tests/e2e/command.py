@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-_WITHOUT_INDEX = ("probes", "check", "export", "serve")
+_WITHOUT_INDEX = ("probes", "check", "completion", "config", "export", "open", "probe", "serve")
 """Commands that ask no index."""
 
 HANG_S = 120

@@ -211,6 +211,7 @@ def test_as_json() -> None:
             {"name": "jam", "before": None, "after": "1.0"},
             {"name": "toast", "before": "2.0", "after": None},
         ],
+        "suspects": [],
         "alternatives": [],
         "combinations": 9,
         "untestable": 2,

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from bisector.errors import UsageError
+from bisector.inputs import revisions
 from bisector.inputs.locks import poetry_lock, pylock, requirements_txt, uv_lock
 from bisector.inputs.locks.entry import Entry, Everywhere, Target, pinned, refuse_digits
 from bisector.inputs.locks.table import REWRITE, Table, parsed
@@ -57,7 +58,7 @@ def read(path: Path, interpreter: Interpreter) -> Locked:
 
 def parse(text: str, path: Path, interpreter: Interpreter) -> Locked:
     """Return what ``text``, the content of the file at ``path``, pins; raises UsageError."""
-    kind = _kind(path.name, text, str(path))
+    kind = _kind(_name(path), text, str(path))
     found = list(_entries(kind, text, str(path), Target.of(interpreter)))
     requirements = _agreeing((_reachable(e, path.parent) for e in found if not e.local), kind)
     local = {f"{canonicalize_name(e.name)}: {e.local}" for e in found if e.local}
@@ -71,7 +72,7 @@ def every(path: Path) -> list[str]:
     Raises UsageError where the file can't be read.
     """
     text = _text(path)
-    kind = _kind(path.name, text, str(path))
+    kind = _kind(_name(path), text, str(path))
     if kind is Kind.REQUIREMENTS:
         found = list(requirements_txt.entries(text, str(path), Everywhere()))
     else:
@@ -90,7 +91,7 @@ def _is_release(package: Table) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        raw = _content(path)
+        raw = revisions.show(path) if revisions.is_named(path) else _content(path)
         # PowerShell's ``>`` writes UTF-16.
         utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return raw.decode("utf-16" if utf16 else "utf-8-sig")
@@ -127,6 +128,11 @@ def _content(path: Path) -> bytes:
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _name(path: Path) -> str:
+    """Return the name of a file, also of one at a revision."""
+    return path.name.rpartition(":")[2]
 
 
 def _kind(name: str, text: str, where: str) -> Kind:

@@ -16,7 +16,7 @@ from bisector.finding import (
 )
 from bisector.model import Conditions, Outcome, Probe, Release
 from bisector.search.blame.narrowing import Laboratory, narrow
-from bisector.search.blame.pins import Mix, changes, mixed
+from bisector.search.blame.pins import Mix, changes, mixed, name_of
 from bisector.search.candidates import Trial
 
 NOTHING = Release(Version("0"), ())
@@ -61,9 +61,34 @@ class Comparing:
         return Comparison(self.probe, self.conditions, names, self.changes, (old, new))
 
     def narrowed(self, ends: Comparison, laboratory: Laboratory) -> Comparison:
-        """Return the comparison with the changes that make the difference between its ends."""
+        """Return the comparison with the changes that make the difference between its ends.
+
+        An interrupt is no error: what was narrowed down by then is returned.
+        """
         target = ends.ends[1].outcome
         found: list[tuple[Culprit, ...]] = []
+        suspects: tuple[Change, ...] = ()
+        try:
+            self._narrow(laboratory, target, found)
+        except KeyboardInterrupt:
+            suspects = self._suspects(laboratory, target) if not found else ()
+        untestable = sum(
+            run is not None and run.outcome is Outcome.UNTESTABLE
+            for run in map(laboratory.known, map(self.trial, tuple(self._tried)))
+        )
+        return replace(
+            ends,
+            culprits=found[0] if found else (),
+            alternatives=tuple(found[1:]),
+            suspects=suspects,
+            combinations=len(self._tried),
+            untestable=untestable,
+        )
+
+    def _narrow(
+        self, laboratory: Laboratory, target: Outcome, found: list[tuple[Culprit, ...]]
+    ) -> None:
+        """Add to ``found`` the fewest changes that make the difference, and others that do."""
         rest = self.changes
         while not found or self._suffice(laboratory, rest, target):
             found.append(
@@ -78,17 +103,21 @@ class Comparing:
             )
             named = {culprit.change.name for culprit in found[-1]}
             rest = tuple(change for change in rest if change.name not in named)
-        untestable = sum(
-            run is not None and run.outcome is Outcome.UNTESTABLE
-            for run in map(laboratory.known, map(self.trial, self._tried))
-        )
-        return replace(
-            ends,
-            culprits=found[0],
-            alternatives=tuple(found[1:]),
-            combinations=len(self._tried),
-            untestable=untestable,
-        )
+
+    def _suspects(self, laboratory: Laboratory, target: Outcome) -> tuple[Change, ...]:
+        """Return the changes of the smallest mix that is known to lead to ``target``."""
+        fewest = self.changes
+        for mix in tuple(self._tried):
+            run = laboratory.known(self.trial(mix))
+            if run and run.outcome is target:
+                pins = {name_of(pin): pin for pin in mix.requirements}
+                within = tuple(
+                    change
+                    for change in self.changes
+                    if pins.get(change.name) == (change.after and f"{change.name}=={change.after}")
+                )
+                fewest = min(fewest, within, key=len)
+        return fewest
 
     def _suffice(self, laboratory: Laboratory, some: Sequence[Change], target: Outcome) -> bool:
         """Return whether these changes lead to ``target`` without those that do already."""
