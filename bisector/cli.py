@@ -14,7 +14,7 @@ from importlib import import_module
 from bisector.errors import BisectorError
 from bisector.inputs import probe, slips
 
-COMMANDS = ("check", "export", "help", "probes", "releases", "report", "serve", "table")
+COMMANDS = ("check", "export", "help", "probes", "releases", "report", "serve", "table", "why")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from enum import Enum
 
 from packaging.version import Version
 
+from bisector.explanation import Explanation
 from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Signature
 
 
@@ -85,7 +86,8 @@ class Transition:
     release from ``after`` on that isn't yanked where ``after`` is. ``confidence`` is the
     posterior probability of the change lying between ``before`` and ``after``. ``parting`` where
     ``after`` was uploaded before ``before``: the two belong to release lines kept up side by side,
-    and nothing changed from one to the other. ``cause`` is whose fault it is, where that was asked.
+    and nothing changed from one to the other. ``cause`` is whose fault it is, ``why`` what of the
+    code did it, where that was asked.
     """
 
     kind: Kind
@@ -98,6 +100,7 @@ class Transition:
     confirmed: bool = True
     parting: bool = False
     cause: Cause | None = None
+    why: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)

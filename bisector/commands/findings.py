@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bisector.commands import output
-from bisector.errors import UndecidedError
+from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
 from bisector.reports.progress import Lines
 from bisector.run import process
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
+from bisector.session.why import explained
 from bisector.store.runs import Store
 
 INTERRUPTED = ("interrupted", "attribution")
@@ -24,6 +25,11 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     """
     store = Store(asked.results)
     said = said or output.listener()
+    if asked.stored and asked.why:
+        raise UsageError(
+            "--stored runs nothing, and --why takes a run of each side",
+            "leave out the one or the other",
+        )
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:
@@ -48,7 +54,8 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
-                    findings.append(searches.find(one, python))
+                    finding = searches.find(one, python)
+                    findings.append(explained(searches, finding) if asked.why else finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

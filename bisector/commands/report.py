@@ -49,6 +49,7 @@ def _parser() -> Parser:
     )
     options.add_search_options(parser, INSTALLERS)
     options.add_stored_option(parser)
+    options.add_why_options(parser)
     options.add_format_option(parser, ("files", *FINDINGS), "files")
     parser.add_argument(
         "--output",

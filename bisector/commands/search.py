@@ -23,6 +23,7 @@ _COMMANDS = """\
 other commands, each with its own --help:
   bisect table             a compatibility table: releases down, probes across
   bisect report            what to attach to a bug report
+  bisect why               what changed in the code that fails
   bisect probes            what there is to run
   bisect releases PROJECT  what would be searched, before anything is spent
   bisect check FILE        which pins are known to be bad
@@ -101,6 +102,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser, INSTALLERS)
     options.add_only_search_options(parser)
+    options.add_why_options(parser)
     options.add_format_option(parser, FINDINGS)
     return parser
 
