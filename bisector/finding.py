@@ -8,6 +8,7 @@ from enum import Enum
 
 from packaging.version import Version
 
+from bisector.explanation import Explanation
 from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Reason, Signature
 
 
@@ -92,7 +93,8 @@ class Transition:
     release from ``after`` on that isn't yanked where ``after`` is. ``confidence`` is the
     posterior probability of the change lying between ``before`` and ``after``. ``parting`` where
     ``after`` was uploaded before ``before``: the two belong to release lines kept up side by side,
-    and nothing changed from one to the other. ``cause`` is whose fault it is, where that was asked.
+    and nothing changed from one to the other. ``cause`` is whose fault it is, ``why`` what of the
+    code did it, where that was asked.
     """
 
     kind: Kind
@@ -106,6 +108,7 @@ class Transition:
     parting: bool = False
     cause: Cause | None = None
     otherwise: tuple[Version, ...] = ()
+    why: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from itertools import product
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-Modules = Mapping[str, str]
+Modules = Mapping[str, str | bytes]
 
 # An sdist carries the wheel that building it "makes", so that no build tool has to be installed.
 _BACKEND = """
@@ -80,7 +80,7 @@ def wheel(
     )
     expanded = "".join(f"Tag: {'-'.join(tag)}\n" for tag in product(pythons, abis, platforms))
     pure = "true" if set(platforms) == {"any"} else "false"
-    files = {path: source.encode() for path, source in modules.items()}
+    files = {p: s if isinstance(s, bytes) else s.encode() for p, s in modules.items()}
     files |= {
         f"{stem}.dist-info/METADATA": metadata,
         f"{stem}.dist-info/WHEEL": (
@@ -128,7 +128,7 @@ def sdist(
         "pyproject.toml": _PYPROJECT.encode(),
         "backend.py": backend.encode(),
         f"built/{built.filename}": built.content,
-        **{path: source.encode() for path, source in modules.items()},
+        **{p: s if isinstance(s, bytes) else s.encode() for p, s in modules.items()},
     }
     content = io.BytesIO()
     with (

@@ -2,6 +2,6 @@
 
 NAMES = (
     *("check", "completion", "config", "export", "help", "open", "probe", "probes", "releases"),
-    *("report", "results", "serve", "table"),
+    *("report", "results", "serve", "table", "why"),
 )
 """Those that are named on the command line; without a name it is ``search``."""

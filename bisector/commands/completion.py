@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bisector import commands
+from bisector import commands, settings
 from bisector.commands import report, search, table
 from bisector.inputs import probe
 from bisector.inputs.arguments import Parser
@@ -41,7 +41,7 @@ def run(words: Sequence[str]) -> int:
 
 def _releases(results: Path) -> list[str]:
     """Return the releases of what was searched here, newest first."""
-    found = from_store.findings(Store(results))
+    found = from_store.findings(Store(results, settings.cache_dir()))
     versions = {release.version for f in found for release in f.plan.candidates}
     return [str(version) for version in sorted(versions, reverse=True)]
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from bisector import settings
 from bisector.commands import output
 from bisector.commands.budget import Budget
-from bisector.errors import UndecidedError
+from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
 from bisector.reports.progress import Lines
 from bisector.run import process
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
+from bisector.session.why import explained
 from bisector.store.runs import Store
 
 INTERRUPTED = ("interrupted", "attribution")
@@ -29,6 +30,11 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     """
     store = Store(asked.results, settings.cache_dir())
     said = said or output.listener(json_lines=asked.json_lines)
+    if asked.stored and asked.why:
+        raise UsageError(
+            "--stored runs nothing, and --why takes a run of each side",
+            "leave out the one or the other",
+        )
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:
@@ -53,7 +59,8 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
                 if len(wanted) > 1:
                     said.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
-                    findings.append(searches.find(one, python))
+                    finding = searches.find(one, python)
+                    findings.append(explained(searches, finding) if asked.why else finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

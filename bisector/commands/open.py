@@ -23,7 +23,9 @@ def run(words: Sequence[str]) -> int:
     )
     options.add_results_option(parser)
     given = parser.parse(words)
-    findings = [f for f in from_store.findings(Store(given.results)) if f.measurements]
+    findings = [
+        f for f in from_store.findings(Store(given.results, settings.cache_dir())) if f.measurements
+    ]
     if not findings:
         raise UndecidedError(
             f"nothing is stored in {given.results}", "measure something first, with `bisect`"

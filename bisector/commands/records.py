@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bisector import settings
 from bisector.commands import output
 from bisector.inputs import records as inputs
 from bisector.reports import osv
@@ -15,7 +16,7 @@ from bisector.store.runs import Store
 
 def measured(results: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the records in the OSV schema, those of ``results`` last, of some probes or all."""
-    store = Store(results)
+    store = Store(results, settings.cache_dir())
     findings = from_store.findings(store, names)
     listener = output.listener()
     for warning in store.warnings:

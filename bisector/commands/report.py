@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from bisector import settings
 from bisector.commands import output
 from bisector.commands.findings import found, status
 from bisector.environment.installers.choice import INSTALLERS
@@ -28,7 +29,7 @@ def run(words: Sequence[str]) -> int:
     if asked.format != "files":
         output.write(FINDINGS[asked.format], findings, output.view())
         return status(findings)
-    store = Store(asked.results)
+    store = Store(asked.results, settings.cache_dir())
     for finding in findings:
         folder = asked.output or store.probe_folder(finding.probe)
         alike = [f for f in findings if rows.name(f) == rows.name(finding)]
@@ -50,6 +51,7 @@ def parser() -> Parser:
     )
     options.add_search_options(parser_, INSTALLERS)
     options.add_stored_option(parser_)
+    options.add_why_options(parser_)
     options.add_format_option(parser_, ("files", *FINDINGS), "files")
     parser_.add_argument(
         "--output",

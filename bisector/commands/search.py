@@ -23,6 +23,7 @@ _COMMANDS = """\
 other commands, each with its own --help:
   bisect table             a compatibility table: releases down, probes across
   bisect report            what to attach to a bug report
+  bisect why               what changed in the code that fails
   bisect probes            what there is to run
   bisect releases PROJECT  what would be searched, before anything is spent
   bisect check FILE        which pins are known to be bad
@@ -103,6 +104,7 @@ def parser() -> Parser:
     parser_.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser_, INSTALLERS)
     options.add_only_search_options(parser_)
+    options.add_why_options(parser_)
     options.add_format_option(parser_, FINDINGS)
     return parser_
 

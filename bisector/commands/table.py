@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bisector import settings
 from bisector.commands import output
 from bisector.commands.findings import INTERRUPTED, found
 from bisector.environment.installers.choice import INSTALLERS
@@ -63,7 +64,7 @@ def _about(name: str, package: str | None) -> bool:
 
 def _sources(asked: Request, findings: Sequence[Finding]) -> formats.Sources:
     """Return what a page of evidence cites, its addresses relative to the results folder."""
-    store = Store(asked.results)
+    store = Store(asked.results, settings.cache_dir())
 
     def address(column: Column) -> str:
         """Return the way from the results folder to a column's report, if there is one."""

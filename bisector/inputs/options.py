@@ -165,6 +165,32 @@ def add_stored_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_why_options(parser: argparse.ArgumentParser) -> None:
+    """Add what goes from a release to the commit."""
+    group = parser.add_argument_group("why it changed")
+    group.add_argument(
+        "--why",
+        action="store_true",
+        help="and say what of the code changed, and what of that the failure runs through",
+    )
+    group.add_argument(
+        "--repo",
+        dest="repository",
+        default="",
+        metavar="PATH",
+        help="a clone, or an address that git can reach: the commits between the two releases are "
+        "built, which runs their own build code, and searched",
+    )
+    group.add_argument(
+        "--build-env",
+        action="append",
+        default=[],
+        dest="build_environment",
+        metavar="NAME=VALUE",
+        help="set this where commits are built; repeat it for several",
+    )
+
+
 def add_results_option(group: argparse._ActionsContainer) -> None:
     """Add where measurements are kept."""
     group.add_argument(

@@ -66,6 +66,10 @@ class Request:
     stored: bool = False
     evidence: bool = False
     output: Path | None = None
+    why: bool = False
+    releases: Sequence[str] = ()
+    repository: str = ""
+    build_environment: Sequence[str] = ()
 
 
 def with_extras(request: Request) -> Request:
@@ -85,11 +89,14 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     bare = (given.partition("[")[0] for given in request.probes)
     paths = (path for path in bare if path.endswith(".py") and Path(path).stem == wanted.name)
     name = next(paths, wanted.name) + (f"[{wanted.case}]" if wanted.case else "")
-    words = ["bisect"] if request.command else ["bisect", "--probe", name]
+    words = ["bisect", "why"] if request.releases else ["bisect"]
+    words += [] if request.command else ["--probe", name]
     if request.package:
         words += ["--package", request.package]
     if request.old and request.new:
         words += ["--from", str(request.old), "--to", str(request.new)]
+    elif request.releases:
+        words += request.releases
     else:
         within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
         words += ["--range", within] if within else []

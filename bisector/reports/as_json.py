@@ -9,7 +9,7 @@ from typing import Any
 
 from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Measurement
-from bisector.reports import failing
+from bisector.reports import failing, suspects
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
 from bisector.store.codec import cause_to_json, measurement_to_json, plain
@@ -105,6 +105,8 @@ def _transition(transition: Transition) -> dict[str, Any]:
         told["parting"] = True
     if transition.cause:
         told["cause"] = cause_to_json(transition.cause)
+    if transition.why:
+        told["why"] = suspects.to_json(transition.why)
     return told
 
 

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Plan, Probe, Release
-from bisector.reports import causes, failing, rows
+from bisector.reports import causes, failing, rows, suspects
 from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
@@ -47,6 +47,9 @@ def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
         if command:
             yield verbatim(f"  {command}")
     yield ""
+    if lines := list(suspects.text(finding, width)):
+        yield from map(verbatim, lines[1:])
+        yield ""
     if measured := rows.rows(finding):
         yield table(_columns(measured, several=len(finding.failures) > 1), width)
         yield ""

@@ -22,6 +22,7 @@ from bisector.reports import (
     osv,
     report_markdown,
     reproducer,
+    suspects,
     table_data,
     table_html,
     table_markdown,
@@ -79,6 +80,11 @@ FINDINGS: Mapping[str, Format[Finding]] = {
         lambda found, _: github.render(found),
         appends={github.SUMMARY: report_markdown.render_all},
     ),
+}
+EXPLANATIONS: Mapping[str, Format[Finding]] = {
+    "text": Format(lambda found, view: suspects.render(found, width=view.width, color=view.color)),
+    "json": FINDINGS["json"],
+    "markdown": FINDINGS["markdown"],
 }
 COMPARISONS: Mapping[str, Format[Comparison]] = {
     "text": Format(

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Transition
 from bisector.model import Measurement, Outcome
-from bisector.reports import causes, failing, rows
+from bisector.reports import causes, failing, rows, suspects
 from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
@@ -53,6 +53,7 @@ def render_all(findings: Sequence[Finding]) -> str:
 def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[str]:
     measured = rows.rows(finding)
     yield "\n\n".join(_head(finding))
+    yield from filter(None, map(suspects.markdown, finding.transitions[:8]))
     if measured:
         yield f"## Measurements\n\n{_measurements(finding, measured)}"
     if _tells_of_memory(measured):

@@ -48,6 +48,11 @@ def apart(run: Measurement, wanted: Signature) -> Measurement:
     return replace(run, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
 
 
+def same(one: Measurement, other: Measurement) -> bool:
+    """Return whether two runs that fail do so by the same failure."""
+    return sameness.alike(_kind(one), _kind(other))
+
+
 def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label]]:
     """Return the label of each run; with ``any_failure`` all failures are one.
 

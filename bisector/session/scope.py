@@ -49,6 +49,8 @@ def prospect(request: Request, wanted: Probe, python: Interpreter) -> Prospect:
         )
     listing = listed(wanted.package, request)
     made = planned(listing, python, request, request.within or wanted.range)
+    if request.releases:
+        made = _only(made, list(_versions(request.releases)), listing)
     if not made.candidates:
         given = f" --python {python.series}" if request.pythons else ""
         reasons = [e.detail or e.reason.value for e in made.excluded]
@@ -152,6 +154,24 @@ def planned(listing: Listing, python: Interpreter, request: Request, within: Spe
         allow_build=request.allow_build,
         by_upload=request.order == "upload",
     )
+
+
+def _only(made: Plan, wanted: Sequence[Version], listing: Listing) -> Plan:
+    """Return the plan of the ``wanted`` releases alone; raises UsageError where one is missing."""
+    there = {r.version: r for r in (*made.candidates, *made.prereleases)}
+    excluded = {e.version: e for e in made.excluded}
+    for version in wanted:
+        if version in excluded:
+            raise UsageError(
+                f"{listing.project} {version} can't be tested here: {excluded[version].detail}",
+                "choose another release, or another interpreter with --python",
+            )
+        if version not in there:
+            raise UsageError(
+                f"{listing.project} has no release {version} in the range",
+                f"`bisect releases {listing.project}` lists them",
+            )
+    return Plan(tuple(there[version] for version in sorted(wanted)))
 
 
 def _witnesses(

@@ -1,0 +1,1 @@
+"""From two neighbouring releases to what changed between them, and what of it a probe executes."""

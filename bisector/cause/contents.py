@@ -1,0 +1,96 @@
+"""What a release installs: its files, its metadata; from a wheel, or where it is installed."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.message import Message
+from email.parser import HeaderParser
+from importlib.metadata import Distribution, distributions
+from pathlib import Path, PurePosixPath
+
+from packaging.utils import canonicalize_name
+
+from bisector.errors import UsageError
+
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a release by their path in the wheel, and its core metadata."""
+
+    files: Mapping[str, bytes] = field(repr=False)
+    metadata: str = field(default="", repr=False)
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What it says that it requires, as it says it."""
+        return tuple(self._header.get_all("Requires-Dist", ()))
+
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """The labels and addresses of its ``Project-URL`` fields, and its home page."""
+        found = [tuple(map(str.strip, text.partition(",")[::2])) for text in self._urls]
+        home = self._header.get("Home-page", "").strip()
+        found += [("Homepage", home)] if home and home != "UNKNOWN" else []
+        return tuple((label, address) for label, address in found if address)
+
+    @property
+    def sources(self) -> dict[str, bytes]:
+        """Its Python modules."""
+        return {path: data for path, data in self.files.items() if path.endswith(".py")}
+
+    @property
+    def description(self) -> str:
+        """Its long description."""
+        return str(self._header.get_payload() or self._header.get("Description", ""))
+
+    @property
+    def _urls(self) -> list[str]:
+        return list(self._header.get_all("Project-URL", ()))
+
+    @property
+    def _header(self) -> Message:
+        return HeaderParser().parsestr(self.metadata)
+
+
+def of_wheel(path: Path) -> Contents:
+    """Return the contents of a wheel; raises UsageError where it can't be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info for info in archive.infolist() if not info.is_dir()]
+            read = {i.filename: archive.read(i) for i in names if i.file_size <= _MOST_BYTES}
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+        raise UsageError(f"{path.name} can't be read as a wheel: {error}") from error
+    metadata = next((d for p, d in read.items() if p.endswith(".dist-info/METADATA")), b"")
+    files = {path: data for path, data in read.items() if not _is_apart(path)}
+    return Contents(files, metadata.decode("utf-8", "replace"))
+
+
+def installed(site_packages: Path, package: str) -> Contents:
+    """Return the contents of an installed release; empty where it isn't there."""
+    for found in distributions(path=[str(site_packages)]):
+        if canonicalize_name(found.metadata["Name"] or "") == package:
+            return Contents(_files(found), found.read_text("METADATA") or "")
+    return Contents({})
+
+
+def _files(found: Distribution) -> dict[str, bytes]:
+    read = {}
+    for file in found.files or ():
+        path = PurePosixPath(file).as_posix()
+        if not _is_apart(path):
+            with suppress(OSError):
+                located = Path(str(file.locate()))
+                if located.stat().st_size <= _MOST_BYTES:
+                    read[path] = located.read_bytes()
+    return read
+
+
+def _is_apart(path: str) -> bool:
+    """Return whether a file belongs to the installation, not to what is imported."""
+    return bool(re.search(r"(^|/)(\.\.|__pycache__)/|\.pyc$|^[^/]+\.(dist-info|data)/", path))

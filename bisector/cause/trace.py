@@ -1,0 +1,149 @@
+"""The driver's side of the tracer: puts it into an environment, and reads what it recorded.
+
+What is recorded is written by code under test: a line that isn't one is passed over in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+TRACER_MODULE = "_bisector_tracer"
+_MOST_FILES = 1000
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as its code object names it; ``path`` is that in the wheel."""
+
+    path: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How often a function was entered, and left by an exception.
+
+    ``first`` and ``last`` are its places in the order of entries, from 0 on: of what was entered
+    for the first time, and counted back from the last entry of all. ``grown_bytes`` is how much
+    the process grew inside it at most, where that was asked for.
+    """
+
+    calls: int
+    first: int
+    last: int
+    raised: int = 0
+    grown_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a run executed of a package: its functions, those in C by name, its data files.
+
+    ``frames`` are those of the traceback that ended the script, innermost last. ``ended`` is
+    whether each process lived to say how often functions were entered.
+    """
+
+    functions: Mapping[Function, Entered] = field(default_factory=dict)
+    native: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, int] = field(default_factory=dict)
+    frames: tuple[Function, ...] = ()
+    ended: bool = True
+
+
+def install(
+    site_packages: Path, folder: Path, paths: Iterable[str], *, memory: bool = False
+) -> None:
+    """Have every interpreter of an environment record what it enters of the files at ``paths``.
+
+    They are those of the wheel; records appear in ``folder``.
+    """
+    tops = sorted({path.partition("/")[0] for path in paths})
+    roots = [str(site_packages / top) for top in tops]
+    roots = [root if root.endswith(".py") else f"{root}/" for root in roots]
+    modules = [top.partition(".")[0] for top in tops]
+    script = Path(__file__).with_name("tracer.py").read_bytes()
+    (site_packages / f"{TRACER_MODULE}.py").write_bytes(script)
+    start = f"start({str(folder)!r}, {roots!r}, {modules!r}, {memory})"
+    line = f"import {TRACER_MODULE}; {TRACER_MODULE}.{start}\n"
+    (site_packages / f"{TRACER_MODULE}.pth").write_text(line, encoding="utf-8")
+
+
+def read(folder: Path, site_packages: Path) -> Trace:
+    """Return what the processes of a run recorded, in the order in which they began."""
+    entered: dict[Function, Entered] = {}
+    native: dict[str, int] = {}
+    files: dict[str, int] = {}
+    frames: list[Function] = []
+    ended = True
+    named = sorted(folder.glob("*.trace"), key=lambda path: path.name.rpartition("-")[2])
+    for path in named[:_MOST_FILES]:
+        counted = False
+        clock = 0
+        seen: dict[Function, Entered] = {}
+        for kind, *values in _lines(path):
+            try:
+                if kind == "E":
+                    clock = max(clock, int(values[0]))
+                    function = _function(values[1:], site_packages)
+                    seen.setdefault(function, Entered(1, len(seen), int(values[0])))
+                elif kind == "C":
+                    counted = True
+                    calls, last, raised, grown = map(int, values[:4])
+                    clock = max(clock, last)
+                    function = _function(values[4:], site_packages)
+                    first = seen[function].first if function in seen else len(seen)
+                    seen[function] = Entered(calls, first, last, raised, grown)
+                elif kind == "N":
+                    native[values[1]] = native.get(values[1], 0) + int(values[0])
+                elif kind == "F":
+                    file = _within(values[1], site_packages)
+                    files[file] = files.get(file, 0) + int(values[0])
+                elif kind == "T":
+                    frames.append(_function(values, site_packages))
+            except (ValueError, IndexError):
+                continue
+        ended = ended and (counted or not seen)
+        for function, one in seen.items():
+            entered[function] = _together(entered.get(function), one, len(entered), clock)
+    return Trace(entered, native, files, tuple(frames), ended)
+
+
+def _together(known: Entered | None, one: Entered, place: int, clock: int) -> Entered:
+    back = clock - one.last
+    if known is None:
+        return replace(one, first=place, last=back)
+    return Entered(
+        known.calls + one.calls,
+        known.first,
+        min(known.last, back),
+        known.raised + one.raised,
+        max(known.grown_bytes, one.grown_bytes),
+    )
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    try:
+        if path.is_symlink() or path.stat().st_size > _MOST_BYTES:
+            return
+        text = path.read_text("utf-8", "replace")
+    except OSError:
+        return
+    for line in text.splitlines():
+        yield line.split("\t")
+
+
+def _function(values: list[str], site_packages: Path) -> Function:
+    line, name, path = values
+    return Function(_within(path, site_packages), int(line), name)
+
+
+def _within(path: str, site_packages: Path) -> str:
+    """Return a path as the wheel has it, where it lies in the environment."""
+    for root in (site_packages, site_packages.resolve()):
+        if Path(path).is_relative_to(root):
+            return Path(path).relative_to(root).as_posix()
+    return path

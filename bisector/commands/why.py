@@ -1,0 +1,43 @@
+"""``bisect why``: what of the code changed, and what of that the failure runs through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bisector.commands import output
+from bisector.commands.findings import found, status
+from bisector.environment.installers.choice import INSTALLERS
+from bisector.errors import UsageError
+from bisector.inputs import options
+from bisector.inputs.arguments import Parser, request
+from bisector.reports.formats import EXPLANATIONS
+
+
+def run(words: Sequence[str]) -> int:
+    """Print why each transition came to be; what is measured already isn't measured again."""
+    asked = request(_parser(), words)
+    if len(asked.releases) not in (0, 2):
+        raise UsageError(
+            "`bisect why` compares two releases, or looks at all changes that a search finds",
+            "bisect why --package PROJECT 1.4.2 1.5.0 -- COMMAND",
+        )
+    findings = found(replace(asked, why=True))
+    output.write(EXPLANATIONS[asked.format], findings, output.view())
+    return status(findings)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="bisect why",
+        usage="%(prog)s --probe NAME_OR_PATH [options]\n"
+        "       %(prog)s --package PROJECT OLD NEW [options] -- COMMAND...",
+        description="Say what of a package's code changed between two releases, and what of that "
+        "the failure runs through.",
+    )
+    parser.add_argument("releases", nargs="*", metavar="RELEASE", help="the two to compare")
+    options.add_search_options(parser, INSTALLERS, assure="0")
+    options.add_why_options(parser)
+    options.add_format_option(parser, EXPLANATIONS)
+    parser.set_defaults(assure=0.0)
+    return parser

@@ -1,0 +1,208 @@
+"""Why an outcome changed, in words: suspects, changelog entries, the commit where it is known."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bisector.explanation import Commit, Entry, Explanation, Suspect
+from bisector.finding import Finding, Kind, Transition
+from bisector.reports.answer import answer
+from bisector.reports.markdown import block, code, escape, link
+from bisector.reports.rows import count, safe, shortened, title
+from bisector.reports.terminal import plain, printed, verbatim
+
+_MOST = 5
+_MOST_LINES = 24
+_LONGEST = 300
+
+
+def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False) -> str:
+    """Return what changed, and why: what `bisect why` prints."""
+    return "\n".join(
+        printed(
+            [
+                plain(f"{title(finding)}\n", "bold"),
+                plain(answer(finding)),
+                *map(verbatim, text(finding, width)),
+            ],
+            width=width,
+            color=color,
+        )
+        for finding in findings
+    )
+
+
+def text(finding: Finding, width: int) -> Iterator[str]:
+    """Yield the lines that say why each transition came to be, wrapped for a terminal."""
+    for transition in finding.transitions:
+        if transition.why is not None:
+            yield ""
+            yield safe(f"{heading(transition, transition.why)}:")
+            yield from _text(transition.why, width)
+
+
+def heading(transition: Transition, why: Explanation) -> str:
+    """Return what is explained, as a heading."""
+    did = "Why it went bad" if transition.kind is Kind.INTRODUCED else "What fixed it"
+    return f"{did}, {why.package} {why.before} → {why.after}"
+
+
+def _text(why: Explanation, width: int) -> Iterator[str]:
+    yield from _wrapped("  ", summary(why), width)
+    if why.search and why.search.commit:
+        yield from _commit(why.search.commit, width)
+    for number, suspect in enumerate(why.suspects[:_MOST], 1):
+        told = f"{suspect.edited.label}: {suspect.because}"
+        yield from _wrapped(f"  {number}. ", told, width)
+    if (left := len(why.suspects) - _MOST) > 0:
+        yield f"     … {left} more, as --format json has them"
+    for entry in why.entries:
+        told = f"{entry.version}: {shortened(entry.text, _LONGEST)}"
+        yield from _wrapped("  changelog  ", told, width)
+        yield from (f"             {safe(address)}" for _, address in entry.links)
+    for proof in why.search.proofs if why.search else ():
+        yield from _wrapped("  proof      ", proof, width)
+    for left_over in why.search.left if why.search else ():
+        yield from _wrapped("  left       ", left_over, width)
+    for note in _notes(why):
+        yield from _wrapped("  note       ", note, width)
+
+
+def _wrapped(label: str, told: str, width: int) -> list[str]:
+    """Return a text behind its label, the lines after the first indented as far."""
+    return textwrap.wrap(
+        safe(told),
+        max(width, 40),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def summary(why: Explanation) -> str:
+    """Return what was compared, and how much of it is left, in a sentence."""
+    told = f"{count(why.files, 'file')} and {count(why.functions, 'function')} differ"
+    if why.suspects or why.executed:
+        told += f"; the bad side executes {why.executed} of those functions"
+    search = why.search
+    if search and search.commit and search.commit.confirmed:
+        return f"{told}. The commit is {search.commit.identifier[:12]}, confirmed by a second run."
+    if why.suspects:
+        return f"{told}. Suspects, none of them confirmed, the likeliest first:"
+    return f"{told}. Nothing of what changed was seen to be executed."
+
+
+def _notes(why: Explanation) -> tuple[str, ...]:
+    return (*why.notes, *(why.search.notes if why.search else ()))
+
+
+def _commit(commit: Commit, width: int) -> Iterator[str]:
+    told = f"{commit.identifier} of {commit.author_date}"
+    told += "" if commit.confirmed else " (a suspect: a second run didn't confirm it)"
+    yield from _wrapped("  commit     ", told, width)
+    yield from _wrapped("             ", commit.subject, width)
+    if commit.address:
+        yield f"             {safe(commit.address)}"
+    lines = commit.hunk.splitlines()
+    yield from (f"    {safe(line.expandtabs())}".rstrip() for line in lines[:_MOST_LINES])
+    if (left := len(lines) - _MOST_LINES) > 0:
+        yield f"    … {left} more, as report.md has them"
+
+
+def markdown(transition: Transition) -> str:
+    """Return the section on why a transition came to be; empty where nobody asked."""
+    why = transition.why
+    if why is None:
+        return ""
+    parts = [f"## {escape(heading(transition, why))}", escape(summary(why))]
+    if why.search and why.search.commit:
+        parts += _commit_markdown(why.search.commit)
+    if why.suspects:
+        parts.append("\n".join(_suspects_markdown(why.suspects[:_MOST])))
+    if why.entries:
+        lines = [_entry_markdown(entry) for entry in why.entries]
+        parts += ["From the changelog:", "\n".join(lines)]
+    found = (*why.search.proofs, *why.search.left) if why.search else ()
+    if told := [*found, *_notes(why)]:
+        parts.append("\n".join(f"- {escape(note)}" for note in told))
+    return "\n\n".join(parts)
+
+
+def _suspects_markdown(suspects: tuple[Suspect, ...]) -> Iterator[str]:
+    for number, suspect in enumerate(suspects, 1):
+        yield f"{number}. {code(suspect.edited.label)}: {escape(suspect.because)}"
+
+
+def _entry_markdown(entry: Entry) -> str:
+    links = ", ".join(link(label, address) for label, address in entry.links)
+    told = f"- {escape(entry.version)}: {escape(shortened(entry.text, _LONGEST))}"
+    return f"{told} ({links})" if links else told
+
+
+def _commit_markdown(commit: Commit) -> Iterator[str]:
+    named = link(commit.identifier[:12], commit.address) if commit.address else ""
+    named = named or code(commit.identifier)
+    sure = "" if commit.confirmed else "; a suspect, since its second run didn't confirm it"
+    yield f"Commit {named} of {escape(commit.author_date)}: {escape(commit.subject)}{sure}"
+    if commit.hunk:
+        yield block(commit.hunk, "diff")
+
+
+def to_json(why: Explanation) -> dict[str, Any]:
+    """Return the ``why`` of a transition as JSON has it."""
+    search = why.search
+    return {
+        "package": why.package,
+        "before": why.before,
+        "after": why.after,
+        "files": why.files,
+        "functions": why.functions,
+        "executed": why.executed,
+        "suspects": [
+            {
+                "path": suspect.edited.path,
+                "name": suspect.edited.name or None,
+                "line": suspect.edited.line or None,
+                "sort": suspect.edited.sort.value,
+                "edit": suspect.edited.edit.value,
+                "score": suspect.score,
+                "calls": list(suspect.calls),
+                "because": suspect.because,
+            }
+            for suspect in why.suspects
+        ],
+        "changelog": [
+            {
+                "version": entry.version,
+                "text": entry.text,
+                "links": [address for _, address in entry.links],
+            }
+            for entry in why.entries
+        ],
+        "repository": search
+        and {
+            "proofs": list(search.proofs),
+            "between": search.between,
+            "candidates": search.candidates,
+            "runs": search.runs,
+            "left": list(search.left),
+            "commit": search.commit and _commit_json(search.commit),
+        },
+        "notes": list(_notes(why)),
+    }
+
+
+def _commit_json(commit: Commit) -> dict[str, Any]:
+    return {
+        "id": commit.identifier,
+        "parent": commit.parent,
+        "author_date": commit.author_date,
+        "subject": commit.subject,
+        "confirmed": commit.confirmed,
+        "pull_request": commit.pull_request or None,
+        "address": commit.address or None,
+        "hunk": commit.hunk,
+    }
