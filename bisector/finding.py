@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from packaging.version import Version
 
 from bisector.explanation import Explanation
-from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Reason, Signature
+from bisector.model import (
+    Conditions,
+    Measurement,
+    Outcome,
+    Plan,
+    Probe,
+    Reason,
+    Release,
+    Signature,
+)
 
 
 class Kind(str, Enum):
@@ -28,6 +37,7 @@ class Blame(str, Enum):
     """What makes the outcome change at a transition, as far as measuring tells."""
 
     PACKAGE = "package"
+    INTERPRETER = "interpreter"
     DEPENDENCY = "dependency"
     INCOMPATIBLE = "incompatible"
     TOGETHER = "together"
@@ -134,6 +144,27 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Axis:
+    """What varies in a search, and how it is spoken of where that isn't releases.
+
+    ``noun`` is one of it. ``introduced`` and ``fixed`` are said of what is held at a change from
+    ``{before}`` to ``{after}``, and ``unchanged`` with its outcome from ``{first}`` to ``{last}``,
+    which are ``{count}``; ``title`` is said of a change in a report's title, and ``side`` names
+    what came in. ``shown`` returns what a version stands for, as people write it.
+    ``python_varies`` where no interpreter is held.
+    """
+
+    noun: str = "release"
+    introduced: str = ""
+    fixed: str = ""
+    unchanged: str = ""
+    title: str = ""
+    side: str = ""
+    shown: Callable[[Version], str] = str
+    python_varies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one search learned, and how far it looked.
 
@@ -145,8 +176,8 @@ class Finding:
     ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
     the same one; else ``failure`` is the signature of the first. Only failures that ``pattern``
     matches count where it isn't empty; ``affected_by_any`` is by whichever failure. ``over``
-    is the release, as ``spam 1.5``, whose dependencies varied instead: a version then is a date,
-    and stands for what was newest on that day.
+    is the release, as ``spam 1.5``, that is held where something else varied, which ``axis`` says:
+    a version then is that of an interpreter, say, or a date.
     """
 
     probe: Probe
@@ -168,6 +199,20 @@ class Finding:
     failures: tuple[Failure, ...] = ()
     affected_by_any: tuple[str, ...] = ()
     pattern: str = ""
+    axis: Axis = Axis()
+
+    @property
+    def runs(self) -> dict[Version, list[Measurement]]:
+        """The runs of each release measured, oldest first, in the order of the measurements."""
+        runs: dict[Version, list[Measurement]] = {}
+        for measurement in self.measurements:
+            runs.setdefault(measurement.version, []).append(measurement)
+        return runs
+
+    @property
+    def releases(self) -> dict[Version, Release]:
+        """The releases that can be measured, those that are zoomed into included."""
+        return {r.version: r for r in (*self.plan.candidates, *self.plan.prereleases)}
 
     @property
     def every_transition(self) -> tuple[Transition, ...]:

@@ -18,6 +18,7 @@ from bisector.inputs.request import Request
 from bisector.reports import as_text
 from bisector.reports.formats import FINDINGS
 from bisector.session import scope
+from bisector.session.kinds import KINDS
 
 _COMMANDS = """\
 other commands, each with its own --help:
@@ -103,7 +104,7 @@ def parser() -> Parser:
     )
     parser_.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser_, INSTALLERS)
-    options.add_only_search_options(parser_)
+    options.add_only_search_options(parser_, {name: kind.about for name, kind in KINDS.items()})
     options.add_why_options(parser_)
     options.add_format_option(parser_, FINDINGS)
     return parser_

@@ -8,15 +8,20 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from packaging import tags
+from packaging.version import Version
 
 from bisector import settings
 from bisector.errors import UsageError
 from bisector.model import Interpreter
 from bisector.run import process
+
+_OLDEST = Version("3.9")
+"""The oldest release whose environments are made and whose runs are watched."""
 
 _ASK = """
 import json, platform, struct, sys, sysconfig
@@ -56,6 +61,26 @@ def find(wanted: str | None = None) -> Interpreter:
         f"no Python {wanted} was found here",
         f"get one with `uv python install {wanted}`, or give a path: --python /path/to/python",
     )
+
+
+def installed() -> list[Interpreter]:
+    """Return the CPythons that are here, one of each release from 3.9 on, in their order.
+
+    Looked for where ``find`` looks. Builds without a GIL or for debugging are others' releases.
+    """
+    found: dict[Version, Interpreter] = {}
+    programs = set[Path]()
+    for executable in (sys.executable, *_pyenv("*"), *_known_to_uv()):
+        if (program := Path(executable).resolve()) in programs:
+            continue
+        programs.add(program)
+        with suppress(UsageError):
+            python = describe(executable)
+            version = Version(python.version.rstrip("+"))
+            plain = python.tags[0].split("-")[1] == f"cp{python.series.replace('.', '')}"
+            if python.implementation == "cpython" and plain and version >= _OLDEST:
+                found.setdefault(version, python)
+    return [python for _, python in sorted(found.items())]
 
 
 def describe(executable: str) -> Interpreter:
@@ -103,11 +128,9 @@ def _candidates(wanted: str) -> Iterator[str]:
     """Yield the interpreters that may be the ``X.Y`` or ``X.Y.Z`` wanted, the likeliest first."""
     if f"{sysconfig.get_python_version()}" == wanted:
         yield sys.executable
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    matching = [p for p in versions.glob(f"{wanted}*") if f"{p.name}.".startswith(f"{wanted}.")]
-    for folder in sorted(matching, key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)]):
-        if (folder / "bin" / "python").is_file():
-            yield str(folder / "bin" / "python")
+    for executable in _pyenv(f"{wanted}*"):
+        if f"{Path(executable).parts[-3]}.".startswith(f"{wanted}."):
+            yield executable
     done = process.capture(
         [settings.uv_program(), "python", "find", "--no-project", wanted],
         environ=process.installer_environ(),
@@ -115,3 +138,26 @@ def _candidates(wanted: str) -> Iterator[str]:
     )
     if done.exit_status == 0:
         yield os.fsdecode(done.output).strip()
+
+
+def _pyenv(pattern: str) -> list[str]:
+    """Return the interpreters of the versions of pyenv that match, in their order."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    folders = sorted(
+        versions.glob(pattern), key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)]
+    )
+    programs = (folder / "bin" / "python" for folder in folders)
+    return [str(program) for program in programs if program.is_file()]
+
+
+def _known_to_uv() -> list[str]:
+    """Return the interpreters that uv finds: its own, and those on the PATH."""
+    done = process.capture(
+        [settings.uv_program(), "python", "list", "--only-installed", "--output-format", "json"],
+        environ=process.installer_environ(),
+        timeout_s=60,
+    )
+    try:
+        return [str(python["path"]) for python in json.loads(done.output)]
+    except (ValueError, TypeError, KeyError):
+        return []

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -85,15 +86,19 @@ _NOT_MODULES = (".dist-info", ".data", ".pth", "__pycache__", "..")
 
 
 def make(prefix: Path, interpreter: Interpreter) -> Environment:
-    """Return a new, empty environment at ``prefix`` that carries the harness."""
+    """Return a new, empty environment at ``prefix`` that carries the harness.
+
+    virtualenv keeps nothing in the user's folder, in which the runs of a command are watched for
+    what they change.
+    """
     from virtualenv import session_via_cli  # it costs 0.1 s, and an answer from the store none
 
     prefix = prefix.resolve()  # as virtualenv does
     arguments = [str(prefix), "--no-seed", "--python", interpreter.executable]
     arguments += ["--activators", "", "--no-periodic-update"]
     try:
-        with _MAKING:
-            session = session_via_cli(arguments, setup_logging=False)
+        with _MAKING, tempfile.TemporaryDirectory() as app_data:
+            session = session_via_cli([*arguments, "--app-data", app_data], setup_logging=False)
             session.run()
     except (OSError, RuntimeError, SystemExit) as error:  # it exits where it doesn't like a path
         raise _unmade(prefix, error) from error

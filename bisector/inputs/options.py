@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bisector.inputs import last_failed, values
@@ -248,8 +248,11 @@ def add_index_options(group: argparse._ActionsContainer) -> None:
     )
 
 
-def add_only_search_options(parser: argparse.ArgumentParser) -> None:
-    """Add what only the main command has: other orders, and sets instead of releases."""
+def add_only_search_options(parser: argparse.ArgumentParser, kinds: Mapping[str, str]) -> None:
+    """Add what only the main command has: other orders, and sets instead of releases.
+
+    ``kinds`` are what may be searched over, the default first, with what each of them is.
+    """
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
     )
@@ -261,10 +264,10 @@ def add_only_search_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--over",
-        choices=("releases", "dependencies"),
-        default="releases",
-        help="with dependencies, the newest release in the range is held, and searched is on "
-        "which day what it depends on changed the outcome",
+        choices=tuple(kinds),
+        default=next(iter(kinds)),
+        help="what is searched (default: releases): "
+        + "; ".join(f"{name}: {about}" for name, about in kinds.items()),
     )
     parser.add_argument(
         "--last-failed",

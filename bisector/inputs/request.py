@@ -84,8 +84,11 @@ def with_extras(request: Request) -> Request:
     return replace(request, package=named[1], requirements=beside)
 
 
-def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
-    """Return the command that makes the same search; what was held is in the results."""
+def replay(request: Request, wanted: Probe, python: Interpreter | None) -> str:
+    """Return the command that makes the same search; what was held is in the results.
+
+    ``python`` is None where no interpreter is held.
+    """
     bare = (given.partition("[")[0] for given in request.probes)
     paths = (path for path in bare if path.endswith(".py") and Path(path).stem == wanted.name)
     name = next(paths, wanted.name) + (f"[{wanted.case}]" if wanted.case else "")
@@ -100,7 +103,7 @@ def replay(request: Request, wanted: Probe, python: Interpreter) -> str:
     else:
         within = ",".join(sorted(map(str, request.within or wanted.range), reverse=True))
         words += ["--range", within] if within else []
-    words += ["--python", python.series]
+    words += ["--python", python.series] if python else []
     words += [word for v in request.good for word in ("--good", v)]
     words += [word for v in request.bad for word in ("--bad", v)]
     words += [word for r in request.requirements for word in ("--with", r)]

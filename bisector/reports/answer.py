@@ -52,7 +52,7 @@ def _faults(finding: Finding, failure: Failure) -> str:
 def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     """Yield what is said of the first failure, and of the search as a whole."""
     package = safe(finding.probe.package)
-    told = list(_days(finding) if finding.over else _changes(finding))
+    told = list(_of_one(finding) if finding.over else _changes(finding))
     if first and first.not_yet and not finding.over:
         since = next((t.after for t in first.transitions if t.kind is Kind.FIXED), None)
         good = f"; {since} is the first good release" if since else ""
@@ -101,17 +101,16 @@ def _doubts(finding: Finding) -> Iterator[str]:
         yield "Undecided: the runs made don't make this as sure as was asked for."
 
 
-def _days(finding: Finding) -> Iterator[str]:
-    """Yield what the transitions say of one release with the dependencies of several days."""
+def _of_one(finding: Finding) -> Iterator[str]:
+    """Yield what the transitions say of the one release that is held."""
     for transition in finding.transitions:
-        verb, was, _ = _WORDS[transition.kind]
-        before, after = map(_day, (transition.before, transition.after))
-        yield f"{verb} with the dependencies of {after}; those of {before} are the last {was} ones."
-
-
-def _day(version: Version) -> str:
-    """Return the date that a version stands for, as people write it."""
-    return "-".join(f"{part:02d}" for part in version.release)
+        axis = finding.axis
+        words = axis.introduced if transition.kind is Kind.INTRODUCED else axis.fixed
+        before, after = map(axis.shown, (transition.before, transition.after))
+        untested = ", ".join(map(axis.shown, transition.untested))
+        between = f", with {untested} between them untested" if untested else ""
+        others = f"; {failing.otherwise(transition)}" if transition.otherwise else ""
+        yield f"{words.format(before=before, after=after)}{between}{others}."
 
 
 def _changes(finding: Finding) -> Iterator[str]:
@@ -275,6 +274,21 @@ def _zoom(transition: Transition, already: str, was: str) -> list[str]:
     return [f"still {was} in {last}"] if last != transition.before else []
 
 
+def _as_everywhere(finding: Finding, known: Sequence[tuple[Version, str]]) -> str:
+    """Return that the one release that is held comes out the same wherever it was measured."""
+    axis, (oldest, outcome) = finding.axis, known[0]
+    spans = axis.unchanged.format(
+        count=count(len(known), axis.noun), first=axis.shown(oldest), last=axis.shown(known[-1][0])
+    )
+    told = f"No change found: {safe(finding.over)} is {outcome} {spans}"
+    reasons = [e.detail for e in finding.plan.excluded]
+    return (
+        f"{told}; {len(reasons)} more could not be tested{why_not(reasons)}."
+        if reasons
+        else f"{told}."
+    )
+
+
 def _unchanged(package: str, finding: Finding) -> list[str]:
     """Return what is so where no transition was found, and how far that reaches."""
     known = decided(finding)
@@ -282,10 +296,7 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     tried = {m.version for m in finding.measurements} - conflicting
     tried &= {release.version for release in finding.plan.candidates}
     if finding.over and known:
-        spans = f"of {len(known)} days from {_day(known[0][0])} to {_day(known[-1][0])}"
-        return [
-            f"No change found: {safe(finding.over)} is {known[0][1]} with dependencies {spans}."
-        ]
+        return [_as_everywhere(finding, known)]
     if not known:
         if len(tried) == 1:
             only = f"{tried.pop()}, the only release of {package} tried"

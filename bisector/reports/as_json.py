@@ -30,14 +30,14 @@ def strict(value: Any) -> str:
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return the object of the contract for one finding."""
-    affected = finding.affected
-    yanked = {r.version for r in (*finding.plan.candidates, *finding.plan.prereleases) if r.yanked}
+    affected, python = finding.affected, finding.conditions.interpreter.version
+    yanked = {version for version, r in finding.releases.items() if r.yanked}
     return {
         "schema": SCHEMA,
         "package": finding.probe.package,
         "probe": finding.probe.name,
         "case": finding.probe.case or None,
-        "python": finding.conditions.interpreter.version,
+        "python": None if finding.axis.python_varies else python,
         "platform": finding.conditions.interpreter.platform,
         "dependencies": finding.conditions.policy,
         "constraints": list(finding.conditions.constraints),
@@ -64,7 +64,11 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             for c in claims(finding)
         ],
         "replay": finding.replay,
-        "measurements": [_measurement(m, m.version in yanked) for m in finding.measurements],
+        "measurements": [
+            _measurement(m, m.version in yanked)
+            | ({"python": str(m.version)} if finding.axis.python_varies else {})
+            for m in finding.measurements
+        ],
     }
 
 

@@ -51,7 +51,8 @@ def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
         yield from map(verbatim, lines[1:])
         yield ""
     if measured := rows.rows(finding):
-        yield table(_columns(measured, several=len(finding.failures) > 1), width)
+        several = len(finding.failures) > 1
+        yield table(_columns(measured, finding.axis.noun, several=several), width)
         yield ""
     yield labelled(_facts(finding))
     documented = finding.probe.documented
@@ -79,11 +80,11 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "conditions", rows.conditions(finding)
 
 
-def _columns(measured: Sequence[Row], *, several: bool) -> list[Column]:
+def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Column]:
     """Return the columns of which there is anything to show; failures where there are several."""
     highest = max((row.peak_memory_bytes or 0 for row in measured), default=0)
     columns = [
-        Column("release", [row.label for row in measured]),
+        Column(noun, [row.label for row in measured]),
         Column("uploaded", [row.date for row in measured], rank=3),
         Column(
             "outcome",

@@ -31,9 +31,9 @@ def verdict(finding: Finding, transition: Transition) -> str:
         return f"{_incompatible(package, transition, cause)}."
     if cause.blame is Blame.TOGETHER:
         named = _named(cause).removesuffix(",")
-        return f"It takes {package} {transition.after} together with {named}."
+        return f"It takes {_side(finding, transition)} together with {named}."
     if cause.blame is Blame.EITHER:
-        return f"{package} {transition.after} or what came in with it: either alone does it."
+        return f"{_side(finding, transition)} or what came in with it: either alone does it."
     return ""
 
 
@@ -55,6 +55,12 @@ def _since(told: Culprit) -> str:
     return safe(f"{change.name} ≥ {first.after if first else change.after}")
 
 
+def _side(finding: Finding, transition: Transition) -> str:
+    """Return what came in with a transition, as people name it."""
+    named = finding.axis.side or f"{safe(finding.probe.package)} {{after}}"
+    return named.format(after=finding.axis.shown(transition.after))
+
+
 def whose(finding: Finding) -> tuple[str, ...]:
     """Return whose fault each transition is, and what that was told from.
 
@@ -63,7 +69,7 @@ def whose(finding: Finding) -> tuple[str, ...]:
     return tuple(
         safe(f"{t.kind.value} {t.before} → {t.after}: {_whose(finding.probe.package, t.cause)}")
         for t in finding.transitions
-        if t.cause is not None and t.cause != Cause(Blame.PACKAGE)
+        if t.cause is not None and t.cause not in (Cause(Blame.PACKAGE), Cause(Blame.INTERPRETER))
     )
 
 
@@ -72,6 +78,7 @@ def _whose(package: str, cause: Cause) -> str:
         return f"undecided, {cause.why}"
     names = {
         Blame.PACKAGE: f"{package}'s own",
+        Blame.INTERPRETER: "the interpreter's",
         Blame.DEPENDENCY: f"not {package}'s own",
         Blame.INCOMPATIBLE: f"{package} fixed what a dependency had broken",
         Blame.TOGETHER: "both together",

@@ -94,7 +94,7 @@ def _title(finding: Finding) -> str:
         return f"{escape(package)} {_affected(finding, 3)} fails {code(name)}"
     said = "no change found by" if finding.decided else "undecided by"
     if finding.over and finding.transitions and finding.decided:
-        said = "changed with its dependencies by"
+        said = finding.axis.title
     return f"{escape(shortened(finding.over, 80) or package)}: {said} {code(name)}"
 
 
@@ -122,7 +122,7 @@ def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
 def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
     shown, several = _near(finding, measured), len(finding.failures) > 1
     columns = (
-        ("release", [escape(row.label) for row in shown], False),
+        (finding.axis.noun, [escape(row.label) for row in shown], False),
         ("uploaded", [row.date for row in shown], False),
         ("outcome", [f"**{r.said}**" if r.outcome == "bad" else r.said for r in shown], False),
         ("failure", [escape(row.failure) if several else "" for row in shown], False),

@@ -80,7 +80,7 @@ class Row:
 
 def rows(finding: Finding) -> tuple[Row, ...]:
     """Return one row per measured release, in the order of the search."""
-    releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
+    releases = finding.releases
     runs = runs_of(finding)
     told = [_row(releases.get(version), runs[version]) for version in sorted(runs)]
     return tuple(sorted(told, key=lambda row: row.date) if finding.plan.by_upload else told)
@@ -195,7 +195,10 @@ def conditions(finding: Finding) -> str:
     if held.requirements:
         policy += f", with {', '.join(held.requirements)}"
     order = ", in the order of upload" if finding.plan.by_upload else ""
-    return f"{interpreter(held)}, {safe(policy)}{order}"
+    where = interpreter(held)
+    if finding.axis.python_varies:
+        where = safe(f"{finding.over}, {held.interpreter.platform}")
+    return f"{where}, {safe(policy)}{order}"
 
 
 def interpreter(held: Conditions) -> str:
@@ -270,10 +273,7 @@ def _failed(runs: Sequence[Measurement]) -> str:
 
 def runs_of(finding: Finding) -> dict[Version, list[Measurement]]:
     """Return the runs of each release that was measured, in their order."""
-    runs: dict[Version, list[Measurement]] = {}
-    for measurement in finding.measurements:
-        runs.setdefault(measurement.version, []).append(measurement)
-    return runs
+    return finding.runs
 
 
 def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from packaging.version import Version
 
-from bisector.finding import Finding
+from bisector.finding import Axis, Finding
 from bisector.model import Conditions, Plan, Probe, Release
 from bisector.search.observed import Verdict
 
@@ -53,7 +53,7 @@ class Candidates(Protocol):
     ``items`` are in the order in which the outcome is thought to change, and measured first are
     the ends and the ``witnesses`` among them. ``conditions`` are what is held for all of them,
     ``plan`` is how reports list them. ``over`` is the release that is held instead where it isn't
-    releases that are searched, as ``Finding`` has it.
+    releases that are searched, and ``axis`` what varies, as ``Finding`` has them.
 
     What is said below of a kind without anything particular holds unless a subclass says more.
     """
@@ -63,6 +63,7 @@ class Candidates(Protocol):
     plan: Plan
     items: Sequence[Item]
     over: str = ""
+    axis: Axis = Axis()
     witnesses: Sequence[Version] = ()
 
     def trial(self, item: Item, /) -> Trial:

@@ -8,11 +8,28 @@ from datetime import date, datetime, timedelta, timezone
 
 from packaging.version import Version
 
-from bisector.finding import Finding
+from bisector.finding import Axis, Finding
 from bisector.model import Conditions, Plan, Probe, Release
 from bisector.search.blame.attribution import attribute_days
 from bisector.search.blame.narrowing import Laboratory
 from bisector.search.candidates import Candidates, Item, Trial
+
+
+def date_of(version: Version) -> str:
+    """Return the date that a version stands for, as people write it."""
+    return "-".join(f"{part:02d}" for part in version.release)
+
+
+AXIS = Axis(
+    noun="day",
+    introduced="went bad with the dependencies of {after}; those of {before} are the last good "
+    "ones",
+    fixed="was fixed with the dependencies of {after}; those of {before} are the last bad ones",
+    unchanged="with dependencies of {count} from {first} to {last}",
+    title="changed with its dependencies by",
+    side="the dependencies of {after}",
+    shown=date_of,
+)
 
 
 class Days(Candidates):
@@ -20,6 +37,8 @@ class Days(Candidates):
 
     ``over`` names the release, and ``conditions`` are those that all days have in common.
     """
+
+    axis = AXIS
 
     def __init__(
         self,

@@ -192,6 +192,7 @@ class Knowledge:
             failures=found,
             affected_by_any=candidates.affected(tuple(self.verdicts().values())),
             pattern=self.options.pattern,
+            axis=candidates.axis,
         )
 
     def _as_it_counts(self, run: Measurement) -> Measurement:

@@ -84,16 +84,18 @@ class Driver:
         Raises UsageError, UndecidedError or what asking the index and installing raise.
         """
         request = self.request
-        candidates = KINDS[request.over](self, wanted, python)
+        candidates = KINDS[request.over].candidates(self, wanted, python)
         finding = self._search(candidates, self._options(candidates.probe))
-        if not request.refresh:
+        if not (request.refresh or finding.over):
             known = self.store.caused(candidates.probe, candidates.conditions)
             finding = with_causes(finding, known)
         if request.attribute and request.max_probes is None and not finding.stopped:
             finding = self._attributed(candidates, finding)
         if request.keep_environments:
             self.said.say(f"the environments are kept in {self._kept}")
-        finding = replace(finding, replay=replay(request, wanted, python))
+        finding = replace(
+            finding, replay=replay(request, wanted, None if finding.axis.python_varies else python)
+        )
         if not (finding.over or finding.plan.by_upload):
             try:
                 self.store.describe(finding)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from packaging import tags
+from packaging.version import Version
 
-from bisector.environment.interpreter import describe, find
+from bisector.environment.interpreter import describe, find, installed
 from bisector.errors import UsageError
 
 HINT = "give --python a version like 3.12, or the path of an interpreter"
@@ -100,3 +101,25 @@ def test_what_is_no_python_is_one_clear_error(tmp_path: Path, printed: str) -> N
         find(str(program))
     assert caught.value.message == f"{program} is not a Python 3 that runs: no"
     assert caught.value.hint == HINT
+
+
+def test_those_installed_are_one_of_each_release_in_their_order() -> None:
+    """The one that runs is the one of its release; others are those that are found one by one."""
+    found = installed()
+    versions = [Version(python.version) for python in found]
+    assert versions == sorted(set(versions))
+    assert all(python.implementation == "cpython" for python in found)
+    assert find() in found
+    assert describe(str(other())).version in [python.version for python in found]
+
+
+def test_what_does_not_run_is_no_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "versions" / "3.12.99" / "bin" / "python"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert str(broken) not in [python.executable for python in installed()]

@@ -211,3 +211,22 @@ def test_what_a_dependency_did_is_not_the_doing_of_the_package(
     assert not changes(search(bisect, python, *words, "--with", f"{name}=={edge['last_good']}"))
     held = search(bisect, python, *words, "--with", f"{name}=={edge['first_bad']}")
     assert changes(held) == changes(scan)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        plain("pickled_lambda", "--package", "cloudpickle", "--range", "<2.1"),
+        plain("own_grammar", "--package", "parso", "--range", "<0.8.4"),
+    ],
+)
+def test_the_python_since_which_a_release_fails(bisect: Command, words: tuple[str, ...]) -> None:
+    """Each reaches into what a later Python has otherwise; a scan says from which one on."""
+    over = ("--over", "interpreters")
+    scan = bisect.json("--results", "scan", *over, "--exhaustive", *words)
+    if len({run["outcome"] for run in scan["measurements"]}) == 1:
+        pytest.skip("needs a Python on which it works, and one on which it doesn't")
+    found = bisect.json("--results", "search", *over, "--assure", "0", *words)
+    assert [kind for kind, *_ in changes(found)] == ["introduced"]
+    assert changes(found) == changes(scan)
+    assert found["python"] is None

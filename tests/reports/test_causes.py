@@ -10,6 +10,7 @@ from histories import HOSTILE, found
 from packaging.version import Version
 
 from bisector.finding import (
+    Axis,
     Blame,
     Cause,
     Cell,
@@ -23,6 +24,7 @@ from bisector.model import Outcome
 from bisector.reports.answer import answer
 from bisector.reports.as_json import finding_to_json
 from bisector.reports.causes import culprit, steps, verdict, whose
+from bisector.search.interpreters import AXIS as PYTHONS
 
 CHANGE = Change("ham", "1.0", "3.0")
 
@@ -35,15 +37,18 @@ HAM = Culprit(CHANGE, (step("introduced", "1.1", "2.0"),))
 EGGS = Culprit(Change("eggs", "4", "5"))
 
 
-def because(cause: Cause | None, over: str = "") -> Finding:
+RELEASES = Axis()
+
+
+def because(cause: Cause | None, over: str = "", axis: Axis = RELEASES) -> Finding:
     """Return the finding that spam went bad in 1.2, and why."""
     finding = found("ggbb")
     transition = replace(finding.transitions[0], cause=cause)
-    return replace(finding, transitions=(transition,), over=over)
+    return replace(finding, transitions=(transition,), over=over, axis=axis)
 
 
-def told(cause: Cause | None, over: str = "") -> str:
-    finding = because(cause, over)
+def told(cause: Cause | None, over: str = "", axis: Axis = RELEASES) -> str:
+    finding = because(cause, over, axis)
     return verdict(finding, finding.transitions[0])
 
 
@@ -90,6 +95,16 @@ def test_what_stands_beside_a_transition(cause: Cause | None, sentence: str) -> 
 def test_over_days_it_is_always_what_is_beside() -> None:
     assert told(Cause(Blame.DEPENDENCY, culprits=(HAM,)), "spam 1.5") == "ham 1.1 → 2.0 did it."
     assert told(Cause(Blame.DEPENDENCY), "spam 1.5") == ""
+
+
+def test_over_interpreters_it_is_one_of_them_that_comes_in() -> None:
+    together, either = Cause(Blame.TOGETHER, culprits=(HAM,)), Cause(Blame.EITHER)
+    assert told(together, "spam 1.5", PYTHONS) == "It takes Python 1.2 together with ham 1.1 → 2.0."
+    assert told(either, "spam 1.5", PYTHONS) == (
+        "Python 1.2 or what came in with it: either alone does it."
+    )
+    assert told(Cause(Blame.INTERPRETER), "spam 1.5", PYTHONS) == ""
+    assert whose(because(Cause(Blame.INTERPRETER), "spam 1.5", PYTHONS)) == ()
 
 
 def test_the_same_verdict_on_several_transitions_is_said_once() -> None:

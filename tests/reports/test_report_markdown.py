@@ -21,6 +21,7 @@ from bisector.model import (
 )
 from bisector.reports.report_markdown import LIMIT, render
 from bisector.reports.rows import MIB
+from bisector.search.days import AXIS as DAYS
 
 
 def measured() -> Finding:
@@ -298,5 +299,5 @@ def test_the_title_over_days_names_the_release_and_whether_anything_changed() ->
         ("uuuu", "undecided by"),
     ):
         history = {f"2024.1.{day}": letter for day, letter in enumerate(letters, 7)}
-        finding = replace(found(history), over="spam 1.5", affected=())
+        finding = replace(found(history), over="spam 1.5", axis=DAYS, affected=())
         assert render(finding).splitlines()[0] == f"# spam 1.5: {said} `eggs`"

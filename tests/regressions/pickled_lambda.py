@@ -1,0 +1,3 @@
+import cloudpickle
+
+assert cloudpickle.loads(cloudpickle.dumps(lambda: "eggs"))() == "eggs"
