@@ -19,6 +19,7 @@ from bisector.model import (
     Probe,
     Reason,
     Release,
+    Signature,
 )
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
@@ -42,12 +43,14 @@ def found(
     stopped: str = "",
     probe: Probe | None = None,
     detail: str = "",
+    any_failure: bool = False,
     replay: str = "bisect --probe eggs --range '>=1.0,<2' --python 3.11",
 ) -> Finding:
     """Return the finding of a history: a letter per release, 1.0, 1.1 and on, or one per version.
 
-    ``g`` is good, ``b`` bad, ``u`` untestable, ``!`` both good and bad, ``x`` excluded and ``-``
-    not measured; ``pre`` are pre-releases, kept for the zoom.
+    ``g`` is good, ``b`` bad, ``c`` bad by a ``TypeError``, ``h`` hangs, ``u`` untestable, ``!``
+    both good and bad, ``x`` excluded and ``-`` not measured; ``pre`` are pre-releases, kept for the
+    zoom.
     """
     history = letters if not isinstance(letters, str) else dict(zip(versions(letters), letters))
     measured = {
@@ -71,7 +74,9 @@ def found(
     )
     held = Conditions(Interpreter("", "3.11.7", "cpython", "linux-x86_64", ()))
     candidates = Releases(probe or Probe("eggs", "spam", "Eggs must be fresh."), plan, held)
-    knowledge = Knowledge(candidates, measured, Options(confidence=confidence))
+    knowledge = Knowledge(
+        candidates, measured, Options(confidence=confidence, any_failure=any_failure)
+    )
     knowledge.stopped = stopped
     return replace(knowledge.finding(), replay=replay)
 
@@ -91,12 +96,14 @@ def release(version: Version, number: int, yanked: Sequence[str] = ()) -> Releas
 def measurements(version: str, letter: str, runs: int = 2) -> list[Measurement]:
     """Return the runs that a letter stands for."""
     outcomes = {"g": [Outcome.GOOD] * runs, "b": [Outcome.BAD] * runs}
+    outcomes |= {"c": [Outcome.BAD] * runs, "h": [Outcome.BAD] * runs}
     outcomes |= {"u": [Outcome.UNTESTABLE], "!": [Outcome.GOOD, Outcome.BAD]}
     return [
         Measurement(
             Version(version),
             outcome,
-            reason=Reason.OUT_OF_LIMITS if letter == "u" else None,
+            reason={"u": Reason.OUT_OF_LIMITS, "h": Reason.TIMEOUT}.get(letter),
+            signature=Signature("TypeError", "fry() takes no eggs") if letter == "c" else None,
             detail="No module named 'ham'" if letter == "u" else f"the eggs are {outcome.value}",
             wall_s=0.5,
             exit_status=int(outcome is Outcome.BAD),

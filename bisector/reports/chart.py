@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from statistics import median
@@ -12,18 +13,21 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Transition
 from bisector.model import Measurement, Outcome
+from bisector.reports.grid import Grid, Known, grids
 from bisector.reports.rows import MIB, conditions, mib, name, safe
 
 _WIDTH, _HEIGHT = 800, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 776, 112, 330
+_ROW = 18
 _GLYPH = 6.4
 _ASIDE = 5
 _STYLE = """
 :root { color-scheme: light dark }
 svg { --paper: #fdfcfa; --ink: #23262a; --soft: #63686f; --rule: #e3e0da; --good: #1c6b50;
-  --bad: #b3261e; --window: #b3261e18; --other: #63686f }
+  --bad: #b3261e; --window: #b3261e18; --other: #63686f; --second: #6b4ea8 }
 @media (prefers-color-scheme: dark) { svg { --paper: #16181b; --ink: #e8e6e1; --soft: #a2a7ae;
-  --rule: #33373c; --good: #7fcfae; --bad: #ff9d92; --window: #ff9d9220; --other: #a2a7ae } }
+  --rule: #33373c; --good: #7fcfae; --bad: #ff9d92; --window: #ff9d9220; --other: #a2a7ae;
+  --second: #c3a8f5 } }
 text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
   fill: var(--soft) }
 .paper { fill: var(--paper) }
@@ -40,8 +44,11 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans
 .spread { stroke: var(--soft); stroke-dasharray: 2 2 }
 .good { fill: var(--good); stroke: var(--paper) }
 .bad { fill: none; stroke: var(--bad); stroke-width: 2.4; stroke-linecap: round }
+.other.window { fill: var(--second); fill-opacity: .12 }
+.other.bad { stroke: var(--second) }
 .untestable { fill: var(--paper); stroke: var(--other); stroke-width: 1.4 }
 """
+_DECIDED = (Known.MEASURED, Known.INFERRED, Known.CONFLICTING)
 _HATCH = (
     '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>'
@@ -76,7 +83,11 @@ def memory_chart(finding: Finding) -> str:
     step_bytes = _tick(highest)
     axes = _Axes(_versions(finding), step_bytes * math.ceil(highest * 1.02 / step_bytes))
     package, probe = finding.probe.package, name(finding)
-    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+    (grid,) = grids([finding], prereleases=True)
+    names = grid.columns[0].failures
+    height = _HEIGHT + _ROW * len(names)
+    numbers = {line.first: line.cells[0].failure for line in grid.lines}
+    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     held = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
@@ -84,18 +95,18 @@ def memory_chart(finding: Finding) -> str:
         f'<desc id="desc">{_text(_described(finding, peaks))}</desc>',
         f"<style>{_STYLE}</style>",
         _HATCH,
-        f'<rect class="paper" width="{_WIDTH}" height="{_HEIGHT}"/>',
+        f'<rect class="paper" width="{_WIDTH}" height="{height}"/>',
         f'<text class="name" x="24" y="32">{_clipped(f"{package}: {probe}", 64)}</text>',
         f'<text x="24" y="52">{held}</text>',
-        *_windows(finding, axes),
+        *(_windows_apart(finding, grid, axes) if names else _windows(finding, axes)),
         *_scale(axes, step_bytes),
         *_labels(finding, axes),
-        *_marks(finding.transitions, axes),
-        *_points(finding, axes),
+        *_marks(finding.every_transition, axes),
+        *_points(finding, axes, numbers),
     ]
     if not peaks:
         parts.append('<text x="420" y="220" text-anchor="middle">No memory was measured.</text>')
-    return "\n".join((*parts, *_legend(finding), "</svg>", ""))
+    return "\n".join((*parts, *_legend(finding), *_named(names), "</svg>", ""))
 
 
 def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
@@ -140,7 +151,7 @@ def _peak(measurement: Measurement) -> int | None:
 def _versions(finding: Finding) -> tuple[Version, ...]:
     looked_at = {release.version for release in finding.plan.candidates}
     looked_at |= {measurement.version for measurement in finding.measurements}
-    for transition in finding.transitions:
+    for transition in finding.every_transition:
         looked_at |= {transition.before, transition.after, *(transition.zoom or ())}
     return tuple(sorted(looked_at))
 
@@ -165,7 +176,7 @@ def _scale(axes: _Axes, step_bytes: float) -> Iterator[str]:
 def _labels(finding: Finding, axes: _Axes) -> Iterator[str]:
     """Yield as many releases below the axis as fit, those that matter first."""
     versions, shown = axes.versions, list[tuple[float, float]]()
-    ends = [v for t in finding.transitions for v in (t.after, t.before)]
+    ends = [v for t in finding.every_transition for v in (t.after, t.before)]
     every = range(1, len(versions) - 1)
     stride = max(1, math.ceil(9 * _GLYPH / axes.step))
     rest = [versions[n] for n in every if n % stride == 0]
@@ -183,6 +194,10 @@ def _labels(finding: Finding, axes: _Axes) -> Iterator[str]:
 def _sides(transition: Transition, axes: _Axes) -> tuple[float, float]:
     """Return the edges between which it changes; they are one where nothing is between."""
     before, after = transition.zoom or (transition.before, transition.after)
+    if transition.otherwise and not transition.untested:  # it comes, or goes, where others do
+        introduced = transition.kind is Kind.INTRODUCED
+        edge = axes.versions.index(after) if introduced else axes.versions.index(before) + 1
+        return axes.between(edge), axes.between(edge)
     left, right = axes.versions.index(before) + 1, axes.versions.index(after)
     return axes.between(left), axes.between(max(left, right))
 
@@ -202,6 +217,30 @@ def _windows(finding: Finding, axes: _Axes) -> Iterator[str]:
         yield _band("window", start, _RIGHT)
 
 
+def _windows_apart(finding: Finding, grid: Grid, axes: _Axes) -> Iterator[str]:
+    """Yield a window per stretch of releases that fail alike, where there are several failures."""
+    cells = {line.first: line.cells[0] for line in grid.lines}
+    decided = [
+        (position, cells[version])
+        for position, version in enumerate(axes.versions)
+        if version in cells and cells[version].known in _DECIDED
+    ]
+    for failure, stretch in itertools.groupby(decided, lambda one: one[1].failure):
+        positions = [position for position, _ in stretch]
+        if failure:
+            left, right = axes.between(positions[0]), axes.between(positions[-1] + 1)
+            yield _band(_class("window", failure), left, right)
+    for transition in finding.every_transition:
+        left, right = _sides(transition, axes)
+        if right > left:
+            yield _band("unsure", left, right)
+
+
+def _class(kind: str, failure: int) -> str:
+    """Return the class of what shows a failure, given its number; the first is told by colour."""
+    return f"{kind} other" if failure > 1 else kind
+
+
 def _band(kind: str, left: float, right: float) -> str:
     place = f'x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}"'
     return f'<rect class="{kind}" {place} height="{_BOTTOM - _TOP}"/>'
@@ -217,6 +256,8 @@ def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
     for transition in transitions:
         left, right = _sides(transition, axes)
         label = f"{transition.kind.value} {transition.after}"
+        if transition.otherwise and transition.kind is Kind.FIXED:
+            label = f"until {transition.before}"
         if right > left:
             between = f"between {transition.before} and {transition.after}"
             label = f"{transition.kind.value} {between}"
@@ -237,7 +278,7 @@ def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
     yield from labels
 
 
-def _points(finding: Finding, axes: _Axes) -> Iterator[str]:
+def _points(finding: Finding, axes: _Axes, numbers: Mapping[Version, int]) -> Iterator[str]:
     runs: dict[Version, list[int]] = {}
     said: dict[Version, set[Outcome]] = {}
     for measurement in finding.measurements:
@@ -262,14 +303,15 @@ def _points(finding: Finding, axes: _Axes) -> Iterator[str]:
         x = axes.x(measurement.version)
         if measurement.version in finding.conflicting:
             x += {Outcome.GOOD: -_ASIDE, Outcome.BAD: _ASIDE}.get(measurement.outcome, 0)
-        yield _point(measurement.outcome, x, axes.y(peak or 0), told)
+        number = numbers.get(measurement.version, 0)
+        yield _point(measurement.outcome, x, axes.y(peak or 0), told, number)
 
 
-def _point(outcome: Outcome, x: float, y: float, told: str) -> str:
+def _point(outcome: Outcome, x: float, y: float, told: str, failure: int = 0) -> str:
     if outcome is Outcome.GOOD:
         shape = f'circle class="good" cx="{x:.1f}" cy="{y:.1f}" r="4.5"'
     elif outcome is Outcome.BAD:
-        shape = f'path class="bad" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
+        shape = f'path class="{_class("bad", failure)}" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
     else:
         shape = f'rect class="untestable" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"'
     title = f"<title>{_text(told)}</title>" if told else ""
@@ -283,17 +325,27 @@ def _legend(finding: Finding) -> Iterator[str]:
             yield _point(outcome, x + 5, _HEIGHT - 23, "")
             yield f'<text x="{x + 16}" y="{_HEIGHT - 19}">{outcome.value}</text>'
             x += 40 + len(outcome.value) * _GLYPH
-    if finding.transitions or finding.bad_at_oldest:
+    if len(finding.failures) < 2 and (finding.transitions or finding.bad_at_oldest):
         yield f'<rect class="window" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
         yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">bad window</text>'
         x += 54 + 10 * _GLYPH
-    if any(t.untested for t in finding.transitions):
+    if any(t.untested for t in finding.every_transition):
         yield f'<rect class="unsure" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
         yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">changed somewhere here</text>'
 
 
+def _named(names: Sequence[str]) -> Iterator[str]:
+    """Yield what each failure is called, on a line each below the rest, beside its colours."""
+    for number, failure in enumerate(names, 1):
+        y = _HEIGHT - 24 + _ROW * number
+        place = f'x="{_LEFT}" y="{y}" width="22" height="14"'
+        yield f'<rect class="{_class("window", number)}" {place}/>'
+        yield _point(Outcome.BAD, _LEFT + 11, y + 7, "", number)
+        yield f'<text x="{_LEFT + 30}" y="{y + 11}">{_clipped(failure, 100)}</text>'
+
+
 def _described(finding: Finding, peaks: Sequence[int]) -> str:
-    told = [f"{t.kind.value} in {t.after} (after {t.before})" for t in finding.transitions]
+    told = [f"{t.kind.value} in {t.after} (after {t.before})" for t in finding.every_transition]
     if peaks:
         told.append(f"peaks from {mib(min(peaks))} to {mib(max(peaks))}")
     return ("; ".join(told) or "no memory was measured") + "."

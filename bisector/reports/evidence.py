@@ -46,7 +46,9 @@ class Evidence:
         if finding:
             facts = [["conditions", _plain(conditions(finding))]]
             facts += [["repeat it", _plain(finding.replay)]] if finding.replay else []
-        return {"name": safe(column.name), "title": column.title, "facts": facts}
+        return {"name": safe(column.name), "title": column.title, "facts": facts} | (
+            {"failures": list(column.failures)} if column.failures else {}
+        )
 
     def _line(self, line: Line, yanked: Mapping[Version, str]) -> dict[str, Json]:
         reasons = [yanked[v] for v in sorted(yanked) if line.first <= v <= line.last and yanked[v]]

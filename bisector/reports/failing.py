@@ -11,7 +11,7 @@ from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Outcome, Reason
 from bisector.reports.rows import listed, runs_of, safe, shortened
 from bisector.search import failures, sameness
-from bisector.search.observed import Verdict, verdict
+from bisector.search.observed import Label, Verdict, together, verdict
 
 _LONGEST = 160
 _SHORT = 100
@@ -165,6 +165,22 @@ def _failure_of(finding: Finding, version: Version) -> str:
     bad = [run for run in runs_of(finding)[version] if run.outcome is Outcome.BAD]
     said = _short(bad[-1].detail, _SHORT) if bad else ""
     return f"is bad: {said}" if said else "is bad"
+
+
+def of_releases(finding: Finding) -> dict[Version, Failure]:
+    """Return which failure each release has that always fails alike, pre-releases with them."""
+    labels = failures.labels(runs_of(finding), any_failure=finding.any_failure)
+    known = {failure.releases[-1]: failure for failure in finding.failures}
+    by_label = {label: known[v] for v in known for label in labels[v] if _fails(label)}
+    return {
+        version: by_label[seen.failure]
+        for version, runs in labels.items()
+        if (seen := together(runs)).fails and seen.failure in by_label
+    }
+
+
+def _fails(label: Label) -> bool:
+    return label not in (Outcome.GOOD, Outcome.UNTESTABLE)
 
 
 def alone(finding: Finding, failure: Failure) -> Finding:

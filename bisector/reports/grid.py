@@ -11,6 +11,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Excluded, Measurement, Outcome, Release
+from bisector.reports import failing
 from bisector.reports.rows import safe
 from bisector.search.observed import Verdict, verdict
 
@@ -30,12 +31,14 @@ class Cell:
     """What is known of one release by one probe on one interpreter.
 
     ``outcome`` is good or bad where measured or inferred, else empty; ``reason`` says why an
-    untestable one is. ``runs`` are the evidence: none where it wasn't measured.
+    untestable one is. ``failure`` is the number of the failure among those of its column, from 1,
+    where the column has several. ``runs`` are the evidence: none where it wasn't measured.
     """
 
     known: Known
     outcome: str = ""
     reason: str = ""
+    failure: int = 0
     detail: str = ""
     peak_memory_bytes: int | None = None
     runs: tuple[Measurement, ...] = ()
@@ -43,13 +46,18 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One probe, or one case of one, on one interpreter."""
+    """One probe, or one case of one, on one interpreter.
+
+    ``failures`` are what its failures are called, the one most likely meant first; none where all
+    that are bad fail alike.
+    """
 
     probe: str
     case: str
     package: str
     python: str
     title: str = ""
+    failures: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -150,6 +158,7 @@ def _grid(package: str, findings: Sequence[Finding], prereleases: bool) -> Grid:
             package=package,
             python=finding.conditions.interpreter.series,
             title=safe(finding.probe.title),
+            failures=_failures(finding),
         )
         for finding in findings
     )
@@ -171,6 +180,11 @@ def _grid(package: str, findings: Sequence[Finding], prereleases: bool) -> Grid:
     return Grid(package, columns, tuple(lines))
 
 
+def _failures(finding: Finding) -> tuple[str, ...]:
+    names = tuple(map(failing.name, finding.failures))
+    return names if len(names) > 1 else ()
+
+
 def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]:
     """Return the cell of each version: what was measured of it, or what its neighbours say."""
     runs: dict[Version, list[Measurement]] = {}
@@ -178,14 +192,15 @@ def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]
         runs.setdefault(measurement.version, []).append(measurement)
     excluded = {e.version: e for e in finding.plan.excluded}
     candidates = {r.version for r in finding.plan.candidates}
-    said = {version: _measured(runs[version]) for version in runs}
+    numbers = _numbers(finding)
+    said = {version: _measured(runs[version], numbers.get(version, 0)) for version in runs}
     cells: dict[Version, Cell] = {}
     for version in versions:
         if version in said:
             cells[version] = said[version]
         elif version in excluded:
             why = excluded[version]
-            cells[version] = Cell(Known.UNTESTABLE, "", why.reason.value, safe(why.detail))
+            cells[version] = Cell(Known.UNTESTABLE, "", why.reason.value, detail=safe(why.detail))
     telling = (Known.MEASURED, Known.CONFLICTING)
     # Pre-releases tell of their neighbours also where they have no line of their own.
     measured = sorted(version for version, cell in said.items() if cell.known in telling)
@@ -193,14 +208,23 @@ def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]
         if version not in cells:
             place = bisect_left(measured, version)
             around = measured[max(place - 1, 0) : place + 1]
-            outcomes = {said[v].outcome for v in around}
+            outcomes = {(said[v].outcome, said[v].failure) for v in around}
             agree = 0 < place < len(measured) and len(outcomes) == 1 and version in candidates
-            outcome = outcomes.pop() if agree else ""
-            cells[version] = Cell(Known.INFERRED, outcome) if outcome else _NOTHING
+            outcome, failure = outcomes.pop() if agree else ("", 0)
+            inferred = Cell(Known.INFERRED, outcome, failure=failure)
+            cells[version] = inferred if outcome else _NOTHING
     return cells
 
 
-def _measured(runs: Sequence[Measurement]) -> Cell:
+def _numbers(finding: Finding) -> dict[Version, int]:
+    """Return which failure each release has, by its number; none where there is but one."""
+    if len(finding.failures) < 2:
+        return {}
+    numbers = {id(failure): number for number, failure in enumerate(finding.failures, 1)}
+    return {v: numbers[id(failure)] for v, failure in failing.of_releases(finding).items()}
+
+
+def _measured(runs: Sequence[Measurement], failure: int) -> Cell:
     said = verdict([run.outcome for run in runs])
     decided = [run for run in runs if run.outcome is not Outcome.UNTESTABLE]
     newest = decided[-1] if decided else runs[-1]
@@ -213,6 +237,7 @@ def _measured(runs: Sequence[Measurement]) -> Cell:
         known=known,
         outcome=said.value if said.decided else "",
         reason=newest.reason.value if newest.reason and not decided else "",
+        failure=failure,
         detail=safe(newest.detail),
         peak_memory_bytes=max(peaks, default=None),
         runs=tuple(runs),
@@ -226,7 +251,8 @@ def _shown(line: Line) -> tuple[object, ...]:
     """Return what makes two lines look the same in a fold."""
     decided = (Known.MEASURED, Known.INFERRED)
     cells = (
-        cell.outcome if cell.known in decided else (cell.known, cell.reason) for cell in line.cells
+        (cell.outcome, cell.failure) if cell.known in decided else (cell.known, cell.reason)
+        for cell in line.cells
     )
     return (line.yanked, *cells)
 
@@ -241,6 +267,7 @@ def _joined(one: Line, other: Line) -> Line:
                 known=known,
                 outcome=left.outcome,
                 reason=left.reason,
+                failure=left.failure,
                 peak_memory_bytes=max(peaks, default=None),
                 runs=(*left.runs, *right.runs),
             )

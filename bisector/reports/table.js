@@ -86,6 +86,7 @@
       const cell = line.cells[td.cellIndex - 1];
       const why = td.querySelector(".why");
       const said = make("p", meaning(td) + (why ? ` (${why.textContent})` : ""), "said");
+      if (td.dataset.failure) said.append(` ${column.failures[Number(td.dataset.failure) - 1]}`);
       said.dataset.state = td.dataset.state;
       said.prepend(td.querySelector(".symbol").cloneNode(true));
       const parts = [make("p", column.title, "lede"), said];

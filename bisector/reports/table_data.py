@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bisector.reports.as_json import strict
-from bisector.reports.grid import Cell, Grid
+from bisector.reports.grid import Cell, Column, Grid
 from bisector.reports.rows import safe
 
 SCHEMA = "bisector/table/1"
@@ -28,13 +28,15 @@ _FIELDS = (
     "said",
     "peak_memory_bytes",
     "runs",
+    "failure",
 )
 
 
 def render_json(grids: Sequence[Grid]) -> str:
     """Return the tables as one JSON object, a cell per release and column.
 
-    A cell of a fold is about the releases from ``release`` to ``last``.
+    A cell of a fold is about the releases from ``release`` to ``last``. ``failure`` is what the
+    failure is called, where the column has several.
     """
     return strict({"schema": SCHEMA, "cells": list(_cells(grids))})
 
@@ -67,11 +69,11 @@ def _cells(grids: Sequence[Grid]) -> Iterator[dict[str, Any]]:
                     "probe": column.probe,
                     "case": column.case,
                     "python": column.python,
-                    **_cell(cell),
+                    **_cell(cell, column),
                 }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: Cell, column: Column) -> dict[str, Any]:
     return {
         "known": cell.known.value,
         "outcome": cell.outcome,
@@ -79,6 +81,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "said": cell.detail,
         "peak_memory_bytes": cell.peak_memory_bytes,
         "runs": len(cell.runs),
+        "failure": column.failures[cell.failure - 1] if cell.failure else "",
     }
 
 

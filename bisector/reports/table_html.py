@@ -195,19 +195,24 @@ def _cell(cell: Cell, line: Line, highest: int) -> str:
         # Beside the longest of words there is no room for a bar.
         shown = "" if name == "conflicting" else bar(peak, highest)
         more = f'{shown}<span class="peak">{size}</span>'
+    word = f'<span class="word">{inferred}{_WORDS.get(name, name)}</span>'
+    failure = f' data-failure="{cell.failure}"' if cell.failure else ""
+    word += f"<sup>{cell.failure}</sup>" if cell.failure else ""
     sortable = "" if peak is None else f' data-peak="{peak}"'
     return (
-        f'<td data-state="{name}"{sortable}><button type="button" class="cell">{_symbol(name)}'
-        f'<span class="word">{inferred}{_WORDS.get(name, name)}</span>{more}</button></td>'
+        f'<td data-state="{name}"{failure}{sortable}><button type="button" class="cell">'
+        f"{_symbol(name)}{word}{more}</button></td>"
     )
 
 
 def _notes(grid: Grid, findings: Sequence[Finding]) -> Iterator[str]:
-    """Yield what each probe requires and what was held fixed, to read below the table."""
+    """Yield what each probe requires, how it fails, and what was held fixed."""
     yield '<details class="notes" open><summary>What the probes require</summary>\n<dl>'
     for column in grid.columns:
         title = escape(_short(column.title, 300)) or "Says nothing of itself."
-        yield f"<div><dt>{_named(column, grid)}</dt><dd>{title}</dd></div>"
+        failures = "".join(f"<li>{escape(failure)}</li>" for failure in column.failures)
+        ways = f"<ol>{failures}</ol>" if failures else ""
+        yield f"<div><dt>{_named(column, grid)}</dt><dd>{title}{ways}</dd></div>"
     yield "</dl>"
     held = {conditions(f): None for f in findings if f.probe.package == grid.package}
     yield "".join(f"<p>{escape(safe(text))}.</p>" for text in held)

@@ -10,7 +10,7 @@ from bisector.reports import rows
 from bisector.reports.claims import ClaimRow, claims
 from bisector.reports.grid import Cell, Column, Grid, Known
 from bisector.reports.markdown import code, escape, link, table
-from bisector.reports.table_text import LEGEND, headings, words
+from bisector.reports.table_text import LEGEND, failures, headings, words
 
 
 def render(
@@ -76,7 +76,12 @@ def _grid(grid: Grid, memory: bool, address: Callable[[Column], str] | None) -> 
     for line in grid.lines:
         label = escape(line.label) + (" (yanked)" if line.yanked else "")
         lines.append((label, line.date, *(_cell(cell, memory) for cell in line.cells)))
-    return table(("release", "uploaded", *heads), lines)
+    keys = [
+        f"- {escape(sign)} {code(failure)}"
+        for sign, failure in failures(grid.columns, headings(grid.columns))
+    ]
+    shown = table(("release", "uploaded", *heads), lines)
+    return "\n".join([shown, "", *keys]) if keys else shown
 
 
 def _cell(cell: Cell, memory: bool) -> str:

@@ -18,6 +18,8 @@ LEGEND = (
     "✓ good, ✗ bad, in brackets where inferred from measured neighbours that agree; "
     "? untestable, ! runs disagree, · not looked at"
 )
+_BAD = "✗"
+_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _STYLES = {"good": "green", "bad": "bold red"}
 
 
@@ -30,7 +32,7 @@ def render(grids: Sequence[Grid], *, width: int, color: bool = False, memory: bo
 
 def sign(cell: Cell) -> str:
     """Return the cell as one sign, in brackets where it is inferred."""
-    shown = {"good": "✓", "bad": "✗"}.get(cell.outcome, "")
+    shown = _outcome(cell)
     if cell.known is Known.INFERRED:
         return f"({shown})"
     others = {Known.UNTESTABLE: "?", Known.CONFLICTING: "!", Known.NOT_LOOKED_AT: "·"}
@@ -40,9 +42,21 @@ def sign(cell: Cell) -> str:
 def words(cell: Cell) -> str:
     """Return the cell as its sign and a word."""
     if cell.known is Known.INFERRED:
-        return f"({'✓' if cell.outcome == 'good' else '✗'} {cell.outcome})"
+        return f"({_outcome(cell)} {cell.outcome})"
     said = {Known.UNTESTABLE: cell.reason, Known.CONFLICTING: "runs disagree"}
     return f"{sign(cell)} {said.get(cell.known, cell.outcome)}".rstrip()
+
+
+def failures(columns: Sequence[Column], names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each sign of a failure where a column has several, and what it stands for.
+
+    Where several columns do, the sign comes with the column's name among ``names``.
+    """
+    several = sum(bool(column.failures) for column in columns) > 1
+    for column, name in zip(columns, names):
+        for number, failure in enumerate(column.failures, 1):
+            shown = _BAD + _raised(number)
+            yield f"{name} {shown}" if several else shown, failure
 
 
 def headings(columns: Sequence[Column]) -> list[str]:
@@ -68,6 +82,10 @@ def _grid(grid: Grid, width: int, memory: bool) -> Iterator[RenderableType]:
     if columns is not shown[0]:
         yield labelled(zip(letters, names))
         yield ""
+    heads = names if columns is shown[0] else letters
+    if keys := list(failures(grid.columns, heads)):
+        yield labelled(keys)
+        yield ""
     yield plain(LEGEND, "dim")
 
 
@@ -81,6 +99,15 @@ def _columns(
         styles = [_STYLES.get(cell.outcome, "dim") for cell in cells]
         columns.append(terminal.Column(head, texts, styles))
     return columns
+
+
+def _outcome(cell: Cell) -> str:
+    return {"good": "✓", "bad": _BAD + _raised(cell.failure)}.get(cell.outcome, "")
+
+
+def _raised(number: int) -> str:
+    """Return a number raised, as that of a footnote; nothing for 0."""
+    return str(number).translate(_DIGITS) if number else ""
 
 
 def _memory(cell: Cell, memory: bool) -> str:

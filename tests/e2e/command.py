@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,7 +45,17 @@ class Result:
 
     @property
     def answer(self) -> str:
-        """The sentences of the text report, on one line."""
+        """The sentences of the text report, on one line, behind what to pin."""
+        return self._sentences[len(self.pin) :].lstrip()
+
+    @property
+    def pin(self) -> str:
+        """Which releases to pin and why, as the text report begins; empty where it doesn't say."""
+        pin = re.match(r"Pin ([\w-]+)\S+: .+?[.](?= \1 )", self._sentences)
+        return pin[0] if pin else ""
+
+    @property
+    def _sentences(self) -> str:
         return " ".join(self.output.split("\n\n")[1].partition("\nOpen: ")[0].split())
 
     @property

@@ -79,6 +79,7 @@ MEASUREMENT = of(
         "peak_memory_sampled": or_null(FLAG),
         "seconds": {"type": "number", "minimum": 0},
         "cached": FLAG,
+        "elsewhere": FLAG,
     }
 )
 TRANSITIONS = {
@@ -244,6 +245,7 @@ def test_a_finding_as_a_whole() -> None:
                 "peak_memory_sampled": True,
                 "seconds": 0.5,
                 "cached": False,
+                "elsewhere": False,
             }
         ],
     }

@@ -7,6 +7,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
+from histories import found
 from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -202,3 +203,24 @@ def test_an_interval_is_hatched_and_bounded_by_two_edges() -> None:
     assert kinds.count("edge") == 2
     assert "introduced between 1.0 and 1.2" in texts(picture)
     assert kinds.count("unsure") == 2  # the band, and what the legend calls it
+
+
+def test_windows_of_several_failures_are_told_apart_and_named() -> None:
+    picture = parsed(memory_chart(found("gbbccg")))
+    windows = [e for e in picture.iter(f"{SVG}rect") if "window" in (e.get("class") or "")]
+    shown = [e for e in windows if float(e.get("height") or 0) > 100]
+    assert [e.get("class") for e in shown] == ["window other", "window"]
+    left, right = shown
+    end = float(left.get("x") or 0) + float(left.get("width") or 0)
+    assert end == pytest.approx(float(right.get("x") or 0), abs=0.2)
+    assert len([e for e in picture.iter() if e.get("class") == "bad other"]) == 4 + 1
+    assert {"TypeError: fry() takes no eggs", "bad"} <= {*texts(picture)}
+    assert not [e for e in picture.iter() if e.get("class") == "unsure"]
+
+
+def test_nothing_is_shaded_between_two_failures() -> None:
+    picture = parsed(memory_chart(found("gb-cg")))
+    shown = [e for e in picture.iter(f"{SVG}rect") if (e.get("class") or "").startswith("window")]
+    first, second = (e for e in shown if float(e.get("height") or 0) > 100)
+    end = float(first.get("x") or 0) + float(first.get("width") or 0)
+    assert float(second.get("x") or 0) - end == pytest.approx(712 / 5, abs=0.2)

@@ -103,6 +103,64 @@ def test_what_inference_gets_wrong_is_shown_as_soon_as_it_is_measured(
         assert inferred[place + 1 : right] == column[place + 1 : right]
 
 
+def failing(finding: Finding, *, prereleases: bool = False) -> str:
+    """The column as the numbers of the failures, with what doesn't fail as ``shown`` has it."""
+    (grid,) = grids([finding], prereleases=prereleases)
+    cells = [line.cells[0] for line in grid.lines]
+    return "".join(str(c.failure) if c.failure else letter(c) for c in cells)
+
+
+def test_failures_are_told_apart_and_nothing_is_inferred_between_two_of_them() -> None:
+    finding = found("gb-b-c-c-g")
+    (grid,) = grids([finding])
+    assert grid.columns[0].failures == ("TypeError: fry() takes no eggs", "bad")
+    assert failing(finding) == "g222-111-g"
+    assert shown(finding) == "gbBb-bBb-g"
+
+
+def test_one_failure_has_no_number() -> None:
+    (grid,) = grids([found("gc-cg")])
+    assert grid.columns[0].failures == ()
+    assert failing(found("gc-cg")) == "gbBbg"
+
+
+def test_all_failures_are_one_where_that_was_asked_for() -> None:
+    finding = found("gb-c", any_failure=True)
+    assert failing(finding) == "gbBb"
+
+
+def test_a_pre_release_that_fails_otherwise_stops_inference() -> None:
+    finding = found({"1.0": "b", "1.1": "-", "1.2": "b", "1.3": "c"}, pre={"1.1b1": "c"})
+    assert failing(finding) == "1-12"
+    assert failing(finding, prereleases=True) == "12-12"
+
+
+@given(st.text("gbch-u", min_size=1, max_size=20))
+def test_a_cell_has_a_failure_exactly_where_a_neighbour_or_its_own_runs_show_it(
+    history: str,
+) -> None:
+    (grid,) = grids([found(history)])
+    several = len({*history} & {*"bch"}) > 1
+    named = dict(zip("bch", ("bad", "TypeError: fry() takes no eggs", "hangs")))
+    told = history.replace("u", "")
+    seen = -1
+    for given_letter, line in zip(history, grid.lines, strict=True):
+        (cell,) = line.cells
+        seen += given_letter != "u"
+        if given_letter == "-":
+            around = told[:seen].replace("-", "")[-1:], told[seen:].replace("-", "")[:1]
+            given_letter = around[0] if around[0] == around[1] else ""
+        failure = named.get(given_letter, "") if several else ""
+        assert (grid.columns[0].failures[cell.failure - 1] if cell.failure else "") == failure
+
+
+def test_a_fold_joins_no_two_failures() -> None:
+    (grid,) = grids([found({"1.0.0": "g", "1.0.1": "b", "1.0.2": "b", "1.0.3": "c"})])
+    folded = fold(grid)
+    assert [line.label for line in folded.lines] == ["1.0.0", "1.0.1–1.0.2", "1.0.3"]
+    assert [line.cells[0].failure for line in folded.lines] == [0, 1, 2]
+
+
 def test_a_history_that_inference_gets_wrong() -> None:
     assert shown(found("g---g")) == "gGGGg"
     assert shown(found("g-b-g")) == "g-b-g"

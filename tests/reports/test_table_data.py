@@ -39,15 +39,15 @@ def test_csv_as_a_whole() -> None:
     head, *lines = render_csv(grids([finding])).splitlines()
     assert head.replace('"', "") == (
         "package,release,last,uploaded,yanked,probe,case,python,known,outcome,reason,said,"
-        "peak_memory_bytes,runs"
+        "peak_memory_bytes,runs,failure"
     )
     measured = '"eggs","raw","3.11","measured","good","","the eggs are good"'
     missing = '"eggs","raw","3.11","untestable","","no-wheel"'
     assert lines == [
-        f'"spam","1.0","1.0","2024-01-01",False,{measured},4096,1',
-        '"spam","1.1","1.1","2024-01-02",True,"eggs","raw","3.11","inferred","good","","","",0',
-        f'"spam","1.2","1.2","2024-01-03",False,{measured},"",1',
-        f'"spam","1.3","1.3","2024-01-01",False,{missing},"no wheel for cp311","",0',
+        f'"spam","1.0","1.0","2024-01-01",False,{measured},4096,1,""',
+        '"spam","1.1","1.1","2024-01-02",True,"eggs","raw","3.11","inferred","good","","","",0,""',
+        f'"spam","1.2","1.2","2024-01-03",False,{measured},"",1,""',
+        f'"spam","1.3","1.3","2024-01-01",False,{missing},"no wheel for cp311","",0,""',
     ]
 
 
@@ -70,9 +70,16 @@ def test_json_as_a_whole() -> None:
                 "said": "the eggs are bad",
                 "peak_memory_bytes": None,
                 "runs": 2,
+                "failure": "",
             }
         ],
     }
+
+
+def test_a_program_reads_which_of_several_failures_a_cell_has() -> None:
+    cells = json.loads(render_json(grids([found("gccgh-h")])))["cells"]
+    raised = "TypeError: fry() takes no eggs"
+    assert [cell["failure"] for cell in cells] == ["", raised, raised, "", *["hangs"] * 3]
 
 
 @given(st.text(min_size=1))

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from histories import found
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -285,3 +286,14 @@ def test_three_hundred_releases_make_a_page_of_a_reasonable_size() -> None:
     text = render(grids([found]), [found])
     assert len(text) < 1_000_000
     assert Version(embedded(text)["sections"][0]["lines"][-1]["label"]) == Version("2.9.9")
+
+
+def test_each_cell_of_several_failures_says_which_it_has_and_each_is_named() -> None:
+    shown = page([found("gb-b-c-cg")])
+    assert [cell.get("data-failure") for cell in shown.all("td")] == [
+        *(None, "2", "2", "2", None, "1", "1", "1", None)
+    ]
+    assert shown.texts["li"] == "TypeError: fry() takes no eggsbad"
+    (section,) = embedded(render(grids([found("gbcg")]), [found("gbcg")]))["sections"]
+    assert section["columns"][0]["failures"] == ["TypeError: fry() takes no eggs", "bad"]
+    assert not page([found("gbbg")]).all("li")

@@ -122,3 +122,9 @@ def test_hostile_text_becomes_no_markup() -> None:
         assert links(told) == []
         assert set(cells(told)) <= {3, 4}
         told.encode()
+
+
+def test_several_failures_are_numbered_and_named_below() -> None:
+    shown = render(grids([found("gbcg")]))
+    assert "| **✗² bad** |" in shown
+    assert shown.rstrip().endswith("- ✗¹ `TypeError: fry() takes no eggs`\n- ✗² `bad`")

@@ -150,3 +150,30 @@ def test_hostile_text_is_shown_not_acted_on(width: int) -> None:
     told = table(hostile(), mine, width=width)
     assert all(line.isprintable() and cell_len(line) <= width for line in told.splitlines())
     told.encode()
+
+
+def test_several_failures_are_numbered_and_named_below() -> None:
+    shown = table(found("gb-b-c-cg"))
+    assert shown.endswith(
+        """\
+1.1      2024-01-02  ✗² bad
+1.2      2024-01-03  (✗² bad)
+1.3      2024-01-04  ✗² bad
+1.4      2024-01-05  ·
+1.5      2024-01-06  ✗¹ bad
+1.6      2024-01-07  (✗¹ bad)
+1.7      2024-01-08  ✗¹ bad
+1.8      2024-01-09  ✓ good
+
+✗¹         TypeError: fry() takes no eggs
+✗²         bad
+
+"""
+        + LEGEND
+    )
+
+
+def test_where_several_columns_number_failures_each_number_names_its_column() -> None:
+    shown = table(*(found("gbcg", probe=Probe(name, "spam")) for name in ("eggs", "ham")))
+    assert "\neggs ✗¹" in shown
+    assert "\nham ✗²" in shown
