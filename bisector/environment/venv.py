@@ -143,7 +143,7 @@ def _kept(prefix: Path) -> Environment | None:
 def _contents(prefix: Path) -> dict[str, str]:
     """Return what each file has in it, as a digest, and where each link leads."""
     found = {}
-    for entry in _files(prefix):
+    for entry in _entries(prefix):
         path = Path(entry.path)
         if path.name != _LAYOUT:
             linked = entry.is_symlink()
@@ -212,7 +212,7 @@ def own(made: Environment, *, linked: bool) -> None:
     nothing that runs can write to them; symbolic ones lead to what a run needn't see.
     """
     try:
-        for entry in _files(made.prefix):
+        for entry in _entries(made.prefix):
             if entry.is_symlink():
                 path = Path(entry.path)
                 if path.parent == made.scripts or path.resolve().is_relative_to(made.prefix):
@@ -231,7 +231,7 @@ def _replace_by_copy(path: Path) -> None:
     copied.replace(path)
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield what is below a folder and isn't one, symbolic links included."""
     folders = [str(folder)]
     while folders:
