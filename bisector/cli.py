@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # them again and again is a tenth of an answer.
     gc.set_threshold(50_000)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as it is under nohup
+            signal.signal(number, _interrupt)
     try:
         status = _run(words)
         sys.stdout.flush()

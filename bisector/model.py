@@ -159,7 +159,8 @@ class Probe:
     it (empty where there is none); ``digest`` covers both and the command. ``reports`` says
     whether the probe speaks the result contract; one that doesn't is read by its exit status.
     ``case`` is handed to the script as its only argument where the probe has several. A
-    ``serial`` probe runs alone: nothing else is measured at the same time.
+    ``serial`` probe runs alone: nothing else is measured at the same time. ``network`` where it
+    needs more of it than loopback.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Probe:
     reports: bool = True
     crash_is_bad: bool = False
     serial: bool = False
+    network: bool = False
     case: str = ""
     cases: tuple[str, ...] = ()
     range: SpecifierSet = field(default_factory=SpecifierSet)
@@ -229,9 +231,10 @@ class Measurement:
     """One run of one probe against one release in one environment, with its evidence.
 
     ``imported`` is whether a process of the run imported the package; None where that isn't known.
-    ``remark`` is what people should be told of it, as a sentence.
-    ``cached`` where it was stored before this search; ``elsewhere`` where what is stored of it
-    doesn't bear the seal of this machine and user.
+    ``sandbox`` is what stood between the run and the machine, ``none`` where nothing did; empty
+    where nothing ran, or that isn't known. ``remark`` is what people should be told of it, as a
+    sentence. ``cached`` where it was stored before this search; ``elsewhere`` where what is stored
+    of it doesn't bear the seal of this machine and user.
     """
 
     version: Version
@@ -253,6 +256,7 @@ class Measurement:
     host: str = ""
     imported: bool | None = None
     remark: str = ""
+    sandbox: str = ""
     cached: bool = field(default=False, compare=False)
     elsewhere: bool = field(default=False, compare=False)
 

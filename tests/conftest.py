@@ -17,6 +17,21 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults: what was done, and what held."""
+    faults = [
+        (report.outcome, *value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "fault" and report.when == "call"
+    ]
+    if faults:
+        terminalreporter.section(f"{len(faults)} faults")
+        for outcome, done, held in sorted(faults):
+            terminalreporter.write_line(f"{outcome:7} {done}: {held}")
+
+
 @pytest.fixture
 def index() -> Iterator[LocalIndex]:
     """An empty package index on loopback."""

@@ -9,7 +9,7 @@ from bisector.errors import UsageError
 from bisector.inputs.request import Request
 from bisector.model import Outcome
 from bisector.reports import formats
-from bisector.run import process
+from bisector.run import process, sandbox
 from bisector.session import scope
 from bisector.session.compare import compare
 from bisector.session.session import Driver
@@ -43,6 +43,7 @@ def run(asked: Request) -> int:
             f"use --format {' or '.join(formats.COMPARISONS)}",
         )
     process.become_subreaper()
+    sandbox.shield()
     found = []
     listener = output.listener(json_lines=asked.json_lines)
     store = Store(asked.results, settings.cache_dir())

@@ -12,7 +12,7 @@ from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
 from bisector.reports.progress import Lines
-from bisector.run import process
+from bisector.run import process, sandbox
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
 from bisector.session.why import explained
@@ -51,6 +51,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
 
         cluster.check(asked, wanted)
     process.become_subreaper()
+    sandbox.shield()
     findings = list[Finding]()
     undecided: UndecidedError | None = None
     with Budget(asked.budget) as budget, Driver(asked, store, said) as searches:

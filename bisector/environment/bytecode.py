@@ -16,14 +16,17 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisector.errors import InstallerError
 from bisector.run import process
 from bisector.run.records import HARNESS_MODULE
+
+Share = Callable[[Path, Path], None]
 
 if TYPE_CHECKING:
     from bisector.environment.venv import Environment
@@ -37,11 +40,12 @@ _OWN = (f"{HARNESS_MODULE}.py", "_virtualenv.py")
 
 _COMPILING = threading.Lock()  # what one compiles, another needn't
 _TIMEOUT_S = 300.0
+_DIGEST_BYTES = 32
 _SHA256 = re.compile(r"sha256=([\w-]{43})", re.ASCII)
 
 # What doesn't compile, or not without a warning, is left for each run to say: an empty file.
 _COMPILE = """
-import json, marshal, os, py_compile, sys, warnings
+import hashlib, json, marshal, os, py_compile, sys, warnings
 warnings.simplefilter("error")
 checked = py_compile.PycInvalidationMode.CHECKED_HASH
 with open(sys.argv[1]) as file:
@@ -51,7 +55,10 @@ for kept, source in wanted.items():
     try:
         py_compile.compile(source, new, doraise=True, invalidation_mode=checked)
         with open(new, "rb") as file:
-            marshal.loads(file.read()[16:])  # where the disk is full it may be cut short
+            content = file.read()
+        marshal.loads(content[16:])  # where the disk is full it may be cut short
+        with open(new, "ab") as file:  # what follows its object no Python looks at
+            file.write(hashlib.sha256(content).digest())
         os.replace(new, kept)
     except py_compile.PyCompileError:
         open(kept, "wb").close()
@@ -67,11 +74,15 @@ def supply(
     cache: Path,
     folder: Path,
     cancelled: threading.Event | None = None,
+    *,
+    linked: bool,
 ) -> None:
     """Put bytecode beside all that is installed, but for what is too large or doesn't compile.
 
     It is taken from ``cache``, which gets what isn't there; how full that was makes no difference
-    afterwards. ``folder`` is for files of its own. Raises InstallerError.
+    afterwards. What is there is used as long as it is what was put there; it is ``linked`` where
+    nothing that runs can write to it, else copied. ``folder`` is for files of its own. Raises
+    InstallerError.
     """
     if not interpreter.cache_tag:
         return
@@ -84,13 +95,14 @@ def supply(
         }
         for own in filter(Path.exists, (made.site_packages / name for name in _OWN)):
             wanted[own] = compiled / _digest(own.read_bytes())
-        missing = _missing(wanted, interpreter.cache_tag)
+        share = partial(_share, linked=linked)
+        missing = _missing(wanted, interpreter.cache_tag, share)
         if missing:
             compiled.mkdir(parents=True, exist_ok=True)
             with _COMPILING:
-                missing = _missing(missing, interpreter.cache_tag)
+                missing = _missing(missing, interpreter.cache_tag, share)
                 _compile(made, missing, folder, cancelled)
-            _missing(missing, interpreter.cache_tag)
+            _missing(missing, interpreter.cache_tag, share)
     except OSError as error:
         raise InstallerError(
             f"bytecode can't be kept in {cache}: {error.strerror}",
@@ -118,28 +130,60 @@ def _digest(source: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(source).digest()).decode().rstrip("=")
 
 
-def _missing(wanted: Mapping[Path, Path], cache_tag: str) -> dict[Path, Path]:
-    """Link what is compiled to where it is looked for; return the sources that aren't."""
-    return {source: kept for source, kept in wanted.items() if not _link(kept, source, cache_tag)}
+def _missing(wanted: Mapping[Path, Path], cache_tag: str, share: Share) -> dict[Path, Path]:
+    """Put what is compiled where it is looked for; return the sources that aren't."""
+    return {
+        source: kept
+        for source, kept in wanted.items()
+        if not (_is_sound(kept) and _put(kept, source, cache_tag, share))
+    }
 
 
-def _link(kept: Path, source: Path, cache_tag: str) -> bool:
+def _put(kept: Path, source: Path, cache_tag: str, share: Share) -> bool:
     """Put the kept bytecode of a module where it is looked for; return whether there is one."""
     target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
     try:
-        _share(kept, target)
+        share(kept, target)
     except FileNotFoundError:
         if not kept.exists():
             return False
         with suppress(FileNotFoundError):  # of a module that was recorded and not installed
             target.parent.mkdir(exist_ok=True)
-            _share(kept, target)
+            share(kept, target)
     return True
 
 
-def _share(kept: Path, target: Path) -> None:
+_sound: dict[Path, tuple[int, ...]] = {}
+
+
+def _is_sound(kept: Path) -> bool:
+    """Return whether kept bytecode is what was put there; what isn't is removed.
+
+    It ends with its own digest. What was looked at once isn't read again while it stays as it was.
+    """
     try:
-        os.link(kept, target)
+        status = kept.stat()
+        known: tuple[int, ...] = (status.st_ino, status.st_size, status.st_mtime_ns)
+        known += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
+        if _sound.get(kept) == known:
+            return True
+        content = kept.read_bytes()
+        code, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if content and hashlib.sha256(code).digest() != digest:
+            kept.unlink()
+            return False
+    except FileNotFoundError:
+        return False
+    _sound[kept] = known
+    return True
+
+
+def _share(kept: Path, target: Path, *, linked: bool) -> None:
+    try:
+        if linked:
+            os.link(kept, target)
+        elif not target.exists():
+            shutil.copyfile(kept, target)
     except FileExistsError:  # pip compiles what it installs
         return
     except FileNotFoundError:

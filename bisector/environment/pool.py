@@ -155,4 +155,5 @@ def _key(task: Task) -> object:
         held.policy,
         held.constraints,
         task.installer,
+        task.guard.mode,
     )

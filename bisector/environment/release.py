@@ -23,6 +23,7 @@ from bisector.environment.venv import Environment
 from bisector.environment.workspace import place
 from bisector.errors import InstallerError
 from bisector.model import Distribution, File, Interpreter
+from bisector.run import sandbox
 from bisector.wheels import admits, compatible
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -33,7 +34,8 @@ class Installation:
     """An environment with a release in it, and what is known of that.
 
     ``modules`` are the names under which the package is imported, ``differs`` what isn't as it
-    was held, and ``state`` is what ``venv.state`` said when it was made.
+    was held, and ``state`` is what ``venv.state`` said when it was made; empty where no run can
+    write to it.
     """
 
     environment: Environment
@@ -45,7 +47,7 @@ class Installation:
     def unchanged(self) -> bool:
         """Return whether everything in the environment is as it was when it was made."""
         try:
-            return venv.state(self.environment) == self.state
+            return not self.state or venv.state(self.environment) == self.state
         except OSError:
             return False
 
@@ -62,6 +64,7 @@ def make(
     """
     interpreter, held = task.conditions.interpreter, task.conditions.constraints
     places = task.cache / "places" / _named(interpreter)
+    linked = sandbox.chosen(task.guard.mode).keeps_files
     with place(places, task.cache / "work") as where:
         made = venv.copy(venv.empty(places, interpreter), where)
         own = _scripts(made)
@@ -70,12 +73,15 @@ def make(
             script = replaced[0][0]
             raise InstallFailedError(f"it brings a script named {script}, which is the interpreter")
         installed = _hashed(made, task, wheels, cancelled)
-        bytecode.supply(made, interpreter, task.cache / "bytecode", task.folder, cancelled)
+        venv.own(made, linked=linked)
+        kept = task.cache / "bytecode"
+        bytecode.supply(made, interpreter, kept, task.folder, cancelled, linked=linked)
         made = venv.move(made, prefix)
     modules = made.modules(task.probe.package)
     differs = venv.differing(installed, held, task.probe.package)
     try:
-        return Installation(made, installed, modules, differs, venv.state(made))
+        state = "" if linked else venv.state(made)
+        return Installation(made, installed, modules, differs, state)
     except OSError as error:
         raise InstallerError(f"{prefix} can't be read: {error}", "look at the disk") from error
 

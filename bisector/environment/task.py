@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from bisector.environment.installers.interface import Installer
 from bisector.model import Conditions, Probe, Release
+from bisector.run.sandbox import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Task:
     ``folder`` is where the environment is made, ``cwd`` where a plain script or command runs.
     What is in ``cache`` outlives the command. ``aside`` are folders of our own that may lie in
     ``cwd``. ``patience_s`` is less time than the conditions give, where that is known to do.
+    ``guard`` is how runs are kept from the machine.
     """
 
     probe: Probe
@@ -31,6 +33,7 @@ class Task:
     keep: bool = False
     aside: tuple[Path, ...] = ()
     patience_s: float | None = None
+    guard: Guard = field(default_factory=Guard)
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from functools import cache
@@ -28,7 +28,9 @@ from bisector.model import Distribution, Interpreter
 from bisector.run import records
 from bisector.wheels import wheel_tags
 
+_LAYOUT = "layout.json"
 _SHEBANG_BYTES = 1024
+_TRIES = 3
 _MAKING = threading.RLock()  # virtualenv's discovery and application data are not thread-safe
 
 
@@ -113,22 +115,47 @@ def make(prefix: Path, interpreter: Interpreter) -> Environment:
 def empty(root: Path, interpreter: Interpreter) -> Environment:
     """Return an empty environment that is kept below ``root``, to be copied; made if need be.
 
-    Where the harness, or what makes environments, is another than before, so is that.
+    Where the harness, or what makes environments, is another than before, so is that. One that
+    isn't as it was made any more is made again.
     """
-    prefix = root / f"empty-{_generation()}"
-    layout = prefix / "layout.json"
-    if not layout.exists():
-        _keep(prefix, layout.name, interpreter)
+    prefix = root / f"template-{_generation()}"
+    for _ in range(_TRIES):
+        if not (prefix / _LAYOUT).exists():
+            _keep(prefix, interpreter)
+        if kept := _kept(prefix):
+            return kept
+        shutil.rmtree(prefix, ignore_errors=True)
+    raise InstallerError(f"{prefix} is broken", "remove that folder")
+
+
+def _kept(prefix: Path) -> Environment | None:
+    """Return the environment that is kept there; None where it isn't as it was made."""
     try:
-        told = json.loads(layout.read_text(encoding="utf-8"))
-        python, site_packages, scripts = (prefix / place for place in told)
-    except (OSError, ValueError, TypeError) as error:
-        raise InstallerError(f"{prefix} is broken: {error}", "remove that folder") from error
-    return Environment(prefix, python, site_packages, scripts)
+        layout = json.loads((prefix / _LAYOUT).read_text(encoding="utf-8"))
+        python, site_packages, scripts = (prefix / place for place in layout["places"])
+        if layout["files"] == _contents(prefix):
+            return Environment(prefix, python, site_packages, scripts)
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return None
 
 
-def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
-    """Make an environment at ``prefix`` at one stroke, with the ``layout`` of it written down."""
+def _contents(prefix: Path) -> dict[str, str]:
+    """Return what each file has in it, as a digest, and where each link leads."""
+    found = {}
+    for entry in _entries(prefix):
+        path = Path(entry.path)
+        if path.name != _LAYOUT:
+            linked = entry.is_symlink()
+            content = (
+                str(path.readlink()) if linked else hashlib.sha256(path.read_bytes()).hexdigest()
+            )
+            found[str(path.relative_to(prefix))] = content
+    return found
+
+
+def _keep(prefix: Path, interpreter: Interpreter) -> None:
+    """Make an environment at ``prefix`` at one stroke, with what it is like written down."""
     with _MAKING:
         if prefix.exists():
             return
@@ -136,8 +163,11 @@ def _keep(prefix: Path, layout: str, interpreter: Interpreter) -> None:
         try:
             made = make(new, interpreter)
             places = (made.python, made.site_packages, made.scripts)
-            told = json.dumps([str(place.relative_to(made.prefix)) for place in places])
-            (new / layout).write_text(told, encoding="utf-8")
+            layout = {
+                "places": [str(place.relative_to(made.prefix)) for place in places],
+                "files": _contents(new),
+            }
+            (new / _LAYOUT).write_text(json.dumps(layout), encoding="utf-8")
             new.rename(prefix)
         except OSError as error:
             if not prefix.exists():  # else another process was faster
@@ -175,11 +205,50 @@ def copy(made: Environment, prefix: Path) -> Environment:
     return _at(prefix, made)
 
 
+def own(made: Environment, *, linked: bool) -> None:
+    """Give an environment files of its own, that writing to them changes nothing elsewhere.
+
+    An installer may have put links to its cache there. Hard ones may stay (``linked``) where
+    nothing that runs can write to them; symbolic ones lead to what a run needn't see.
+    """
+    try:
+        for entry in _entries(made.prefix):
+            if entry.is_symlink():
+                path = Path(entry.path)
+                if path.parent == made.scripts or path.resolve().is_relative_to(made.prefix):
+                    continue  # that is its interpreter, or in it
+            elif linked or entry.stat(follow_symlinks=False).st_nlink == 1:
+                continue
+            _replace_by_copy(Path(entry.path))
+    except OSError as error:
+        raise _unmade(made.prefix, error) from error
+
+
+def _replace_by_copy(path: Path) -> None:
+    """Put a copy in the place of a link, of what it leads to; none of it lies beside for long."""
+    copied = path.with_name(f".{path.name}.copy")
+    shutil.copy2(path, copied)
+    copied.replace(path)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what is below a folder and isn't one, symbolic links included."""
+    folders = [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    yield entry
+
+
 def state(made: Environment) -> str:
     """Return a digest that changes where anything in an environment is added, removed or written.
 
-    A file is known by its inode, mode, size and time of modification, as ``make`` knows it: what
-    writes into one and sets its time back isn't seen. Raises OSError where something can't be read.
+    A file is known by its inode, mode, size and times, as ``make`` knows it. The time of its last
+    change nobody can set back, but a link to the same file made elsewhere sets it: of linked ones,
+    which no run can write to, it doesn't count. Raises OSError where something can't be read.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
     folders = [str(made.prefix)]
@@ -191,7 +260,13 @@ def state(made: Environment) -> str:
                     folders.append(entry.path)
                     found.append((entry.path, (told.st_mode,)))
                 else:
-                    known = (told.st_mode, told.st_ino, told.st_size, told.st_mtime_ns)
+                    known: tuple[int, ...] = (
+                        told.st_mode,
+                        told.st_ino,
+                        told.st_size,
+                        told.st_mtime_ns,
+                    )
+                    known += (told.st_ctime_ns,) if told.st_nlink == 1 else ()
                     found.append((entry.path, known))
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 

@@ -43,6 +43,7 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
         text=contents[0] if contents else "",
         digest=digest(*command, *contents),
         reports=False,
+        network=told is not None and told.network,
         dependencies=told.dependencies if told else (),
         requires_python=told.requires_python if told else SpecifierSet(),
     )

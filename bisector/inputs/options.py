@@ -135,7 +135,26 @@ def add_search_options(
         "--timeout", type=values.above_zero, metavar="S", help="of one run, in seconds"
     )
     run.add_argument(
-        "--max-memory", type=values.size, metavar="SIZE", help="of one run: 500M, 2GiB"
+        "--max-memory",
+        type=values.size,
+        metavar="SIZE",
+        help="of one run: 500M, 2GiB (default: three quarters of the machine's)",
+    )
+    run.add_argument(
+        "--max-disk",
+        type=values.size,
+        metavar="SIZE",
+        help="that one run may write (default: 2GiB)",
+    )
+    run.add_argument(
+        "--sandbox",
+        choices=("auto", "require", "off"),
+        default="auto",
+        help="what keeps runs from the rest of the machine: bubblewrap, else what the kernel has "
+        "(auto, the default); bubblewrap or nothing runs (require); nothing (off)",
+    )
+    run.add_argument(
+        "--network", action="store_true", help="let runs use the outside network, not only loopback"
     )
     run.add_argument(
         "--isolated",

@@ -113,6 +113,7 @@ def parse(text: str, path: Path, companion: str = "") -> Probe:
         reports=tool is not None,
         crash_is_bad=table.get("crash") == "bad",
         serial=table.get("serial", False),
+        network=table.get("network", False),
         cases=tuple(table.get("cases", ())),
         range=block.parse(SpecifierSet, table.get("range", ""), "range"),
         requires_python=block.parse(
@@ -204,6 +205,7 @@ _FIELDS: Mapping[str, type | tuple[type, ...]] = {
     "timeout": (int, float),
     "crash": str,
     "serial": bool,
+    "network": bool,
     "cases": list,
     "documented": dict,
     "claims": list,

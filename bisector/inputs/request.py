@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from bisector import masks
 from bisector.model import Interpreter, Probe
+from bisector.run.sandbox import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,9 @@ class Request:
     json_lines: bool = False
     dry_run: bool = False
     keep_environments: bool = False
+    sandbox: Mode = "auto"
+    network: bool = False
+    max_disk: int | None = None
     results: Path = field(default_factory=lambda: Path("results"))
     index_url: str | None = None
     offline: bool = False
@@ -115,6 +119,7 @@ def replay(request: Request, wanted: Probe, python: Interpreter | None) -> str:
         "--bad-timeout": request.bad_timeout,
         "--any-failure": request.any_failure,
         "--isolated": request.isolated,
+        "--network": request.network,
     }
     words += [flag for flag, given in flags.items() if given]
     if request.order != "version":
@@ -131,6 +136,10 @@ def replay(request: Request, wanted: Probe, python: Interpreter | None) -> str:
         words += ["--max-memory", str(request.max_memory)]
     if request.failure:
         words += ["--failure", request.failure]
+    if request.max_disk is not None:
+        words += ["--max-disk", str(request.max_disk)]
+    if request.sandbox != "auto":
+        words += ["--sandbox", request.sandbox]
     if request.bad_output:
         words += ["--bad-output", request.bad_output]
     if request.bad_memory is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -82,6 +83,33 @@ def inside(command: Iterable[str], folder: Path) -> tuple[str, ...]:
         within = path.is_absolute() and path.is_relative_to(folder)
         words.append(str(path.relative_to(folder)) if within else word)
     return tuple(words)
+
+
+def readable(command: Iterable[str], cwd: Path, script: str) -> Iterator[Path]:
+    """Yield what of the caller's a command gets to read: its folder, and what it names.
+
+    Of the home folder, and of one of the caller's own that holds it, that is what isn't hidden,
+    and what is named.
+    """
+    home = Path.home()
+    if not home.is_relative_to(cwd):
+        yield cwd
+    elif cwd != Path("/") and cwd.stat().st_uid == os.getuid():
+        for path in sorted(cwd.iterdir()):
+            if not (path.name.startswith(".") or home.is_relative_to(path)):
+                yield path
+    words = [word.partition("::")[0].rpartition("=")[2] for word in command]
+    for word in filter(None, [*words, script]):
+        named = cwd / word
+        if not _exists(named):
+            continue
+        path = Path(os.path.normpath(named))
+        beside = path.parent if path.suffix == ".py" else path  # a script imports its neighbours
+        for found in (beside, path.resolve()):
+            if not home.is_relative_to(found):
+                yield found
+            elif found != path.resolve() and not home.is_relative_to(path):
+                yield path
 
 
 def _exists(path: Path) -> bool:

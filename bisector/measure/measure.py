@@ -24,9 +24,12 @@ from bisector.environment.workspace import remove
 from bisector.errors import InstallerError
 from bisector.measure import outcome
 from bisector.measure.caller import Caller, named, remark
-from bisector.measure.invocation import elsewhere, imported, inside, laid_out
+from bisector.measure.invocation import elsewhere, imported, inside, laid_out, readable
+from bisector.measure.refused import refused
 from bisector.model import Measurement, Outcome, Reason, Symptom
-from bisector.run import process, records
+from bisector.run import limits, memory, process, records, sandbox
+from bisector.run.environ import scrubbed_environ
+from bisector.run.sandbox import Access, Confinement
 
 Lent = Callable[[Task, "threading.Event | None"], AbstractContextManager[Installation]]
 """Gives the installation that a task needs to one run."""
@@ -136,7 +139,7 @@ def _run(
         before = caller.state()
         run, _ = _once(measured, installation, place / "first", task, cancelled)
         changed, rewritten = caller.changed(before), caller.rewritten()
-        if rewritten:
+        if rewritten or _was_refused(run):
             caller.spoil()
         elif not (changed or caller.spoils):
             return run
@@ -152,6 +155,18 @@ def _run(
         environment = Reason.ENVIRONMENT
         return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
     return replace(copied, remark=remark(changed) if changed else copied.remark)
+
+
+def _was_refused(run: Measurement) -> bool:
+    """Return whether a run may have failed because it couldn't write to the caller's folder."""
+    signs = ("Read-only file system", "Permission denied", "keeps from it")
+    texts = (run.output_tail, run.detail)
+    confined = run.sandbox not in ("", sandbox.NONE)
+    return (
+        confined
+        and run.outcome is not Outcome.GOOD
+        and any(sign in text for sign in signs for text in texts)
+    )
 
 
 def _once(
@@ -177,7 +192,9 @@ def _once(
         command, shown = inside(probe.command, task.cwd), probe.command
     else:
         command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=apart)
-    environ = process.scrubbed_environ(
+    own = probe.reports or apart
+    cwd = folders["cwd"] if own else task.cwd
+    environ = scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
         path_dirs=[made.scripts],
@@ -186,30 +203,45 @@ def _once(
             "BISECTOR_RESULT": str(result),
             records.RECORDS_VARIABLE: str(folders["records"]),
             records.MODULES_VARIABLE: " ".join(sorted(installation.modules)),
+            # Beside what it tests it would keep what it knows of the last run.
+            **({} if own else {"PYTEST_ADDOPTS": f"-o cache_dir={folders['tmp']}/pytest"}),
         },
     )
     symptom = conditions.symptom
     timeout_s = min(conditions.timeout_s, task.patience_s or conditions.timeout_s)
-    limits = process.Limits(timeout_s, symptom.memory_bytes or conditions.memory_bytes)
+    memory_bytes = symptom.memory_bytes or conditions.memory_bytes
+    confinement = Confinement(
+        sandbox.chosen(task.guard.mode),
+        Access(
+            folder=place,
+            interpreter=Path(conditions.interpreter.executable),
+            readable=(made.prefix, *(() if own else readable(command, task.cwd, probe.path))),
+            sealed=(made.prefix,) if made.prefix.is_relative_to(place) else (),
+            network=task.guard.network,
+        ),
+    )
     search = outcome.LineSearch(symptom.output) if symptom.output else None
-    cwd = folders["cwd"] if probe.reports or apart else task.cwd
     before = copy.state() if copy else {}
     completed = process.run(
         command,
         environ=environ,
-        limits=limits,
+        limits=limits.guarded(timeout_s, memory_bytes, task.guard.folder_bytes),
         cwd=cwd,
         marks=(place, made.prefix),
         cancelled=cancelled,
         on_output=search,
+        confinement=confinement,
     )
     changed = copy.changed(before) if copy else None
     found = imported(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = outcome.result(records.read(result), completed.output)
-    peaks = records.peaks(folders["records"], completed)
+    peaks = memory.peaks(folders["records"], completed.pid, completed.sampled_peaks)
     said = outcome.read(completed, reported, uncaught, crashed, probe, made, cwd)
+    failed = reported[0] is None and said.outcome is not Outcome.GOOD
+    if failed and (why := refused(confinement, cwd, uncaught, said.signature)):
+        said = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.OUT_OF_LIMITS, detail=why)
     if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
         matched = search.end() if search else ""
         shown_it = outcome.symptom(completed, symptom, matched, peaks)
@@ -242,6 +274,7 @@ def _once(
         command=tuple(map(masked.text, shown)),
         imported=found if known else None,
         remark=meant,
+        sandbox=str(confinement),
     )
     return run, changed
 

@@ -127,6 +127,10 @@ def read(
         return Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
     if completed.ended is process.Ended.MEMORY:
         return Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
+    if completed.ended is process.Ended.PROCESSES:
+        return Reading(untestable, Reason.OUT_OF_LIMITS, "it started more processes than a run may")
+    if completed.ended is process.Ended.DISK:
+        return Reading(untestable, Reason.OUT_OF_LIMITS, "it wrote more than a run may")
     if completed.ended is process.Ended.CANCELLED:
         return Reading(untestable, Reason.ENVIRONMENT, "it was stopped")
     result, wrong = reported

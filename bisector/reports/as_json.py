@@ -118,7 +118,7 @@ def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
     """Return what a run decided and used; its whole evidence is in the results folder."""
     main = measurement.main_process
     stored = measurement_to_json(measurement)
-    told: dict[str, Any] = {name: stored[name] for name in _SHOWN}
+    told: dict[str, Any] = {name: stored.get(name) for name in _SHOWN}
     return told | {
         "yanked": yanked,
         "peak_memory_bytes": main.peak_memory_bytes if main else None,
@@ -150,4 +150,5 @@ _SHOWN = (
     "pool",
     "differs",
     "started",
+    "sandbox",
 )

@@ -79,6 +79,7 @@ class Evidence:
             ("exit status", "" if run.exit_status is None else str(run.exit_status)),
             ("command", " ".join(run.command)),
             ("run", " on ".join(filter(None, (run.started, run.host)))),
+            ("sandbox", run.sandbox),
             ("differs", ", ".join(run.differs)),
         ]
         told: list[Json] = [[_plain(label), _plain(text)] for label, text in facts if text]

@@ -19,6 +19,7 @@ from bisector.model import (
     Outcome,
     Release,
 )
+from bisector.run.sandbox import NONE, left
 from bisector.search import failures
 from bisector.search.observed import Verdict, verdict
 
@@ -198,7 +199,17 @@ def conditions(finding: Finding) -> str:
     where = interpreter(held)
     if finding.axis.python_varies:
         where = safe(f"{finding.over}, {held.interpreter.platform}")
-    return f"{where}, {safe(policy)}{order}"
+    return f"{where}, {safe(policy)}{order}{_confined(finding)}"
+
+
+def _confined(finding: Finding) -> str:
+    """Return what stood between the runs and the machine, and what that didn't keep from them."""
+    names = sorted({run.sandbox for run in finding.measurements if run.sandbox})
+    clauses = [f"in a sandbox ({name})" for name in names if name != NONE]
+    clauses += ["without a sandbox"] * (NONE in names)
+    found = f"; run {' and '.join(clauses)}" if clauses else ""
+    lacking = [f"{name} doesn't keep {what} from runs" for name in names if (what := left(name))]
+    return safe(found + "".join(f"; {one}" for one in lacking if not one.startswith(NONE)))
 
 
 def interpreter(held: Conditions) -> str:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
+
+    from bisector.run.supervised import Supervised
 
 _CHUNK_BYTES = 64 * 1024
 # No pipe of an unprivileged process holds more (pipe(7)): one read empties it.
@@ -48,7 +49,7 @@ class Tail:
 class Watch:
     """What a process prints, on its way to where it is kept, and whether the process has ended."""
 
-    def __init__(self, child: subprocess.Popen[bytes], output: Tail, errors: Tail) -> None:
+    def __init__(self, child: Supervised, output: Tail, errors: Tail) -> None:
         self._child = child
         # poll(2) needs no descriptor of its own, so it can't fail for want of one.
         self._selector = selectors.PollSelector()
@@ -56,6 +57,7 @@ class Watch:
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
                 self._selector.register(pipe, selectors.EVENT_READ, tail)
+        self._selector.register(child.control, selectors.EVENT_READ, child.answers)
         self._pidfd = _pidfd(child.pid)
         if self._pidfd is not None:
             self._selector.register(self._pidfd, selectors.EVENT_READ)
@@ -68,12 +70,13 @@ class Watch:
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
+        self._child.control.close()
         if self._pidfd is not None:
             os.close(self._pidfd)
 
     def is_over(self, until: float) -> bool:
-        """Whether the process has ended: True as soon as it has, False at ``until``."""
-        while True:
+        """Return whether the program has ended: True as soon as it has, False at ``until``."""
+        while not self._child.answers.over:
             left_s = max(0.0, until - time.monotonic())
             wait_s = left_s if self._pidfd is not None else min(left_s, _WITHOUT_PIDFD_S)
             for key, _ in self._selector.select(wait_s):
@@ -83,7 +86,8 @@ class Watch:
             if self._pidfd is None and _is_zombie(self._child.pid):
                 return True
             if time.monotonic() >= until:
-                return False
+                return self._child.answers.over
+        return True
 
     def drain(self) -> None:
         """Read what is left in the pipes; whoever still holds one open isn't waited for."""
@@ -95,6 +99,8 @@ class Watch:
             chunk = os.read(key.fd, size_bytes)
         except BlockingIOError:
             return
+        except ConnectionResetError:
+            chunk = b""
         if chunk:
             key.data.add(chunk)
         else:

@@ -1,4 +1,4 @@
-"""Starts a process, alone in this package, and says how it ended: limits, output, whole-tree stop.
+"""Runs a program and says how it ended: sandbox, limits, output, whole-tree stop.
 
 ``run`` is synchronous and is called from several threads at once.
 """
@@ -8,25 +8,28 @@ from __future__ import annotations
 import difflib
 import errno
 import os
-import re
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from bisector.errors import BisectorError
 from bisector.run import tree
+from bisector.run.environ import installer_environ, scrubbed_environ
+from bisector.run.limits import Limits, size_of
+from bisector.run.memory import Sample
 from bisector.run.output import Tail, Watch
-from bisector.run.tree import Sample, become_subreaper, stop_marked
+from bisector.run.sandbox import OPEN, Confinement
+from bisector.run.supervised import Job, Supervised
+from bisector.run.tree import become_subreaper, stop_marked
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from pathlib import Path
 
 __all__ = [
     "Completed",
@@ -47,9 +50,8 @@ _TERMINATE_S = 0.5
 # multiprocessing's resource tracker outlives its process by a moment, to remove shared memory:
 # https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
 _PARTING_S = 0.1
-_FOR_INSTALLER = re.compile(
-    r"PATH|HOME|NETRC|(UV|PIP|XDG|SSL_CERT)_.+|(HTTPS?|ALL|NO|FTP)_PROXY", re.IGNORECASE
-)
+_ANSWER_S = 0.5
+_SIZE_S = 0.1
 _MACHINE_ERRNOS = frozenset(
     {
         errno.EAGAIN,
@@ -71,25 +73,16 @@ class Ended(str, Enum):
     TIMEOUT = "timeout"
     MEMORY = "memory"
     CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may use. ``memory_bytes`` bounds all its processes together (``Tree.exceeds``).
-
-    Memory is looked at every 20 ms: a bound to protect the machine, not a measurement.
-    """
-
-    timeout_s: float
-    memory_bytes: int | None = None
-    kept_output_bytes: int = 64 * 1024
+    PROCESSES = "processes"
+    DISK = "disk"
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
     """How a run ended, and what it used.
 
-    Exactly one of ``exit_status`` and ``signal`` (a name such as ``SIGSEGV``) is not None.
+    ``pid`` is the program's own, as it knows it itself; 0 where it was never known. Exactly one
+    of ``exit_status`` and ``signal`` (a name such as ``SIGSEGV``) is not None.
     ``output`` is the end of standard output and standard error as they came; ``errors`` is that
     of standard error where it was asked for apart. ``cpu_s`` counts the children waited for.
     """
@@ -126,6 +119,12 @@ class StartError(BisectorError):
         )
 
 
+class SandboxError(BisectorError):
+    """The sandbox could not be set up: no release is to blame."""
+
+    exit_code = 4
+
+
 def run(
     command: Sequence[str],
     *,
@@ -136,56 +135,88 @@ def run(
     cancelled: threading.Event | None = None,
     on_output: Callable[[bytes], None] | None = None,
     errors_apart: bool = False,
+    confinement: Confinement = OPEN,
 ) -> Completed:
-    """How ``command`` ended, once nothing that it started is left.
+    """Return how ``command`` ended, once nothing that it started is left.
 
     It gets ``environ`` and nothing else, no input, and a session of its own. ``marks`` are
     folders of this run alone, named in ``environ`` or the ``cwd``: its processes are known by them.
-    ``on_output`` sees every byte of the output, in the calling thread. Raises StartError.
+    ``on_output`` sees every byte of the output, in the calling thread. Raises StartError, or
+    SandboxError where it can't be confined as it should.
     """
     output = Tail(limits.kept_output_bytes, on_output)
     errors = Tail(limits.kept_output_bytes)
-    began = time.monotonic()
-    try:
-        before = psutil.pids()
-        child = tree.begin(
-            lambda: subprocess.Popen(
-                command,
-                bufsize=0,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT,
-                cwd=cwd,
-                env=environ,
-                start_new_session=True,
-            )
-        )
-    except OSError as error:
-        raise StartError(command, error) from error
-    processes = tree.Tree(child.pid, marks, before)
+    walled = confinement.walled
+    before = () if walled else psutil.pids()
+    child = _started(command, confinement, errors_apart=errors_apart)
+    job = Job(
+        command,
+        environ,
+        cwd or Path.cwd(),
+        limits.resources(walled=walled),
+        child.ruleset,
+        thorough=confinement is not OPEN,
+    )
+    processes = tree.Tree(child.pid, marks, before, walled=walled)
     parting_s = 0.0
     with Watch(child, output, errors) as watch:
         try:
-            ended = _ended(watch, processes, began, limits, cancelled)
-            wall_s = time.monotonic() - began
-            parting_s = 0.0 if ended is Ended.MEMORY else _PARTING_S
+            child.begin(job)
+            ended = _ended(watch, processes, child, limits, confinement.folder, cancelled)
+            wall_s = time.monotonic() - child.answers.began
+            parting_s = _PARTING_S if ended in _MAY_PART else 0.0
         finally:
+            processes.session = 0 if walled else child.answers.pid or 0
             processes.kill(parting_s)
-            status, usage = os.wait4(child.pid, 0)[1:]
-            child.returncode = os.waitstatus_to_exitcode(status)
+            watch.is_over(until=time.monotonic() + _ANSWER_S)
+            processes.close()
+            usage = child.reaped()
             tree.end(child.pid)
         watch.drain()
+    answers = child.answers
+    if answers.failure:
+        raise StartError(command, answers.failure)
+    if answers.pid is None and ended is Ended.EXITED:
+        raise _unconfined(output, errors)
+    # Without an answer, the supervisor was killed: by a limit, or by the program.
+    status = os.waitstatus_to_exitcode(signal.SIGKILL if answers.status is None else answers.status)
     return Completed(
-        pid=child.pid,
-        exit_status=child.returncode if child.returncode >= 0 else None,
-        signal=_signal_name(-child.returncode) if child.returncode < 0 else None,
+        pid=answers.pid or 0,
+        exit_status=status if status >= 0 else None,
+        signal=_signal_name(-status) if status < 0 else None,
         ended=ended,
         output=output.end,
         errors=errors.end,
         output_bytes=output.total_bytes + errors.total_bytes,
-        wall_s=wall_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
+        wall_s=answers.wall_s or wall_s,
+        cpu_s=answers.cpu_s or usage.ru_utime + usage.ru_stime,
         sampled_peaks=processes.samples,
+    )
+
+
+_MAY_PART = frozenset({Ended.EXITED, Ended.TIMEOUT, Ended.CANCELLED})
+
+
+def _started(command: Sequence[str], confinement: Confinement, *, errors_apart: bool) -> Supervised:
+    """Return a supervisor, confined as it should be, that waits for its job."""
+    try:
+        prefix, supervisor, ruleset = confinement.ready()
+        try:
+            return tree.begin(
+                lambda: Supervised(prefix, supervisor, ruleset=ruleset, errors_apart=errors_apart)
+            )
+        finally:
+            if ruleset >= 0:
+                os.close(ruleset)
+    except OSError as error:
+        raise StartError(command, error) from error
+
+
+def _unconfined(output: Tail, errors: Tail) -> SandboxError:
+    text = (errors.end or output.end).decode("utf-8", "replace").strip().splitlines()
+    return SandboxError(
+        f"the sandbox can't be set up: {text[-1] if text else 'it ended without a word'}",
+        "look at the machine's limits; --sandbox off does without, and keeps nothing from a run",
     )
 
 
@@ -197,57 +228,41 @@ def capture(
     cwd: Path | None = None,
     cancelled: threading.Event | None = None,
 ) -> Completed:
-    """How a tool of our own ended, with up to 16 MiB of its output and its errors apart."""
+    """Return how a tool of our own ended, with up to 16 MiB of its output and its errors apart."""
     limits = Limits(timeout_s, kept_output_bytes=16 * 1024 * 1024)
     return run(
         command, environ=environ, limits=limits, cwd=cwd, cancelled=cancelled, errors_apart=True
     )
 
 
-def scrubbed_environ(
-    home: Path, tmp: Path, path_dirs: Sequence[Path], extra: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The environment of a probe: nothing of the caller's; ``path_dirs`` before the system's own.
-
-    Hash seeds stay random, so that runs that agree mean something. Bytecode is written as usual:
-    where some is missing, a probe's children needn't compile again. Output isn't buffered: what
-    was printed last is the evidence of a hang or a crash.
-    """
-    system = os.confstr("CS_PATH") or os.defpath
-    return {
-        "PATH": os.pathsep.join([*map(str, path_dirs), system]),
-        "HOME": str(home),
-        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(tmp)),
-        **dict.fromkeys(("LANG", "LC_ALL"), "C.UTF-8"),
-        "TZ": "UTC",
-        "PYTHONUNBUFFERED": "1",
-        **(extra or {}),
-    }
-
-
-def installer_environ(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What the installer needs of the caller's environment: its configuration, and a way out."""
-    return {name: value for name, value in caller.items() if _FOR_INSTALLER.fullmatch(name)}
-
-
 def _ended(
     watch: Watch,
     processes: tree.Tree,
-    began: float,
+    child: Supervised,
     limits: Limits,
+    folder: Path | None,
     cancelled: threading.Event | None,
 ) -> Ended:
-    """What ended the main process; at a limit it is asked to terminate, and may still run."""
+    """Return what ended the program; at a limit it is asked to terminate, and may still run."""
     ended = None
+    next_size = 0.0
     while ended is None:
         processes.sample()
+        now, until = time.monotonic(), child.answers.began + limits.timeout_s
         if cancelled is not None and cancelled.is_set():
             ended = Ended.CANCELLED
         elif limits.memory_bytes is not None and processes.exceeds(limits.memory_bytes):
             return Ended.MEMORY
-        elif (now := time.monotonic()) >= began + limits.timeout_s:
+        elif limits.processes is not None and processes.size > limits.processes:
+            return Ended.PROCESSES
+        elif folder and limits.folder_bytes is not None and now >= next_size:
+            if size_of(folder, limits.folder_bytes) > limits.folder_bytes:
+                return Ended.DISK
+            took_s = time.monotonic() - now
+            next_size = now + max(_SIZE_S, 10 * took_s)
+        if ended is None and now >= until:
             ended = Ended.TIMEOUT
-        elif watch.is_over(until=min(now + _SAMPLE_S, began + limits.timeout_s)):
+        elif ended is None and watch.is_over(until=min(now + _SAMPLE_S, until)):
             return Ended.EXITED
     processes.signal(signal.SIGTERM)
     watch.is_over(until=time.monotonic() + _TERMINATE_S)

@@ -8,18 +8,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bisector.model import ProcessPeak
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from bisector.run.process import Completed
 
 RECORDS_VARIABLE = "BISECTOR_RECORDS"
 MODULES_VARIABLE = "BISECTOR_MODULES"
@@ -27,7 +22,6 @@ HARNESS_MODULE = "_bisector_harness"
 
 _MAX_RECORDS = 10_000
 _MAX_RECORD_BYTES = 2**20
-_MAX_COMMAND_CHARS = 1000
 _FAULT_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
 
@@ -71,40 +65,15 @@ def harness() -> bytes:
     return Path(__file__).with_name("harness.py").read_bytes()
 
 
-def peaks(records_dir: Path, completed: Completed) -> tuple[ProcessPeak, ...]:
-    """The peak of every process of a run, the main one first.
-
-    What a process recorded as it exited stands; else what was last seen of it from outside, marked
-    sampled. A record made before another program was executed in its place is only a lower bound.
-    """
-    found: dict[int, ProcessPeak] = {}
-    final: set[int] = set()
-    for record in _records(records_dir):
-        peak = ProcessPeak(
-            command=_text(shlex.join(record.argv))[:_MAX_COMMAND_CHARS],
-            peak_memory_bytes=record.peak_memory_bytes,
-            main=record.pid == completed.pid,
-            sampled=not record.exact,
-        )
-        found[record.pid] = _higher(peak, found.get(record.pid))
-        if record.ended_by != "exec":
-            final.add(record.pid)
-    for seen in completed.sampled_peaks:
-        if seen.pid not in final:
-            peak = ProcessPeak(seen.command, seen.peak_memory_bytes, seen.main, sampled=True)
-            found[seen.pid] = _higher(peak, found.get(seen.pid))
-    return tuple(found[pid] for pid in sorted(found, key=lambda pid: (not found[pid].main, pid)))
-
-
 def uncaught(records_dir: Path, pid: int) -> Uncaught | None:
     """The exception that ended that process, if one did."""
-    raised = (record.exception for record in _records(records_dir) if record.pid == pid)
+    raised = (record.exception for record in entries(records_dir) if record.pid == pid)
     return next((_uncaught(exception) for exception in raised if exception is not None), None)
 
 
 def imported(records_dir: Path) -> Iterator[tuple[str, str]]:
     """The modules asked for that the processes of a run imported, each with its file."""
-    for record in _records(records_dir):
+    for record in entries(records_dir):
         yield from record.imported.items()
 
 
@@ -118,7 +87,9 @@ def crash_frames(records_dir: Path, pid: int) -> tuple[Frame, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class Record:
+    """What the harness recorded of one process as it ended."""
+
     pid: int
     argv: list[str]
     peak_memory_bytes: int
@@ -128,7 +99,8 @@ class _Record:
     imported: dict[str, str]
 
 
-def _records(records_dir: Path) -> Iterator[_Record]:
+def entries(records_dir: Path) -> Iterator[Record]:
+    """Yield what was recorded of the processes of a run; whatever isn't a record is passed over."""
     try:
         names = sorted(path.name for path in records_dir.glob("*.json"))[:_MAX_RECORDS]
     except OSError:
@@ -136,14 +108,14 @@ def _records(records_dir: Path) -> Iterator[_Record]:
     for name in names:
         try:
             content = json.loads(read(records_dir / name))
-            record = _Record(*(content[field] for field in _Record.__slots__))
+            record = Record(*(content[field] for field in Record.__slots__))
         except (ValueError, TypeError, LookupError, RecursionError):
             continue
         if _is_record(record):
             yield record
 
 
-def _is_record(record: _Record) -> bool:
+def _is_record(record: Record) -> bool:
     return (
         all(type(number) is int for number in (record.pid, record.peak_memory_bytes))
         and 0 < record.peak_memory_bytes < 2**63
@@ -161,29 +133,25 @@ def _uncaught(exception: dict[str, Any]) -> Uncaught | None:
     """The exception as recorded; None where it isn't what the harness writes."""
     try:
         frames = tuple(
-            Frame(_text(file), int(line or 0), _text(function))
+            Frame(text(file), int(line or 0), text(function))
             for file, line, function in exception["frames"]
         )
         errno, name = exception["errno"], exception["name"]
         first = exception.get("first")
         return Uncaught(
-            exception=_text(exception["type"]),
-            message=_text(exception["message"]),
+            exception=text(exception["type"]),
+            message=text(exception["message"]),
             frames=frames,
             errno=errno if type(errno) is int else None,
-            name=_text(name) if isinstance(name, str) else None,
+            name=text(name) if isinstance(name, str) else None,
             first=_uncaught({**first, "first": None}) if isinstance(first, dict) else None,
         )
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return None
 
 
-def _higher(one: ProcessPeak, other: ProcessPeak | None) -> ProcessPeak:
-    return one if other is None or one.peak_memory_bytes >= other.peak_memory_bytes else other
-
-
-def _text(value: object) -> str:
-    """The value as text that can be stored: an argument that isn't text has lone surrogates."""
+def text(value: object) -> str:
+    """Return the value as text that can be stored: what isn't text has lone surrogates."""
     return str(value).encode(errors="replace").decode()
 
 

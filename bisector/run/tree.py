@@ -1,8 +1,9 @@
 """The processes of one run: finds them wherever they went, reads their memory, kills them.
 
-A process belongs to a run by descent, by its session, or by its mark: the run's own folder, in its
-environment or its working directory. What escapes all three is found where the driver became a
-subreaper: the kernel then hands such orphans to it.
+A process belongs to a run by descent from its supervisor, by its session, or by its mark: the
+run's own folder, in its environment or its working directory. What escapes all three is found
+where the driver became a subreaper: the kernel then hands such orphans to it. In a PID namespace
+nothing escapes: killing its first process kills all of it.
 """
 
 from __future__ import annotations
@@ -10,126 +11,145 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shlex
 import signal
 import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import psutil
 
+from bisector.run import memory
+from bisector.run.memory import Look, Sample
+
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bisector.run.supervised import Supervised
 
 _KILL_TIMEOUT_S = 5.0
 _POLL_S = 0.002
-_COMMAND_CHARS = 1000
-# The children of one process from /proc cost 0.03 ms; psutil reads the whole process table.
-_PROC = Path("/proc/thread-self/children").exists()
-_VM = re.compile(rb"^Vm(HWM|RSS):\s+(\d+) kB", re.MULTILINE)
-_SHARES_TOLD = Path("/proc/self/smaps_rollup").exists()
-_PSS = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The last high-water mark that was seen of one process from outside."""
-
-    pid: int
-    command: str
-    peak_memory_bytes: int
-    main: bool = False
-
-
-class _Look(NamedTuple):
-    command: str
-    rss_bytes: int
-    peak_bytes: int
-    children: tuple[int, ...]
+_INIT = 1
+_ONE_BY_ONE_S = 0.25
 
 
 class Tree:
-    """The processes that descend from ``main_pid``, the leader of a session of its own.
+    """The processes below ``outer_pid``, a child of the driver that supervises a run.
 
-    To be used while the main process runs or is a zombie: its number means nobody else then.
+    It, and the first process of a PID namespace (``walled``), aren't the run's. To be used while
+    the child runs or is a zombie: its number means nobody else then.
     """
 
-    def __init__(self, main_pid: int, marks: Iterable[Path], before: Iterable[int]) -> None:
-        self._main_pid = main_pid
+    def __init__(
+        self, outer_pid: int, marks: Iterable[Path], before: Iterable[int], *, walled: bool
+    ) -> None:
+        self._outer = psutil.Process(outer_pid)
+        self._init: psutil.Process | None = None
+        self._walled = walled
         self._mark = _mark(*marks)
         self._before = frozenset(before)
-        self._known = {main_pid: psutil.Process(main_pid)}
-        self._looks: dict[int, _Look] = {}
+        self._known: dict[int, psutil.Process] = {}
+        self._looks: dict[int, Look] = {}
         self._samples: dict[int, Sample] = {}
+        self.session = 0
+        """The session that a run's program leads, outside of any namespace; 0 if not known."""
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """What was seen of each process, the main one first."""
-        return tuple(sorted(self._samples.values(), key=lambda sample: not sample.main))
+        """What was seen of each process."""
+        return tuple(self._samples.values())
+
+    @property
+    def size(self) -> int:
+        """How many processes were last seen."""
+        return len(self._looks)
 
     def sample(self) -> None:
         """Look at every process that can be reached from those already known."""
         self._looks = {}
         self._known = _running_still(self._known)
-        for known in list(self._known):
+        supervising: dict[int, Look] = {}
+        for known in [self._outer.pid, *self._known]:
             reached: list[tuple[int, int | None]] = [(known, None)]
             while reached:
                 pid, parent = reached.pop()
-                if pid in self._looks or (look := _look(pid)) is None:
+                if pid in self._looks or (look := memory.look(pid)) is None:
                     continue
-                # Until it executes its program a child of vfork(2) is its parent's memory.
-                if parent is not None and look[:3] == self._looks[parent][:3]:
+                if pid == self._outer.pid or (self._walled and look.inner_pid == _INIT):
+                    supervising[pid] = look
+                    reached += [(child, pid) for child in look.children]
                     continue
+                if parent is not None and _is_image_of(look, self._looks, supervising, parent):
+                    continue
+                reached += [(child, pid) for child in look.children]
                 if pid not in self._known:
                     with suppress(psutil.Error):
                         self._known[pid] = psutil.Process(pid)
                 self._looks[pid] = look
-                self._samples[pid] = Sample(
-                    pid, look.command, look.peak_bytes, main=pid == self._main_pid
-                )
-                reached += [(child, pid) for child in look.children]
+                self._samples[pid] = Sample(look.inner_pid, look.command, look.peak_bytes)
+        for pid in supervising.keys() - {self._outer.pid}:
+            if self._init is None:
+                with suppress(psutil.Error):
+                    self._init = psutil.Process(pid)
 
     def exceeds(self, bound_bytes: int) -> bool:
-        """Whether the processes that were last sampled hold more memory than that together.
-
-        The sum of their resident sizes; where that is too much, pages that several of them share
-        are counted once (the sum of their proportional sizes), if the kernel tells.
-        """
-        return (
-            sum(look.rss_bytes for look in self._looks.values()) > bound_bytes
-            and sum(_own_share_bytes(pid, look) for pid, look in self._looks.items()) > bound_bytes
-        )
+        """Return whether those last sampled hold more memory than that together."""
+        return memory.exceeds(self._looks, bound_bytes)
 
     def signal(self, signum: signal.Signals) -> None:
-        """Send a signal to the main process' group, and to each known process outside of it."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._main_pid, signum)
+        """Send a signal to the program's group, and to each known process outside of it."""
+        if self.session:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.session, signum)
         for process in self._known.values():
             with suppress(psutil.Error, ProcessLookupError):
-                if os.getpgid(process.pid) != self._main_pid:
+                if not self.session or os.getpgid(process.pid) != self.session:
                     process.send_signal(signum)
 
     def kill(self, parting_s: float = 0.0) -> None:
-        """Kill what is left after ``parting_s``, be it the main process; return when it is gone."""
+        """Kill what is left of the run after ``parting_s``; return when it is gone."""
         began = time.monotonic()
         while (left := self._left()) and (waited_s := time.monotonic() - began) < _KILL_TIMEOUT_S:
             if waited_s >= parting_s:
-                _kill(left)
+                faster = self._init and waited_s >= parting_s + _ONE_BY_ONE_S
+                _kill([self._init] if self._init and faster else left)
             time.sleep(_POLL_S)
 
+    def close(self) -> None:
+        """Kill what supervises the run, and with it what is left in a namespace; wait for it."""
+        # A namespace ends with its first process, which the outer one then reaps.
+        _kill([self._init] if self._init else [self._outer])
+        deadline = time.monotonic() + _KILL_TIMEOUT_S
+        while _runs(self._outer) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        _kill([self._outer])
+
     def _left(self) -> list[psutil.Process]:
+        if self._walled:
+            self.sample()
+            return [process for process in self._known.values() if _runs(process)]
         self._known = _running_still(self._known)
-        for pid in set(psutil.pids()) - self._before - self._known.keys():
+        for pid in set(psutil.pids()) - self._before - self._known.keys() - {self._outer.pid}:
             with suppress(psutil.Error, OSError):
-                if os.getsid(pid) == self._main_pid or _carries(psutil.Process(pid), self._mark):
+                ours = self.session and os.getsid(pid) == self.session
+                if ours or _carries(psutil.Process(pid), self._mark):
                     self._known[pid] = psutil.Process(pid)
         return [process for process in self._known.values() if _runs(process)]
+
+
+def _is_image_of(
+    look: Look, looks: Mapping[int, Look], supervising: Mapping[int, Look], parent: int
+) -> bool:
+    """Return whether a process is, until it executes its program, what its parent is.
+
+    A child of vfork(2) is its parent's memory; the supervisor's has what is the supervisor's.
+    """
+    if parent in supervising:
+        return look.command == supervising[parent].command
+    return parent in looks and look[:3] == looks[parent][:3]
 
 
 def stop_marked(folder: Path) -> int:
@@ -163,7 +183,7 @@ def become_subreaper() -> bool:
     For a command's own process: its unknown children in other sessions, later ones, get killed.
     """
     global _reaper
-    if sys.platform != "linux" or not _PROC:
+    if sys.platform != "linux" or not memory.IN_PROC:
         return False
     pr_set_child_subreaper = 36
     if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) != 0:
@@ -172,27 +192,27 @@ def become_subreaper() -> bool:
     return True
 
 
-def begin(start: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """The main process of a run, as ``start`` makes it: not an orphan until ``end``."""
+def begin(start: Callable[[], Supervised]) -> Supervised:
+    """Return the child that supervises a run, as ``start`` makes it: no orphan until ``end``."""
     with _children:
         child = start()
         try:
             _running[child.pid] = psutil.Process(child.pid).create_time()
         except BaseException:
-            child.kill()
-            child.wait()
+            child.control.close()  # it ends by itself
+            child.reaped()
             raise
     return child
 
 
-def end(main_pid: int) -> None:
-    """Forget a run whose main process was waited for; kill the orphans of those that ended.
+def end(outer_pid: int) -> None:
+    """Forget a run whose supervisor was waited for; kill the orphans of those that ended.
 
     An orphan without a mark may be any run's that was under way when it appeared: it is killed
     when none of them is left.
     """
     with _children:
-        _running.pop(main_pid, None)
+        _running.pop(outer_pid, None)
         if _reaper is None or _reaper[0] != os.getpid():
             return
         oldest = min(_running.values(), default=inf)
@@ -204,7 +224,7 @@ def end(main_pid: int) -> None:
 
 def _orphans(inherited: frozenset[psutil.Process]) -> list[psutil.Process]:
     found = []
-    look = _look(os.getpid())
+    look = memory.look(os.getpid())
     for pid in look.children if look else ():
         with suppress(psutil.Error, OSError):
             process = psutil.Process(pid)
@@ -263,41 +283,3 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
-
-
-def _look(pid: int) -> _Look | None:
-    """What a process shows of itself at this moment; None where it is gone or isn't ours to see."""
-    with suppress(OSError, ValueError, psutil.Error):
-        return _look_in_proc(pid) if _PROC else _look_with_psutil(pid)
-    return None
-
-
-def _look_in_proc(pid: int) -> _Look | None:
-    folder = Path("/proc", str(pid))
-    vm_bytes = {key: int(kib) * 1024 for key, kib in _VM.findall((folder / "status").read_bytes())}
-    if b"HWM" not in vm_bytes:
-        return None
-    arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-    children = b" ".join((task / "children").read_bytes() for task in (folder / "task").iterdir())
-    return _Look(
-        shlex.join(arguments)[:_COMMAND_CHARS],
-        vm_bytes[b"RSS"],
-        vm_bytes[b"HWM"],
-        tuple(map(int, children.split())),
-    )
-
-
-def _look_with_psutil(pid: int) -> _Look:
-    process = psutil.Process(pid)
-    rss_bytes = process.memory_info().rss
-    command = shlex.join(process.cmdline())[:_COMMAND_CHARS]
-    return _Look(command, rss_bytes, rss_bytes, tuple(child.pid for child in process.children()))
-
-
-def _own_share_bytes(pid: int, look: _Look) -> int:
-    if not _SHARES_TOLD:
-        return look.rss_bytes
-    with suppress(OSError):
-        if found := _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_bytes()):
-            return int(found[1]) * 1024
-    return 0

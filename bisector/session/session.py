@@ -26,6 +26,8 @@ from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
 from bisector.model import Conditions, Interpreter, Measurement, Probe, Signature
 from bisector.reports.rows import count
+from bisector.run import sandbox
+from bisector.run.sandbox import Guard
 from bisector.search.bisection import Bisection
 from bisector.search.candidates import Candidates, Item, Trial
 from bisector.search.failures import kind
@@ -58,6 +60,8 @@ class Driver:
         self._folder = Path()
 
     def __enter__(self) -> Self:
+        if not self.request.scheduler:
+            self._say_what_confines()
         with ExitStack() as stack:
             self._folder = stack.enter_context(workspace(settings.cache_dir() / "work"))
             workers = stack.enter_context(self._opened())
@@ -69,6 +73,17 @@ class Driver:
         self._stack.close()
         for warning in dict.fromkeys(self.store.warnings):
             self.said.say(f"warning: {warning}")
+
+    def _say_what_confines(self) -> None:
+        """Say it where runs aren't confined as well as they could be, and nobody asked for that."""
+        name = sandbox.chosen(self.request.sandbox).name
+        lacking = sandbox.left(name)
+        if lacking and self.request.sandbox != "off":
+            how = "run without a sandbox" if name == sandbox.NONE else f"are confined by {name}"
+            self.said.say(
+                f"warning: bubblewrap doesn't work here, so that runs {how}, "
+                f"which doesn't keep from them: {lacking}"
+            )
 
     def _opened(self) -> AbstractContextManager[Workers]:
         request = self.request
@@ -161,6 +176,11 @@ class Driver:
             cache,
             keep=keep,
             aside=(self.request.results.absolute(), settings.uv_cache_dir()),
+            guard=Guard(
+                self.request.sandbox,
+                self.request.network or trial.probe.network,
+                self.request.max_disk,
+            ),
         )
 
     def bench(self, template: Task, failure: Signature | None) -> Bench:

@@ -54,7 +54,7 @@ def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
     return data
 
 
-_SELDOM = ("imported", "remark")
+_SELDOM = ("imported", "remark", "sandbox")
 """What most runs have nothing to say of, and is left out then."""
 
 
@@ -290,6 +290,7 @@ class _Run(msgspec.Struct):
     host: str = ""
     imported: bool | None = None
     remark: str = ""
+    sandbox: str = ""
 
 
 @cache
@@ -320,6 +321,7 @@ def _measurement(
         host=run.host,
         imported=run.imported,
         remark=run.remark,
+        sandbox=run.sandbox,
         cached=True,
         elsewhere=elsewhere,
     )

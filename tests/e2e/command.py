@@ -73,6 +73,7 @@ class Command:
     folder: Path
     index_url: str
     environ: Mapping[str, str] = field(default_factory=dict)
+    sandbox: str = ""
 
     def __call__(self, *words: str, stdin: str = "", **environ: str) -> Result:
         """Run ``bisect WORDS`` to its end; ``environ`` is set beside what it always gets."""
@@ -114,6 +115,9 @@ class Command:
         if not {"--index-url", *_WITHOUT_INDEX} & set(listed):
             place = listed.index("--") if "--" in listed else len(listed)
             listed[place:place] = ["--index-url", self.index_url]
+        if self.sandbox and not {"releases", "probes"} & set(listed):
+            place = listed.index("--") if "--" in listed else len(listed)
+            listed[place:place] = ["--sandbox", self.sandbox]
         return [sys.executable, "-m", "bisector", *listed]
 
     def surroundings(self, environ: Mapping[str, str]) -> dict[str, str]:

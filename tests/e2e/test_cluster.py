@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ LOGGED = BROKEN.replace(
     "import json, os, spam\n",
     """\
 import importlib.metadata, json, os, spam, time
+with open(f"/proc/{os.getppid()}/status") as file:  # of its supervisor
+    worker = file.read().partition("PPid:")[2].split()[0]
 with open("LOG", "a") as log:
-    log.write(importlib.metadata.version("spam") + " " + str(os.getppid()) + chr(10))
+    log.write(importlib.metadata.version("spam") + " " + worker + chr(10))
 time.sleep(SECONDS)
 """,
 )
@@ -40,6 +43,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         started.add("one")
         started.add("two", threads=2)
         yield started
+
+
+@pytest.fixture
+def bisect(bisect: Command) -> Command:
+    """The command without a sandbox: what is run is seen by what it writes beside its folder."""
+    return replace(bisect, sandbox="off")
 
 
 def logged(bisect: Command, seconds: float) -> tuple[str, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +25,12 @@ with open("LOG", "a") as log:
 """,
 )
 PROBE = ("--probe", "logged.py", "--assure", "0", "--no-attribution")
+
+
+@pytest.fixture
+def bisect(bisect: Command) -> Command:
+    """The command without a sandbox: what is run is seen by what it writes beside its folder."""
+    return replace(bisect, sandbox="off")
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def test_interrupted_it_exits_with_130_and_goes_on_from_what_is_stored(
     bisect: Command, index: LocalIndex, number: signal.Signals
 ) -> None:
     index.add(plain("spam", "ggbb"))
-    script = ("--package", "spam", "--assure", "0", "--jobs", "1")
+    script = ("--package", "spam", "--assure", "0", "--jobs", "1", "--sandbox", "off")
     command = ("--", "python", bisect.write("gated.py", GATED))
     running = bisect.start(*script, *command)
     wait_for((bisect.folder / "waiting").exists, running)
@@ -180,7 +180,7 @@ def test_a_folder_that_lost_its_owner_is_swept_and_one_in_use_is_not(
     bisect: Command, index: LocalIndex
 ) -> None:
     index.add(plain("spam", "ggbb"))
-    command = ("--package", "spam", "--assure", "0", "--", "python")
+    command = ("--package", "spam", "--assure", "0", "--sandbox", "off", "--", "python")
     running = bisect.start(*command, bisect.write("gated.py", GATED))
     wait_for((bisect.folder / "waiting").exists, running)
     used = bisect.left_folders()

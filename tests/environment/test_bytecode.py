@@ -34,7 +34,7 @@ def installed(tmp_path: Path) -> Installed:
         made = make(tmp_path / f"env-{next(numbers)}", PYTHON)
         with zipfile.ZipFile(BytesIO(wheel("spam", "1.0", modules).content)) as archive:
             archive.extractall(made.site_packages)
-        supply(made, PYTHON, tmp_path / "cache", tmp_path)
+        supply(made, PYTHON, tmp_path / "cache", tmp_path, linked=True)
         return made
 
     return install
@@ -70,7 +70,7 @@ def test_so_is_what_every_environment_has(tmp_path: Path, version: str | None) -
     except UsageError:
         pytest.skip(f"no Python {version} here")
     made = make(tmp_path / "env", python)
-    supply(made, python, tmp_path / "cache", tmp_path)
+    supply(made, python, tmp_path / "cache", tmp_path, linked=True)
     before = state(made)
     environ = {"BISECTOR_RECORDS": str(tmp_path)}
     subprocess.run([str(made.python), "-c", "import _bisector_harness"], env=environ, check=True)
@@ -111,7 +111,7 @@ def test_a_record_that_lies_leads_nobody_astray(tmp_path: Path, installed: Insta
     info = made.site_packages / "spam-1.0.dist-info"
     info.mkdir()
     (info / "RECORD").write_text(f"spam.py,sha256={digest},5\n")
-    supply(made, PYTHON, tmp_path / "cache", tmp_path)
+    supply(made, PYTHON, tmp_path / "cache", tmp_path, linked=True)
     assert said(made, "import spam; print(spam.X)") == "2\n"
 
 
@@ -126,7 +126,7 @@ def test_nothing_outside_the_environment_is_touched(tmp_path: Path) -> None:
         f"{up}{tmp_path}/outside.py,{hashed},5\n{tmp_path}/outside.py,{hashed},5\n"
         f"spam.py,sha256=../../{'A' * 37},5\nno record\n\n"
     )
-    supply(made, PYTHON, tmp_path / "cache", tmp_path)
+    supply(made, PYTHON, tmp_path / "cache", tmp_path, linked=True)
     assert len(kept(tmp_path)) == 1
     assert not (tmp_path / "__pycache__").exists()
 
@@ -174,7 +174,7 @@ def test_a_module_that_was_recorded_and_not_installed_is_passed_over(
     info.mkdir()
     names = sorted(path.name for path in kept(tmp_path))
     info.joinpath("RECORD").write_text("".join(f"gone/x.py,sha256={n},5\n" for n in names))
-    supply(made, PYTHON, tmp_path / "cache", tmp_path)
+    supply(made, PYTHON, tmp_path / "cache", tmp_path, linked=True)
     assert not (made.site_packages / "gone").exists()
 
 
@@ -184,5 +184,5 @@ def test_what_another_compiled_already_is_left(tmp_path: Path) -> None:
         archive.extractall(made.site_packages)
     subprocess.run([str(made.python), "-c", "import spam"], check=True, env={})
     before = cached(made).read_bytes()
-    supply(made, PYTHON, tmp_path / "cache", tmp_path)
+    supply(made, PYTHON, tmp_path / "cache", tmp_path, linked=True)
     assert cached(made).read_bytes() == before

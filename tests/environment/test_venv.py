@@ -88,7 +88,7 @@ def test_it_can_lie_behind_a_symbolic_link(tmp_path: Path) -> None:
     copied = copy(empty(linked / "kept", find()), linked / "copy")
     done = subprocess.run([str(copied.python), "-c", ""], check=False, env={})
     assert done.returncode == 0
-    assert [path.name for path in (linked / "kept").iterdir()] == [f"empty-{_generation()}"]
+    assert [path.name for path in (linked / "kept").iterdir()] == [f"template-{_generation()}"]
 
 
 def test_one_that_was_moved_names_its_new_place(scripted: Environment, tmp_path: Path) -> None:

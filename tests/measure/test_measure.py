@@ -30,6 +30,7 @@ from bisector.measure import measure as measuring
 from bisector.measure.measure import measure
 from bisector.model import Conditions, File, Outcome, Probe, Reason, Release
 from bisector.run.process import StartError
+from bisector.run.sandbox import Guard, Mode
 
 
 @pytest.fixture
@@ -62,9 +63,10 @@ def at_once(work: Callable[..., object], *arguments: object) -> None:
     work(*arguments)
 
 
-def running(task: Task, source: str) -> Task:
+def running(task: Task, source: str, mode: Mode = "auto") -> Task:
     """The same for a command that runs Python source."""
-    return replace(task, probe=command.from_command(["python", "-c", source], "spam"))
+    probe = command.from_command(["python", "-c", source], "spam")
+    return replace(task, probe=probe, guard=Guard(mode))
 
 
 def left(task: Task) -> list[str]:
@@ -99,9 +101,12 @@ def test_a_run_has_the_environment_of_an_earlier_one_or_a_new_one(task: Task) ->
 
     def prefix(code: str) -> str:
         source = f"import pathlib, spam; file = pathlib.Path(spam.__file__); spam.BROKEN; {code}"
-        measured = measure(replace(running(task, source), cwd=Path("/")), lent=installations.lent)
+        measured = measure(
+            replace(running(task, source, "off"), cwd=Path("/")), lent=installations.lent
+        )
         assert measured.outcome is Outcome.GOOD, measured.output_tail
-        with installations.lent(task) as made:  # as the next run would
+        alike = replace(task, guard=Guard("off"))
+        with installations.lent(alike) as made:  # as the next run would
             return str(made.environment.prefix)
 
     first = prefix("")
@@ -125,7 +130,7 @@ def test_what_is_cancelled_decided_nothing_and_leaves_nothing(task: Task, tmp_pa
     there = tmp_path / "there"
     source = f"import pathlib, time; pathlib.Path({str(there)!r}).touch(); time.sleep(600)"
     with ThreadPoolExecutor(1) as pool:
-        measuring = pool.submit(measure, running(task, source), cancelled)
+        measuring = pool.submit(measure, running(task, source, "off"), cancelled)
         while not there.exists() and not measuring.done():
             time.sleep(0.01)
         cancelled.set()
@@ -154,7 +159,7 @@ else:
     path = {{"PATH": os.environ["PATH"]}}
     os.execve("/usr/bin/env", ["env", "python", "-c", wait + "; time.sleep(600)"], path)
 """
-    measure(running(task, source), lent=installations.lent)
+    measure(running(task, source, "off"), lent=installations.lent)
     with suppress(psutil.NoSuchProcess):
         assert psutil.Process(int(number.read_text())).status() == psutil.STATUS_ZOMBIE
     installations.close()

@@ -74,6 +74,7 @@ MEASUREMENT = of(
         "pool": or_null({"type": "object"}),
         "differs": STRINGS,
         "started": STRING,
+        "sandbox": {"type": ["string", "null"]},
         "yanked": FLAG,
         "peak_memory_bytes": or_null(COUNT),
         "peak_memory_sampled": or_null(FLAG),

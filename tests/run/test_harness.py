@@ -17,8 +17,9 @@ import virtualenv
 
 import bisector
 from bisector.model import ProcessPeak
+from bisector.run.memory import peaks
 from bisector.run.process import Completed, Ended, Limits, run, scrubbed_environ
-from bisector.run.records import Frame, Uncaught, crash_frames, install, peaks, uncaught
+from bisector.run.records import Frame, Uncaught, crash_frames, install, uncaught
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ class Measured:
 
     @property
     def peaks(self) -> tuple[ProcessPeak, ...]:
-        return peaks(self.records, self.completed)
+        return peaks(self.records, self.completed.pid, self.completed.sampled_peaks)
 
     @property
     def main(self) -> ProcessPeak:
@@ -129,13 +130,13 @@ def test_peak_is_its_own_whatever_the_driver_holds(interpreter: Path, tmp_path: 
         import sys
         from pathlib import Path
         from bisector.run.process import Limits, run
-        from bisector.run.records import peaks
+        from bisector.run.memory import peaks
         held = bytearray(int(sys.argv[1]) << 20)
         folder = Path(sys.argv[3])
         environ = {"BISECTOR_RECORDS": str(folder)}
         command = [sys.argv[2], "-c", "held = bytearray(20 << 20)"]
         completed = run(command, environ=environ, limits=Limits(60), marks=[folder])
-        (peak,) = peaks(folder, completed)
+        (peak,) = peaks(folder, completed.pid, completed.sampled_peaks)
         print(peak.peak_memory_bytes, peak.sampled)
     """
 
@@ -357,4 +358,5 @@ def test_whatever_is_not_a_record_is_passed_over(
     assert measured.peaks == expected
     assert measured.uncaught is None
     assert crash_frames(measured.records, 1) == (Frame("", 99999, ""),)
-    assert peaks(tmp_path / "missing", measured.completed) != ()
+    done = measured.completed
+    assert peaks(tmp_path / "missing", done.pid, done.sampled_peaks) != ()

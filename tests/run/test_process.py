@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import bisector
+from bisector.run.memory import look_in_proc, look_with_psutil
 from bisector.run.process import (
     Completed,
     Ended,
@@ -29,7 +30,6 @@ from bisector.run.process import (
     scrubbed_environ,
     stop_marked,
 )
-from bisector.run.tree import _look_in_proc, _look_with_psutil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -409,7 +409,7 @@ def test_a_look_into_proc_and_one_with_psutil_agree() -> None:
     child = subprocess.Popen(["sleep", "600"])
     try:
         assert wait_for(lambda: b"sleep" in Path(f"/proc/{child.pid}/cmdline").read_bytes())
-        one, other = _look_in_proc(child.pid), _look_with_psutil(child.pid)
+        one, other = look_in_proc(child.pid), look_with_psutil(child.pid)
         assert one is not None
         assert (one.command, one.children) == (other.command, other.children) == ("sleep 600", ())
         assert one.peak_bytes >= one.rss_bytes > 0

@@ -1,0 +1,118 @@
+"""Confines a run with bubblewrap (https://github.com/containers/bubblewrap).
+
+It sees a root of its own: of the system what is public, what the run was given to read, and its
+own folder; it is alone in its PID, IPC, network and user namespaces, and has no capability.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from bisector.run.sandbox import PUBLIC, SYSTEM, Access, is_below, pythons
+from bisector.run.supervised import SUPERVISOR
+
+_SHM, _SHM_BYTES = "/dev/shm", 1 << 30  # noqa: S108  # POSIX shared memory lies there
+_SUPERVISOR = Path("/run/bisector/supervisor.py")
+_TIMEOUT_S = 10
+_NAMESPACES = (
+    *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts"),
+    *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--as-pid-1"),
+    *("--cap-drop", "ALL"),
+)
+_MADE = (
+    *("--proc", "/proc", "--dev", "/dev", "--size", str(_SHM_BYTES), "--tmpfs", _SHM),
+    # What root owns in /proc it could write to without a capability: the kernel's settings.
+    *(
+        "--remount-ro",
+        "/proc",
+        "--remount-ro",
+        "/dev",
+        "--ro-bind-try",
+        "/sys/devices/system",
+        "/sys/devices/system",
+    ),
+)
+_SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108  # where programs write without asking
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """bubblewrap; see ``Sandbox``."""
+
+    program: str
+    name: str = "bubblewrap"
+    keeps_files: bool = True
+    walled: bool = True
+
+    def ready(self, access: Access) -> tuple[list[str], Path, int]:
+        """Return what goes before a supervisor's command; raises OSError."""
+        command = [self.program, *_NAMESPACES]
+        command += [] if access.network else ["--unshare-net"]
+        return [*command, *_view(access), "--"], _SUPERVISOR, -1
+
+
+def found() -> tuple[Bubblewrap | None, str]:
+    """Return bubblewrap where it works, else why it doesn't."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return None, "it isn't installed"
+    command = [program, *_NAMESPACES, "--unshare-net", *_system(), *_MADE, "--", "/bin/true"]
+    try:
+        done = subprocess.run(
+            command, env={}, cwd="/", capture_output=True, text=True, timeout=_TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        return None, said[-1].removeprefix("bwrap: ") if said else "it fails"
+    return Bubblewrap(program), ""
+
+
+def _view(access: Access) -> Iterator[str]:
+    """Yield the arguments that make up what a run sees: later ones cover earlier ones."""
+    home, scratch = Path.home(), access.folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    yield from _system()
+    yield from _MADE
+    for place in _SCRATCH:
+        yield from ("--bind", str(scratch), place)
+    yield from ("--tmpfs", str(home)) if home != Path("/") else ()
+    bound = [Path(name) for name in SYSTEM]
+    for path in (*pythons(access.interpreter), *access.readable):
+        if is_below(path, bound) and not path.is_relative_to(home):
+            continue
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), str(path))
+        elif not home.is_relative_to(path):
+            yield from ("--ro-bind", str(path), str(path))
+            bound.append(path)
+    yield from ("--bind", str(access.folder), str(access.folder))
+    for path in access.sealed:
+        yield from ("--ro-bind", str(path), str(path))
+    yield from ("--ro-bind", str(SUPERVISOR), str(_SUPERVISOR), "--remount-ro", "/")
+    yield from ("--remount-ro", str(home)) if home != Path("/") else ()
+
+
+@lru_cache
+def _system() -> tuple[str, ...]:
+    return tuple(_of_the_system())
+
+
+def _of_the_system() -> Iterator[str]:
+    for name in SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), name)
+        elif path.is_dir():
+            yield from ("--ro-bind", name, name)
+    for name in PUBLIC:
+        path = Path("/etc", name)
+        if path.exists():
+            # A link, as to the resolver's or to the zone's file, is read where it leads.
+            yield from ("--ro-bind", str(path.resolve()), str(path))
