@@ -46,9 +46,10 @@ class Evidence:
         if finding:
             facts = [["conditions", _plain(conditions(finding))]]
             facts += [["repeat it", _plain(finding.replay)]] if finding.replay else []
-        return {"name": safe(column.name), "title": column.title, "facts": facts} | (
-            {"failures": list(column.failures)} if column.failures else {}
-        )
+        told: dict[str, Json] = {"name": safe(column.name), "title": column.title, "facts": facts}
+        if column.failures:
+            told["failures"] = list(column.failures)
+        return told
 
     def _line(self, line: Line, yanked: Mapping[Version, str]) -> dict[str, Json]:
         reasons = [yanked[v] for v in sorted(yanked) if line.first <= v <= line.last and yanked[v]]
