@@ -61,7 +61,8 @@ class Found:
         """Return the failures, the one most likely meant first.
 
         That is the one which a witness shows or which a probe tells of itself, then that of the
-        newest release, then the one that most releases have, and last what is no regression.
+        newest release, then the one that most releases have after a good one, then what was there
+        before any good one, and last what is no regression.
         """
         return tuple(
             self._failure(f, confirmations) for f in sorted(self.positions, key=self._rank)
@@ -90,8 +91,10 @@ class Found:
             rank = 2
         elif decided[-1].failure == failure:
             rank = 3
+        elif self._good and positions[-1] > self._good[0]:
+            rank = 4
         else:
-            rank = 5 if failure in self.aside else 4
+            rank = 6 if failure in self.aside else 5
         inferred = observed.inferred(self.seen)
         return rank, -sum(seen.failure == failure for seen in inferred), -positions[-1]
 
