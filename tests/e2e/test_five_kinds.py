@@ -148,8 +148,8 @@ def test_a_held_dependency_that_breaks_old_releases_is_not_the_packages_fault(
     )
     assert faults(ask) == [
         (
-            "fixed 1.2 → 1.3: spam fixed what a dependency had broken; with dependencies of its own "
-            "time, 1.2 is good; ham 1.1 → 1.2 did it"
+            "fixed 1.2 → 1.3: spam fixed what a dependency had broken; with dependencies of its "
+            "own time, 1.2 is good; ham 1.1 → 1.2 did it"
         )
     ]
     assert finding["constraints"] == ["bacon==1.5", "eggs==2.0", "ham==1.3"]
