@@ -29,7 +29,8 @@ def is_new(files: Files, finding: Finding, found: Iterable[Found]) -> bool:
     causes = [transition.cause for search in known for transition in search.transitions]
     measured = any(not measurement.cached for measurement in finding.measurements)
     learned = any(t.cause and t.cause not in causes for t in finding.every_transition)
-    return not known or measured or learned
+    another = all(search.failure != finding.failure for search in known)
+    return another or measured or learned
 
 
 def looked_at(files: Files, found: Iterable[Found]) -> list[Search]:

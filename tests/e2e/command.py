@@ -112,7 +112,7 @@ class Command:
     def words(self, *words: str) -> list[str]:
         """The command line; the index goes where options still are options."""
         listed = list(words)
-        if not {"--index-url", *_WITHOUT_INDEX} & set(listed):
+        if self.index_url and not {"--index-url", *_WITHOUT_INDEX} & set(listed):
             place = listed.index("--") if "--" in listed else len(listed)
             listed[place:place] = ["--index-url", self.index_url]
         if self.sandbox and not {"releases", "probes"} & set(listed):

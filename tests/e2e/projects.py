@@ -20,10 +20,11 @@ BROKEN = """\
 # ///
 \"\"\"Spam must not be broken.\"\"\"
 import json, os, spam
+outcome = "skip" if spam.BROKEN is None else "bad" if spam.BROKEN else "good"
 with open(os.environ["BISECTOR_RESULT"], "w") as file:
-    json.dump({"bisector": 1, "outcome": "bad" if spam.BROKEN else "good"}, file)
+    json.dump({"bisector": 1, "outcome": outcome}, file)
 """
-"""Bad where the release's BROKEN is true."""
+"""Bad where the release's BROKEN is true, and skips where it is None."""
 
 ALONE = """\
 # /// script
@@ -136,8 +137,9 @@ def plain(
     yanked: Iterable[str] = (),
     dependencies: Iterable[str] = (),
 ) -> list[Built]:
-    """One release per letter, from 1.0: g is good, b is bad, u isn't importable."""
-    sources = {"g": "BROKEN = False", "b": "BROKEN = True", "u": "raise OSError('unfit')"}
+    """One release per letter, from 1.0: g is good, b is bad, u isn't importable, s is skipped."""
+    sources = {"g": "BROKEN = False", "b": "BROKEN = True", "s": "BROKEN = None"}
+    sources["u"] = "raise OSError('unfit')"
     return [
         release(
             name,

@@ -144,12 +144,12 @@ def test_a_held_dependency_that_breaks_old_releases_is_not_the_packages_fault(
     finding = asked(ask)
     assert finding["answer"] == (
         "spam was fixed in 1.3; 1.2 is the last bad release before it. "
-        "That is not spam's own: ham 1.1 → 1.2 did it."
+        "spam 1.2 is bad only with ham ≥ 1.2; spam 1.3 works with it: ham broke it, spam fixed it."
     )
     assert faults(ask) == [
         (
-            "fixed 1.2 → 1.3: not spam's own; with dependencies of its own time, 1.2 is good and "
-            "1.3 is good; ham 1.1 → 1.2 did it"
+            "fixed 1.2 → 1.3: spam fixed what a dependency had broken; with dependencies of its "
+            "own time, 1.2 is good; ham 1.1 → 1.2 did it"
         )
     ]
     assert finding["constraints"] == ["bacon==1.5", "eggs==2.0", "ham==1.3"]

@@ -101,6 +101,8 @@ def validate(finding: Mapping[str, Any]) -> None:
         fits(measurement, MEASUREMENT)
         if measurement["outcome"] == "untestable":
             assert measurement["reason"] in REASONS
+        elif measurement["outcome"] == "bad":
+            assert measurement["reason"] in (None, "import-failed", "timeout", "build-failed")
         else:
             assert measurement["reason"] is None
     affected = finding["affected"] or []
@@ -114,7 +116,7 @@ def validate(finding: Mapping[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     with LocalIndex() as index:
-        index.add(plain("spam", "gggbbubbggg", yanked=["1.3"]))
+        index.add(plain("spam", "gggbbsbbggg", yanked=["1.3"]))
         index.add(release("spam", "1.3b1", "BROKEN = True"))
         index.add(release("spam", "1.7.1", "", tags="cp27-none-any"))
         bisect = Command(tmp_path_factory.mktemp("output"), index.url)
@@ -139,7 +141,7 @@ def test_json_of_none_found_and_of_undecided_is_too(bisect: Command, index: Loca
     none = bisect.json(*PROBE)
     validate(none)
     assert (none["transitions"], none["affected"]) == ([], None)
-    index.add(plain("spam", "uuu"))
+    index.add(plain("spam", "sss"))
     undecided = bisect.json(*PROBE, "--refresh")
     validate(undecided)
     assert (undecided["decided"], undecided["longest_untested"]) == (False, 3)
@@ -158,7 +160,7 @@ def test_a_pipe_gets_a_plain_line_per_measurement(ask: Command) -> None:
     assert lines[1:4] == [
         "1.10         good … s",
         "1.0          good … s",
-        "1.5          import-failed … s  OSError: unfit",
+        "1.5          untestable: skipped-by-probe … s",
     ]
     assert "\x1b" not in result.errors + result.output
     assert "\r" not in result.errors + result.output
