@@ -111,6 +111,17 @@ class Patient:
         if package:
             listed(package, replace(self._request, refresh=True))
 
+    def accept(self, finding: Finding) -> Finding:
+        """Return what a search found, unless the machine is why it found no more.
+
+        Raises IndexUnavailableError or InstallerError where index or disk can't be used, or where
+        nothing could be had.
+        """
+        missing = [run for run in finding.measurements if _not_had(run)]
+        if missing and not finding.stopped:
+            self.check(finding.probe.package)
+        return refuse_nothing(finding)
+
     def _count(self, run: Measurement, package: str) -> None:
         with self._lock:
             self._row = self._row + 1 if _not_had(run) else 0

@@ -36,7 +36,7 @@ from bisector.search.releases import Releases
 from bisector.session.bench import Bench
 from bisector.session.from_store import with_causes
 from bisector.session.kinds import KINDS
-from bisector.session.patience import Patient, refuse_nothing
+from bisector.session.patience import Patient
 from bisector.session.scope import listed, planned
 from bisector.store.runs import Store
 
@@ -257,7 +257,7 @@ class Driver:
                 listener=self.said,
                 expect=None if probe.serial else expect,
             ).run()
-        return found if self.request.offline else refuse_nothing(found)
+        return found if self.request.offline else self.workers.accept(found)
 
     @staticmethod
     def _patient(task: Task, knowledge: Knowledge) -> Task:

@@ -340,11 +340,9 @@ def test_an_index_that_fails_while_releases_are_installed(
     index.fail(503, times=1000)
     failed = bisect(*words, UV_HTTP_RETRIES="0")
     assert failed.status == 4
-    assert failed.complaint[0].startswith("error: the installer can't use the index: HTTP status ")
-    assert "503 Service Unavailable" in failed.complaint[0]
-    assert failed.complaint[1] == (
-        "hint: look at the network, the index's address and its credentials"
-    )
+    assert failed.complaint[0].startswith("error: 127.0.0.1:")
+    assert "503" in failed.complaint[0]
+    assert failed.complaint[1].startswith("hint: ")
     kept = len(bisect.stored())  # with what had been fetched ahead
     index.recover()
     finding = bisect.json(*words)

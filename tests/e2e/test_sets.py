@@ -311,7 +311,9 @@ def test_two_pylock_files(bisect: Command, index: LocalIndex) -> None:
     bisect.write("check.py", "import ham\nassert ham.V < 1.5\n")
     for name, version in (("pylock.old.toml", "1.0"), ("pylock.new.toml", "2.0")):
         packages = "".join(
-            f'[[packages]]\nname = "{project}"\nversion = "{version}"\n'
+            f'[[packages]]\nname = "{project}"\nversion = "{version}"\n[[packages.wheels]]\n'
+            f'url = "{bisect.index_url}{project}-{version}-py3-none-any.whl"\n'
+            f'hashes = {{sha256 = "{"0" * 64}"}}\n'
             for project in ("eggs", "ham")
         )
         bisect.write(name, f'lock-version = "1.0"\ncreated-by = "hand"\n{packages}')

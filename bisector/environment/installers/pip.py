@@ -21,6 +21,7 @@ from bisector.environment.installers.interface import (
     written,
 )
 from bisector.environment.installers.messages import (
+    BuildFailedError,
     InstallFailedError,
     NotCachedError,
     Signs,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import threading
 
 
+_BUILD_FAILED = re.compile(r"ERROR: .* exited with -?\d+")
 _LOG = "pip.log"
 _SIGNS = Signs(
     release=(
@@ -148,6 +150,8 @@ class Pip:
                         f"the installer can't use the index: {unread}",
                         "look at the network, the index's address and its credentials",
                     ) from error
+                if built := _build_end(folder / _LOG):
+                    raise BuildFailedError(built) from error
                 raise
             data: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
             return data
@@ -190,3 +194,17 @@ def _report_hashes(report: Mapping[str, Any]) -> dict[str, str]:
         filename = unquote(urlsplit(info.get("url", "")).path).rpartition("/")[2]
         hashes[filename] = info.get("archive_info", {}).get("hashes", {}).get("sha256", "")
     return hashes
+
+
+def _build_end(log: Path) -> str:
+    """Return the last line of what a build that failed said; empty where none did.
+
+    With a log, what a build says is there alone.
+    """
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [re.sub(r"^\d{4}-\d\d-\d\dT\S+ ", "", line).strip() for line in text.splitlines()]
+    ended = next((n for n, line in enumerate(lines) if _BUILD_FAILED.fullmatch(line)), 0)
+    return next(filter(None, reversed(lines[:ended])), "")
