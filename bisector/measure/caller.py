@@ -6,6 +6,7 @@ the search began, and from then on each run has a copy of its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -46,8 +47,8 @@ class Caller:
             return
         self.records.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix="named-", dir=self.records.parent))
-        for number, path in enumerate(self.named):
-            shutil.copy2(path, new / str(number))
+        for path in self.named:
+            shutil.copy2(path, new / _record(path))
         (new / "names").write_text(json.dumps(sorted(self.state())))
         try:
             new.rename(self.records)
@@ -80,9 +81,10 @@ class Caller:
     def rewritten(self) -> tuple[str, ...]:
         """Return what the command names and is not as at first; it is put back."""
         names = []
-        for number, path in enumerate(self.named):
-            if not _same(path, self.records / str(number)):
-                shutil.copy2(self.records / str(number), path)
+        for path in self.named:
+            kept = self.records / _record(path)
+            if kept.exists() and not _same(path, kept):  # else a run before has made it
+                shutil.copy2(kept, path)
                 names.append(os.path.relpath(path, self.folder))
         return tuple(names)
 
@@ -123,9 +125,10 @@ class Caller:
             copied.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 shutil.copy2(path, copied, follow_symlinks=False)
-        for number, path in enumerate(self.named):
-            if path.is_relative_to(self.folder):
-                shutil.copy2(self.records / str(number), target / path.relative_to(self.folder))
+        for path in self.named:
+            kept = self.records / _record(path)
+            if kept.exists() and path.is_relative_to(self.folder):
+                shutil.copy2(kept, target / path.relative_to(self.folder))
         return Caller(target, (), self.records)
 
     def _files(self) -> Iterator[Path]:
@@ -163,6 +166,11 @@ def remark(changed: Sequence[str]) -> str:
     """Return, as a sentence, that a run changed files of the caller's folder."""
     some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if changed[3:] else "")
     return f"A run changed {some}; what the command names is put back, and each run has a copy."
+
+
+def _record(path: Path) -> str:
+    """Return the name under which a file is kept; its own may be another's, in another folder."""
+    return f"file-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -1,0 +1,23 @@
+"""What a command names of the caller's folder, and what its runs do to that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bisector.measure.caller import Caller, named
+
+
+def test_a_file_that_a_run_made_is_not_taken_for_one_that_was_there(tmp_path: Path) -> None:
+    """The command names it before another: each is put back as it was, or left as it is."""
+    folder, records = tmp_path / "folder", tmp_path / "records"
+    folder.mkdir()
+    words = ("made.txt", "given.txt")
+    (folder / "given.txt").write_text("as given")
+    Caller(folder, named(words, folder), records).prepare()
+    (folder / "made.txt").write_text("by a run")
+    (folder / "given.txt").write_text("rewritten")
+    later = Caller(folder, named(words, folder), records)
+    later.prepare()
+    assert later.rewritten() == ("given.txt",)
+    assert (folder / "given.txt").read_text() == "as given"
+    assert (folder / "made.txt").read_text() == "by a run"
