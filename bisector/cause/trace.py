@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bisector.run.records import RECORDS_VARIABLE
+
 TRACER_MODULE = "_bisector_tracer"
 _MOST_FILES = 1000
 _MOST_BYTES = 64 << 20
@@ -55,11 +57,11 @@ class Trace:
 
 
 def install(
-    site_packages: Path, folder: Path, paths: Iterable[str], *, memory: bool = False
+    site_packages: Path, folder: Path | None, paths: Iterable[str], *, memory: bool = False
 ) -> None:
     """Have every interpreter of an environment record what it enters of the files at ``paths``.
 
-    They are those of the wheel; records appear in ``folder``.
+    They are those of the wheel; records appear in ``folder``, or where a run has its own.
     """
     tops = sorted({path.partition("/")[0] for path in paths})
     roots = [str(site_packages / top) for top in tops]
@@ -67,8 +69,9 @@ def install(
     modules = [top.partition(".")[0] for top in tops]
     script = Path(__file__).with_name("tracer.py").read_bytes()
     (site_packages / f"{TRACER_MODULE}.py").write_bytes(script)
-    start = f"start({str(folder)!r}, {roots!r}, {modules!r}, {memory})"
-    line = f"import {TRACER_MODULE}; {TRACER_MODULE}.{start}\n"
+    where = f"os.environ.get({RECORDS_VARIABLE!r})" if folder is None else repr(str(folder))
+    start = f"start({where}, {roots!r}, {modules!r}, {memory})"
+    line = f"import os, {TRACER_MODULE}; {where} and {TRACER_MODULE}.{start}\n"
     (site_packages / f"{TRACER_MODULE}.pth").write_text(line, encoding="utf-8")
 
 

@@ -213,8 +213,6 @@ def _tells_of_memory(finding: Finding, sides: tuple[Version, Version]) -> bool:
 def _traced(task: Task, sides: Pair) -> Traced:
     """Return what a side executes, in an environment of its own; nothing of it is stored."""
     folder = Path(tempfile.mkdtemp(prefix="trace-", dir=task.folder))
-    records = folder / "records"
-    records.mkdir()
     made: list[tuple[Path, Contents]] = []
 
     @contextmanager
@@ -222,16 +220,19 @@ def _traced(task: Task, sides: Pair) -> Traced:
         installation = make(task, folder / "env", stopped)
         site_packages = installation.environment.site_packages
         found = contents.installed(site_packages, sides.package)
-        trace.install(site_packages, records, found.files, memory=sides.memory)
+        trace.install(site_packages, None, found.files, memory=sides.memory)
         made.append((site_packages, found))
         yield installation
 
     try:
-        run = failures.counted(measure(replace(task, keep=False), None, lent))
+        alone = replace(task, folder=folder, keep=False)
+        run = failures.counted(measure(alone, None, lent, discard=lambda _: None))
         if not made:
             return Traced(run, Contents({}), trace.Trace())
         site_packages, found = made[0]
-        return Traced(run, found, trace.read(records, site_packages))
+        # The run that counts is the last: others were stopped by what they are kept from.
+        written = max(folder.glob("**/records"), key=lambda path: path.stat().st_ctime_ns)
+        return Traced(run, found, trace.read(written, site_packages))
     finally:
         remove(folder)
 

@@ -61,7 +61,7 @@ def test_what_is_installed_is_told_with_the_hash_of_its_wheel(made: Environment)
 
 
 def test_the_modules_of_a_package_are_those_of_its_record(made: Environment) -> None:
-    put(made, wheel("spam", "1.0", {"spam.py": "", "other/__init__.py": "", "_x.pyi": ""}))
+    put(made, wheel("spam", "1.0", {"spam.py": "", "other/__init__.py": "", "_x.pyd": ""}))
     assert made.modules("spam") == {"spam", "other", "_x"}
     assert made.modules("ham") == frozenset()
 
