@@ -67,7 +67,7 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     yield from _doubts(finding)
     if not finding.transitions:
         yield from _unchanged(package, finding)
-    if first and (len(finding.failures) > 1 or first.reason):
+    if first and (first.reason or (len(finding.failures) > 1 and first.signature)):
         yield f"It {failing.fails(first)}."
     if first and not finding.any_failure:
         yield from failing.changes(first)

@@ -153,7 +153,7 @@ def test_a_held_dependency_that_breaks_old_releases_is_not_the_packages_fault(
         )
     ]
     assert finding["constraints"] == ["bacon==1.5", "eggs==2.0", "ham==1.3"]
-    assert cause(finding)["blame"] == "dependency"
+    assert cause(finding)["blame"] == "incompatible"
     assert [c["change"] for c in cause(finding)["culprits"]] == [
         {"name": "ham", "before": "1.1", "after": "1.3"}
     ]

@@ -111,9 +111,14 @@ def test_the_answer_says_all_of_it_in_a_few_sentences(scan: Scan) -> None:
     assert scan.first.answer == (
         "spam went bad in 1.4.0 (already in 1.4.0b1); 1.3.7 is the last good release before it. "
         "1.4.0 is yanked; the first bad release that isn't is 1.4.2. "
-        "It was fixed between 1.5.1 and 1.5.4 (1.5.2, 1.5.3 untested). "
+        "It was fixed between 1.5.1 and 1.5.4 (1.5.3 untested; 1.5.2 fails otherwise). "
         "It went bad again in 1.7.1; 1.7.0 is the last good release before it. 1.7.1 is yanked. "
-        "It was fixed again in 1.7.2; 1.7.1 is the last bad release before it."
+        "It was fixed again in 1.7.2; 1.7.1 is the last bad release before it. "
+        "ModuleNotFoundError: No module named 'module_that_is_not_there' (in spam.py:<module>): "
+        "came between 1.3.1 and 1.3.3 (1.3.2 untested); "
+        "fixed between 1.3.3 and 1.3.7 (1.3.4, 1.3.5, 1.3.6 untested); "
+        "since 1.5.2, after others that fail otherwise; 1.3.7 is the last good one; "
+        "fixed between 1.5.2 and 1.5.4 (1.5.3 untested). hangs: since 1.1.0; fixed in 1.1.1."
     )
 
 
@@ -135,8 +140,9 @@ def test_the_transitions_are_told_to_programs_as_well(scan: Scan) -> None:
             "kind": "fixed",
             "last_bad": "1.5.1",
             "first_good": "1.5.4",
-            "untested": ["1.5.2", "1.5.3"],
+            "untested": ["1.5.3"],
             "confirmed": True,
+            "otherwise": ["1.5.2"],
         },
         {
             "kind": "introduced",
@@ -153,7 +159,7 @@ def test_the_transitions_are_told_to_programs_as_well(scan: Scan) -> None:
             "confirmed": True,
         },
     ]
-    assert scan.second["affected"] == [">=1.4.0,<1.5.4", ">=1.7.1,<1.7.2"]
+    assert scan.second["affected"] == [">=1.4.0,<1.5.2", ">=1.7.1,<1.7.2"]
 
 
 def transitions(scan: Scan) -> list[dict[str, Any]]:

@@ -241,6 +241,7 @@ def test_a_finding_as_a_whole() -> None:
                 "pool": {"idle": 1},
                 "differs": [],
                 "started": "2025-10-01T12:00:00.000Z",
+                "sandbox": None,
                 "yanked": False,
                 "peak_memory_bytes": 45,
                 "peak_memory_sampled": True,
