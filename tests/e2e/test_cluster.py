@@ -62,7 +62,7 @@ def logged(bisect: Command, seconds: float) -> tuple[str, Path]:
 def test_it_answers_as_with_threads_and_keeps_no_secret(
     bisect: Command, index: LocalIndex, cluster: Cluster
 ) -> None:
-    index.add(plain("spam", "gggubbg", yanked=["1.1"], dependencies=["ham"]))
+    index.add(plain("spam", "gggsbbg", yanked=["1.1"], dependencies=["ham"]))
     index.add(release("ham", "1.0", ""))
     index.credentials = "me:open-sesame"
     probe = (
@@ -163,10 +163,10 @@ def test_a_lost_workers_measurements_are_made_again_and_no_others(
     assert sum(parent != first.pid for _, parent in runs()) >= 7
 
 
-def test_what_no_worker_survives_is_untestable_and_the_next_worker_goes_on(
+def test_a_release_that_kills_its_parent_ends_no_worker(
     bisect: Command, index: LocalIndex, tmp_path: Path
 ) -> None:
-    """A nanny starts a worker again, at another address."""
+    """Its parent is what supervises the run."""
     index.add(plain("spam", "gggubb"))
     index.add(release("spam", "1.3", "BROKEN = None", day=3))
     fatal = BROKEN.replace(
@@ -181,13 +181,13 @@ def test_what_no_worker_survives_is_untestable_and_the_next_worker_goes_on(
         finding = bisect.json(*words, *cluster.options)
     assert changes(finding) == [("introduced", "1.2", "1.4")]
     assert finding["transitions"][0]["untested"] == ["1.3"]
-    assert outcomes(finding)["1.3"] == "environment"
+    assert outcomes(finding)["1.3"] in ("no-verdict", "skipped-by-probe")  # if it came to that
 
 
 def test_only_workers_that_measure_the_same_are_used(
     bisect: Command, index: LocalIndex, tmp_path: Path
 ) -> None:
-    """The others are named with the reason; one that fails later is asked no more."""
+    """The others are named with the reason; what one fails at later is made by another."""
     index.add(plain("spam", "gggbbb"))
     pyenv = tmp_path / "pyenv"
     series = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -229,7 +229,6 @@ def test_only_workers_that_measure_the_same_are_used(
     assert set(outcomes(result.finding).values()) == {"good", "bad"}
     assert "it has bisector 9.9, and the driver " in result.errors
     assert f"it has no cpython {series}.99 on " in result.errors
-    assert "isn't used any more: the installer can't use the index" in result.errors
 
 
 def test_a_scheduler_that_dies_or_does_not_answer_is_an_error(
