@@ -83,7 +83,9 @@ def test_it_answers_as_with_threads_and_keeps_no_secret(
 
     folders = [folder / "spam/broken" for folder in (bisect.folder / "here", bisect.results)]
     assert len({path.name for folder in folders for path in folder.iterdir()}) == 1, "other keys"
-    assert {run["host"] for run in bisect.stored()} == {platform.node()}
+    hosts = {run["host"] for run in bisect.stored()}
+    assert len(hosts) == 1
+    assert platform.node() not in hosts  # it is masked
     assert all(run["installed"] for run in bisect.stored())
     for name in ("one", "two"):
         assert (cluster.folder / name / "cache/uv").is_dir(), f"{name} has measured nothing"
