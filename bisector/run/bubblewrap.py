@@ -83,9 +83,12 @@ def _view(access: Access) -> Iterator[str]:
     for place in _SCRATCH:
         yield from ("--bind", str(scratch), place)
     yield from ("--tmpfs", str(home)) if home != Path("/") else ()
-    bound = [Path(name) for name in SYSTEM]
+    system = [Path(name) for name in SYSTEM]
+    bound: list[Path] = []
     for path in (*pythons(access.interpreter), *access.readable):
-        if is_below(path, bound) and not path.is_relative_to(home):
+        # What is below the home is covered by now, unless it was bound here.
+        covered = path.is_relative_to(home)
+        if is_below(path, bound) or (is_below(path, system) and not covered):
             continue
         if path.is_symlink():
             yield from ("--symlink", str(path.readlink()), str(path))
