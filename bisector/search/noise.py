@@ -1,0 +1,184 @@
+"""Runs that may be wrong -> the changes among them, each with its confidence, and what to run next.
+
+All in positions; what a position stands for is the caller's business. As long as no two runs of a
+position disagree it is the plain search that chooses, and what it comes to is only made as sure as
+was asked; from the first contradiction on it is what tells most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from bisector.finding import Kind
+from bisector.model import Outcome
+from bisector.search import stages
+from bisector.search.choice import choose
+from bisector.search.posterior import Counts, Posterior
+from bisector.search.stages import Observations, Question, Stage, Verdict, Want
+
+LEAST_RUNS = 2
+"""Runs without which no side of a change is settled."""
+
+MOST_CHANGES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of the outcome, which lies most likely between ``before`` and ``after``.
+
+    ``confidence`` is the probability of that; nothing between them has any run. It lies between
+    the two positions of ``credible`` with at least the confidence asked for, where it can.
+    """
+
+    kind: Kind
+    before: int
+    after: int
+    confidence: float
+    credible: tuple[int, int]
+    credible_confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What runs say together.
+
+    ``unchanged`` is the probability of no change at all; ``changes`` are none where it is the
+    likeliest. ``bad`` are the positions with runs that are more likely bad than good, where there
+    are changes. ``doubt`` is the probability that some of this is wrong; ``narrowed`` is whether
+    nothing between the sides of a change can be run, and each has been run twice. ``settled``
+    where it is, and as sure as was asked. Else ``next`` is what to run, if anything can be.
+    """
+
+    unchanged: float
+    changes: tuple[Change, ...]
+    bad: frozenset[int]
+    doubt: float
+    narrowed: bool
+    settled: bool
+    next: int | None
+
+
+def assess(
+    size: int,
+    counts: Counts,
+    confidence: float = 0.95,
+    *,
+    untestable: Collection[int] = (),
+    costs: Mapping[int, float] | None = None,
+    busy: Collection[int] = (),
+) -> Assessment:
+    """Return what ``counts`` say of ``size`` positions in order.
+
+    Positions that are ``untestable`` are never the next one. ``costs`` are those of a run, by
+    position and in any unit, where they aren't all alike. Those that are ``busy`` are being run.
+    All changes together, or there being none, have to reach ``confidence``.
+    """
+    most = 2
+    posterior = Posterior(size, counts, most)
+    changes, bad = _changes(posterior, confidence)
+    while len(changes) == most < min(MOST_CHANGES, size - 1):
+        most += 2
+        posterior = Posterior(size, counts, most)
+        changes, bad = _changes(posterior, confidence)
+    doubt = sum(1 - change.confidence for change in changes) if changes else 1 - posterior.unchanged
+    inside = [p for change in changes for p in range(change.before + 1, change.after)]
+    tight = all(position in untestable for position in inside)
+    sure = tight and doubt <= 1 - confidence
+    sides = [side for change in changes for side in (change.before, change.after)]
+    once = [side for side in sides if sum(counts[side]) < LEAST_RUNS]
+    following = None
+    if sure and once:
+        following = next((side for side in once if side not in busy), None)
+    elif not sure:
+        following = choose(posterior, untestable, costs, busy)
+    narrowed = tight and not once
+    return Assessment(
+        posterior.unchanged, changes, bad, doubt, narrowed, sure and narrowed, following
+    )
+
+
+def observed(
+    size: int, observations: Observations, confidence: float, busy: Collection[int] = ()
+) -> Assessment:
+    """Return what ``observations`` say of ``size`` positions in order, as ``assess`` does.
+
+    Where all runs are alike there is no change as far as was looked, once both ends were run twice.
+    """
+    counts = {
+        position: (list(runs).count(Outcome.GOOD), list(runs).count(Outcome.BAD))
+        for position, runs in observations.items()
+    }
+    untestable = [p for p, (good, bad) in counts.items() if not good + bad and observations[p]]
+    tested = [position for position in sorted(counts) if sum(counts[position])]
+    if not (doubtful(size, observations) or stages.boundaries(size, observations)):
+        once = [end for end in (*tested[-1:], *tested[:1]) if sum(counts[end]) < LEAST_RUNS]
+        following = next((end for end in once if end not in busy), None)
+        return Assessment(1.0, (), frozenset(), 0.0, not once, not once, following)
+    return assess(size, counts, confidence, untestable=untestable, busy=busy)
+
+
+def doubtful(size: int, observations: Observations) -> bool:
+    """Return whether runs of one position disagree."""
+    return Verdict.CONFLICTING in stages.verdicts(size, observations)
+
+
+def want(
+    question: Question,
+    observations: Observations,
+    confidence: float,
+    in_flight: Collection[int] = (),
+    idle: int = 1,
+) -> Want | None:
+    """Return what to measure next, as ``stages.want`` does, until all is as sure as was asked."""
+    doubt = doubtful(question.size, observations)
+    wanted = None if doubt else stages.want(question, observations, in_flight, idle)
+    if wanted is not None and wanted.stage < Stage.RERUN:
+        return wanted
+    if doubt or not in_flight:
+        following = observed(question.size, observations, confidence, in_flight).next
+        if following is not None:
+            return Want(following, Stage.RERUN)
+    return wanted
+
+
+def _changes(posterior: Posterior, confidence: float) -> tuple[tuple[Change, ...], frozenset[int]]:
+    """Return the changes of the likeliest history, and its bad positions with runs."""
+    if posterior.unchanged >= 0.5 or len(posterior.tested) < 2:
+        return (), frozenset()
+    bad = [bool(2 * share >= 1 - posterior.unchanged) for share in posterior.bad]
+    turns = [n for n, (one, other) in enumerate(pairwise(bad)) if one is not other]
+    changes = []
+    for turn, last, following in zip(turns, [-1, *turns], [*turns[1:], len(bad) - 1]):
+        kind = Kind.INTRODUCED if bad[turn + 1] else Kind.FIXED
+        shares = posterior.introduced if bad[turn + 1] else posterior.fixed
+        changes.append(
+            _change(
+                posterior, kind, [float(s) for s in shares], range(last + 1, following), confidence
+            )
+        )
+    return tuple(changes), frozenset(p for p, is_bad in zip(posterior.tested, bad) if is_bad)
+
+
+def _change(
+    posterior: Posterior, kind: Kind, shares: list[float], gaps: range, confidence: float
+) -> Change:
+    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
+    best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
+    low = high = best
+    credible = shares[best]
+    while credible < confidence and (low > gaps[0] or high < gaps[-1]):
+        below = shares[low - 1] if low > gaps[0] else -1.0
+        above = shares[high + 1] if high < gaps[-1] else -1.0
+        low, high = (low - 1, high) if below >= above else (low, high + 1)
+        credible += max(below, above)
+    tested = posterior.tested
+    return Change(
+        kind,
+        tested[best],
+        tested[best + 1],
+        shares[best],
+        (tested[low], tested[high + 1]),
+        min(1.0, credible),
+    )
