@@ -10,16 +10,28 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, log
+from typing import TYPE_CHECKING
 
 from bisector.finding import Kind
 from bisector.model import Outcome
 from bisector.search import stages
-from bisector.search.choice import choose
-from bisector.search.posterior import Counts, Posterior
 from bisector.search.stages import Observations, Question, Stage, Verdict, Want
 
+if TYPE_CHECKING:
+    from bisector.search.posterior import Counts, Posterior
+
 LEAST_RUNS = 2
-"""Runs without which no side of a change is settled."""
+"""Runs without which no side of a change, and no end of a history without one, is settled."""
+
+_BY_CHANCE = 0.2
+"""How often two runs of each side that are alike come of a wrong place, at the worst.
+
+Where a bad release passes every other time, a bisection of it is led by coins. Of the 2(N - 1)
+places and directions each is then come to with probability 2 to the minus its runs (Kraft's
+inequality): with log2 N + 2 runs until it is narrowed, and one more of each side, that is 1/8 or a
+little less. The rest is for what goes wrong after runs disagree. Each further pair divides by 4.
+"""
 
 MOST_CHANGES = 8
 
@@ -37,7 +49,6 @@ class Change:
     after: int
     confidence: float
     credible: tuple[int, int]
-    credible_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +57,15 @@ class Assessment:
 
     ``unchanged`` is the probability of no change at all; ``changes`` are none where it is the
     likeliest. ``bad`` are the positions with runs that are more likely bad than good, where there
-    are changes. ``doubt`` is the probability that some of this is wrong; ``narrowed`` is whether
-    nothing between the sides of a change can be run, and each has been run twice. ``settled``
-    where it is, and as sure as was asked. Else ``next`` is what to run, if anything can be.
+    are changes. ``doubt`` is the probability that some of this is wrong. It is ``settled`` where it
+    is as sure as was asked, nothing between the two sides of a change can be run, and each has
+    been run twice. Else ``next`` is what to run, if anything can be.
     """
 
     unchanged: float
     changes: tuple[Change, ...]
     bad: frozenset[int]
     doubt: float
-    narrowed: bool
     settled: bool
     next: int | None
 
@@ -69,12 +79,15 @@ def assess(
     costs: Mapping[int, float] | None = None,
     busy: Collection[int] = (),
 ) -> Assessment:
-    """Return what ``counts`` say of ``size`` positions in order.
+    """Return what ``counts`` say of ``size`` positions in order, whatever runs disagree.
 
     Positions that are ``untestable`` are never the next one. ``costs`` are those of a run, by
     position and in any unit, where they aren't all alike. Those that are ``busy`` are being run.
     All changes together, or there being none, have to reach ``confidence``.
     """
+    from bisector.search.choice import choose
+    from bisector.search.posterior import Posterior
+
     most = 2
     posterior = Posterior(size, counts, most)
     changes, bad = _changes(posterior, confidence)
@@ -93,35 +106,62 @@ def assess(
         following = next((side for side in once if side not in busy), None)
     elif not sure:
         following = choose(posterior, untestable, costs, busy)
-    narrowed = tight and not once
-    return Assessment(
-        posterior.unchanged, changes, bad, doubt, narrowed, sure and narrowed, following
-    )
+    settled = sure and not once
+    return Assessment(posterior.unchanged, changes, bad, doubt, settled, following)
 
 
 def observed(
     size: int, observations: Observations, confidence: float, busy: Collection[int] = ()
 ) -> Assessment:
-    """Return what ``observations`` say of ``size`` positions in order, as ``assess`` does.
+    """Return what ``observations`` say of ``size`` positions in order.
 
-    Where all runs are alike there is no change as far as was looked, once both ends were run twice.
+    As long as they are alike at each position, every change between them counts, as sure as its
+    sides have been run often; there is none as far as was looked, once both ends were run twice.
     """
     counts = {
         position: (list(runs).count(Outcome.GOOD), list(runs).count(Outcome.BAD))
         for position, runs in observations.items()
     }
-    untestable = [p for p, (good, bad) in counts.items() if not good + bad and observations[p]]
+    if doubtful(size, observations):
+        untestable = [p for p, (good, bad) in counts.items() if not good + bad]
+        return assess(size, counts, confidence, untestable=untestable, busy=busy)
+    changes = tuple(
+        Change(
+            kind=boundary.kind,
+            before=boundary.before,
+            after=boundary.after,
+            confidence=sureness(min(sum(counts[p]) for p in (boundary.before, boundary.after))),
+            credible=(boundary.before, boundary.after),
+        )
+        for boundary in stages.boundaries(size, observations)
+    )
     tested = [position for position in sorted(counts) if sum(counts[position])]
-    if not (doubtful(size, observations) or stages.boundaries(size, observations)):
-        once = [end for end in (*tested[-1:], *tested[:1]) if sum(counts[end]) < LEAST_RUNS]
-        following = next((end for end in once if end not in busy), None)
-        return Assessment(1.0, (), frozenset(), 0.0, not once, not once, following)
-    return assess(size, counts, confidence, untestable=untestable, busy=busy)
+    ends = [] if changes else [*tested[-1:], *tested[:1]]
+    once = [end for end in ends if sum(counts[end]) < LEAST_RUNS]
+    sure = not once and all(change.confidence >= confidence for change in changes)
+    return Assessment(
+        unchanged=0.0 if changes else 1.0,
+        changes=changes,
+        bad=frozenset(position for position, (_, bad) in counts.items() if bad),
+        doubt=max((1 - change.confidence for change in changes), default=0.0),
+        settled=sure and bool(tested),
+        next=next((end for end in once if end not in busy), None),
+    )
 
 
 def doubtful(size: int, observations: Observations) -> bool:
     """Return whether runs of one position disagree."""
     return Verdict.CONFLICTING in stages.verdicts(size, observations)
+
+
+def confirmations(confidence: float) -> int:
+    """Return how often both sides of a change are run where no runs disagree."""
+    return LEAST_RUNS + max(0, ceil(log(_BY_CHANCE / (1 - confidence), 4) - 1e-9))
+
+
+def sureness(runs: int) -> float:
+    """Return how sure a change is both sides of which were run so often, all of them alike."""
+    return max(0.0, 1 - _BY_CHANCE * 4.0 ** (LEAST_RUNS - runs))
 
 
 def want(
@@ -136,11 +176,8 @@ def want(
     wanted = None if doubt else stages.want(question, observations, in_flight, idle)
     if wanted is not None and wanted.stage < Stage.RERUN:
         return wanted
-    if doubt or not in_flight:
-        following = observed(question.size, observations, confidence, in_flight).next
-        if following is not None:
-            return Want(following, Stage.RERUN)
-    return wanted
+    following = observed(question.size, observations, confidence, in_flight).next
+    return wanted if following is None else Want(following, Stage.RERUN)
 
 
 def _changes(posterior: Posterior, confidence: float) -> tuple[tuple[Change, ...], frozenset[int]]:
@@ -180,5 +217,4 @@ def _change(
         tested[best + 1],
         shares[best],
         (tested[low], tested[high + 1]),
-        min(1.0, credible),
     )

@@ -84,11 +84,11 @@ def search(
     world: World, random: Random, most: int, levels: Sequence[float] = LEVELS
 ) -> list[Answer]:
     """Return the answers of one search that is to be surer and surer."""
-    question = Question(len(world.bad))
     observations: dict[int, list[Outcome]] = {}
     answers = []
     runs = 0
     for level in levels:
+        question = Question(len(world.bad), confirmations=noise.confirmations(level))
         while True:
             wanted = noise.want(question, observations, level)
             if wanted is None or wanted.stage is Stage.ASSURE or runs == most:
@@ -114,7 +114,7 @@ def right(world: World, assessment: Assessment) -> bool:
 def bound(size: int, pair: tuple[float, float], confidence: float) -> float:
     """Return the least mean number of runs that name one of ``size`` places (Burnashev)."""
     p, q = pair[1], 1 - pair[0]
-    slope = (_entropy(q) - _entropy(p)) / (1 - p - q)
+    slope = (_entropy(p) - _entropy(q)) / (1 - p - q)
     capacity = (p * _entropy(q) - (1 - q) * _entropy(p)) / (1 - p - q) + math.log2(1 + 2**slope)
     error = 1 - confidence
     return (math.log2(size) - _entropy(error) - error * math.log2(size - 1)) / capacity
@@ -142,7 +142,7 @@ def cell(
 
 
 def bayesect(world: World, random: Random) -> list[Answer]:
-    """Return the answer of git_bayesect at 95 %; it takes releases from the newest to the oldest."""
+    """Return the answer of git_bayesect at 95 %; it takes the newest release first."""
     from git_bayesect import Bisector
 
     size = len(world.bad)
