@@ -99,6 +99,22 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A change that is not yet as sure as was asked: most likely between ``before`` and ``after``.
+
+    ``confidence`` is the probability of that. It came after ``earliest`` and by ``latest``, with at
+    least the confidence asked for, or with what there is.
+    """
+
+    kind: Kind
+    before: Version
+    after: Version
+    confidence: float
+    earliest: Version
+    latest: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What one search learned, and how far it looked.
 
@@ -108,7 +124,8 @@ class Finding:
     ``replay`` is the command that makes it again. ``any_failure`` where every failure counts as
     the same one; else ``failure`` is the one that it is about, where it has a signature. ``over``
     is the release, as ``spam 1.5``, whose dependencies varied instead: a version then is a date,
-    and stands for what was newest on that day.
+    and stands for what was newest on that day. ``confidence`` is what was asked for, and
+    ``suspicions`` are the changes that don't reach it where runs disagree.
     """
 
     probe: Probe
@@ -127,6 +144,8 @@ class Finding:
     any_failure: bool = False
     failure: Signature | None = None
     over: str = ""
+    confidence: float | None = None
+    suspicions: tuple[Suspicion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Transition
 from bisector.model import Measurement, Outcome, Signature
-from bisector.search import failures, observed, transitions
+from bisector.search import failures, noise, observed, transitions
 from bisector.search.candidates import Candidates, Item
+from bisector.search.noise import Assessment
 from bisector.search.observed import Verdict
 from bisector.search.stages import Question, Stage
 from bisector.search.zoom import Front
@@ -22,9 +23,10 @@ class Options:
 
     ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
     where nothing had to be measured. ``max_probes``
-    bounds the measurements made now, not those already known. ``confidence`` asks for runs of
-    both sides of each transition until its posterior is reached. With ``any_failure`` every
-    failure is bad, whichever it is; else it is ``failure``, or what ``failures.sought`` chooses.
+    bounds the measurements made now, not those already known. ``confidence`` asks for more runs,
+    of both sides of each transition or wherever runs disagree, until it is reached. With
+    ``any_failure`` every failure is bad, whichever it is; else it is ``failure``, or what
+    ``failures.sought`` chooses.
     """
 
     assure_s: float | None = None
@@ -53,8 +55,11 @@ class Knowledge:
         self.candidates = candidates
         self.options = options
         self.runs: dict[Version, list[Measurement]] = {v: list(runs) for v, runs in known.items()}
-        self.confirmations = options.confirmations
+        self.confirmations = max(
+            options.confirmations, noise.confirmations(options.confidence or 0.0)
+        )
         self.stopped = ""
+        self._assessed: tuple[dict[int, Sequence[Outcome]], Assessment] | None = None
 
     def add(self, item: Item, measurement: Measurement) -> Measurement:
         """Add a run of an item, and return it as it is known: by the item's key."""
@@ -79,11 +84,14 @@ class Knowledge:
             confirmations=self.confirmations,
             exhaustive=self.options.exhaustive,
         )
-        return Front(items, question, allowed)
+        return Front(items, question, allowed, self.options.confidence)
 
     def fronts(self, main: Front) -> Iterator[Front]:
         """Yield the main front, then what lies inside each transition that it has come to."""
         yield main
+        assessment = self.assessment()
+        if assessment is not None and assessment.next is not None:
+            return
         items = main.items
         for boundary in observed.changes(self._seen()):
             if all(item.key in self.runs for item in items[boundary.before + 1 : boundary.after]):
@@ -124,10 +132,17 @@ class Knowledge:
         """Return what the runs of each item came out at, as far as this search is concerned."""
         return {version: [run.outcome for run in runs] for version, runs in self._counted().items()}
 
-    def unsure(self) -> bool:
-        """Return whether a transition is less sure than is asked for."""
-        wished = self.options.confidence
-        return wished is not None and any(t.confidence < wished for t in self._transitions())
+    def assessment(self) -> Assessment | None:
+        """Return what all runs say together; None where no confidence is asked for."""
+        if self.options.confidence is None:
+            return None
+        positioned = self._positioned()
+        # It is asked for many times between two runs, and may take some milliseconds.
+        if self._assessed is None or self._assessed[0] != positioned:
+            size = len(self.candidates.items)
+            assessment = noise.weigh(size, positioned, self.options.confidence)
+            self._assessed = (positioned, assessment)
+        return self._assessed[1]
 
     def finding(self) -> Finding:
         """Return what is known now."""
@@ -139,23 +154,31 @@ class Knowledge:
             for version, measured in sorted(runs.items())
             if observed.verdict([run.outcome for run in measured]) is Verdict.CONFLICTING
         )
-        sure = all(t.confirmed and t.confidence >= (self.options.confidence or 0) for t in found)
+        assessment = self.assessment()
+        if assessment is None:
+            settled = not conflicting and all(t.confirmed for t in found)
+        else:
+            settled = assessment.settled
         return Finding(
             probe=candidates.probe,
             plan=candidates.plan,
             conditions=candidates.conditions,
             measurements=tuple(m for _, measured in sorted(runs.items()) for m in measured),
             transitions=found,
-            affected=candidates.affected(seen),
+            affected=()
+            if assessment and conflicting and not settled
+            else candidates.affected(seen),
             bad_at_oldest=decided[:1] == [Verdict.BAD],
             bad_at_newest=decided[-1:] == [Verdict.BAD],
             longest_untested=observed.longest_untested(len(seen), self._positioned()),
             conflicting=conflicting,
             stopped=self.stopped,
-            decided=bool(decided) and not conflicting and sure,
+            decided=settled and bool(decided or conflicting),
             any_failure=self.options.any_failure,
             failure=self._sought(),
             over=candidates.over,
+            confidence=self.options.confidence,
+            suspicions=transitions.suspicions(candidates, assessment) if assessment else (),
         )
 
     def _counted(self) -> Mapping[Version, Sequence[Measurement]]:
@@ -179,10 +202,16 @@ class Knowledge:
         return transitions.positioned(self.candidates.items, self.outcomes())
 
     def _seen(self) -> list[Verdict]:
-        return observed.verdicts(len(self.candidates.items), self._positioned())
+        size, positioned = len(self.candidates.items), self._positioned()
+        assessment = self.assessment()
+        if assessment is None:
+            return observed.verdicts(size, positioned)
+        return noise.verdicts(size, positioned, assessment)
 
     def _transitions(self) -> tuple[Transition, ...]:
-        return transitions.transitions(self.candidates, self.outcomes(), self.options.confirmations)
+        return transitions.transitions(
+            self.candidates, self.outcomes(), self.options.confirmations, self.assessment()
+        )
 
 
 def keys(items: Iterable[Item]) -> set[Version]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from bisector.finding import Kind
 from bisector.model import Outcome
-from bisector.search import stages
-from bisector.search.stages import Observations, Question, Stage, Verdict, Want
+from bisector.search import observed, stages
+from bisector.search.observed import Observations, Verdict
+from bisector.search.stages import Question, Stage, Want
 
 if TYPE_CHECKING:
     from bisector.search.posterior import Counts, Posterior
@@ -33,7 +34,14 @@ inequality): with log2 N + 2 runs until it is narrowed, and one more of each sid
 little less. The rest is for what goes wrong after runs disagree. Each further pair divides by 4.
 """
 
+MOST_CONFIRMATIONS = 12
+"""Runs of each side of a change beyond which more, all alike, would not make it surer."""
+
+MOST_RUNS = 500
+"""Runs after which a search whose runs disagree gives up."""
+
 MOST_CHANGES = 8
+"""Changes that a history whose runs disagree may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,8 @@ class Change:
     """A change of the outcome, which lies most likely between ``before`` and ``after``.
 
     ``confidence`` is the probability of that; nothing between them has any run. It lies between
-    the two positions of ``credible`` with at least the confidence asked for, where it can.
+    the two positions of ``credible`` with at least the confidence asked for, where it can. It is
+    ``sure`` where that is reached, and nothing between the two sides can be run.
     """
 
     kind: Kind
@@ -49,6 +58,7 @@ class Change:
     after: int
     confidence: float
     credible: tuple[int, int]
+    sure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +100,11 @@ def assess(
 
     most = 2
     posterior = Posterior(size, counts, most)
-    changes, bad = _changes(posterior, confidence)
+    changes, bad = _changes(posterior, confidence, untestable)
     while len(changes) == most < min(MOST_CHANGES, size - 1):
         most += 2
         posterior = Posterior(size, counts, most)
-        changes, bad = _changes(posterior, confidence)
+        changes, bad = _changes(posterior, confidence, untestable)
     doubt = sum(1 - change.confidence for change in changes) if changes else 1 - posterior.unchanged
     inside = [p for change in changes for p in range(change.before + 1, change.after)]
     tight = all(position in untestable for position in inside)
@@ -110,7 +120,7 @@ def assess(
     return Assessment(posterior.unchanged, changes, bad, doubt, settled, following)
 
 
-def observed(
+def weigh(
     size: int, observations: Observations, confidence: float, busy: Collection[int] = ()
 ) -> Assessment:
     """Return what ``observations`` say of ``size`` positions in order.
@@ -132,8 +142,9 @@ def observed(
             after=boundary.after,
             confidence=sureness(min(sum(counts[p]) for p in (boundary.before, boundary.after))),
             credible=(boundary.before, boundary.after),
+            sure=True,
         )
-        for boundary in stages.boundaries(size, observations)
+        for boundary in observed.boundaries(size, observations)
     )
     tested = [position for position in sorted(counts) if sum(counts[position])]
     ends = [] if changes else [*tested[-1:], *tested[:1]]
@@ -151,11 +162,35 @@ def observed(
 
 def doubtful(size: int, observations: Observations) -> bool:
     """Return whether runs of one position disagree."""
-    return Verdict.CONFLICTING in stages.verdicts(size, observations)
+    return Verdict.CONFLICTING in observed.verdicts(size, observations)
+
+
+def verdicts(size: int, observations: Observations, assessment: Assessment) -> list[Verdict]:
+    """Return what is made of each position: good and bad as ``assessment`` has it.
+
+    Within what a change that is not sure may lie in nothing is decided, nor where runs disagree
+    and there is no change.
+    """
+    seen = observed.verdicts(size, observations)
+    if not (doubtful(size, observations) and assessment.changes):
+        return seen
+    believed: list[Verdict] = [
+        (Verdict.BAD if position in assessment.bad else Verdict.GOOD)
+        if verdict.decided or verdict is Verdict.CONFLICTING
+        else verdict
+        for position, verdict in enumerate(seen)
+    ]
+    for change in assessment.changes:
+        if not change.sure:
+            for position in range(change.credible[0] + 1, change.credible[1]):
+                believed[position] = seen[position]
+    return believed
 
 
 def confirmations(confidence: float) -> int:
     """Return how often both sides of a change are run where no runs disagree."""
+    if confidence > sureness(MOST_CONFIRMATIONS):
+        return MOST_CONFIRMATIONS
     return LEAST_RUNS + max(0, ceil(log(_BY_CHANCE / (1 - confidence), 4) - 1e-9))
 
 
@@ -176,11 +211,15 @@ def want(
     wanted = None if doubt else stages.want(question, observations, in_flight, idle)
     if wanted is not None and wanted.stage < Stage.RERUN:
         return wanted
-    following = observed(question.size, observations, confidence, in_flight).next
+    if sum(map(len, observations.values())) >= MOST_RUNS and doubt:
+        return None
+    following = weigh(question.size, observations, confidence, in_flight).next
     return wanted if following is None else Want(following, Stage.RERUN)
 
 
-def _changes(posterior: Posterior, confidence: float) -> tuple[tuple[Change, ...], frozenset[int]]:
+def _changes(
+    posterior: Posterior, confidence: float, untestable: Collection[int]
+) -> tuple[tuple[Change, ...], frozenset[int]]:
     """Return the changes of the likeliest history, and its bad positions with runs."""
     if posterior.unchanged >= 0.5 or len(posterior.tested) < 2:
         return (), frozenset()
@@ -190,16 +229,18 @@ def _changes(posterior: Posterior, confidence: float) -> tuple[tuple[Change, ...
     for turn, last, following in zip(turns, [-1, *turns], [*turns[1:], len(bad) - 1]):
         kind = Kind.INTRODUCED if bad[turn + 1] else Kind.FIXED
         shares = posterior.introduced if bad[turn + 1] else posterior.fixed
-        changes.append(
-            _change(
-                posterior, kind, [float(s) for s in shares], range(last + 1, following), confidence
-            )
-        )
+        gaps = range(last + 1, following)
+        changes.append(_change(posterior, kind, shares.tolist(), gaps, confidence, untestable))
     return tuple(changes), frozenset(p for p, is_bad in zip(posterior.tested, bad) if is_bad)
 
 
 def _change(
-    posterior: Posterior, kind: Kind, shares: list[float], gaps: range, confidence: float
+    posterior: Posterior,
+    kind: Kind,
+    shares: list[float],
+    gaps: range,
+    confidence: float,
+    untestable: Collection[int],
 ) -> Change:
     """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
     best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
@@ -217,4 +258,6 @@ def _change(
         tested[best + 1],
         shares[best],
         (tested[low], tested[high + 1]),
+        shares[best] >= confidence
+        and all(p in untestable for p in range(tested[best] + 1, tested[best + 1])),
     )

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from packaging.version import Version
 
-from bisector.finding import Transition
+from bisector.finding import Suspicion, Transition
 from bisector.model import Outcome
-from bisector.search import observed
+from bisector.search import noise, observed
 from bisector.search.candidates import Candidates, Item
 from bisector.search.confidence import boundary_confidence
+from bisector.search.noise import Assessment
 from bisector.search.observed import Boundary
 
 Outcomes = Mapping[Version, Sequence[Outcome]]
@@ -25,19 +26,46 @@ def positioned(items: Sequence[Item], outcomes: Outcomes) -> dict[int, Sequence[
 
 
 def transitions(
-    candidates: Candidates, outcomes: Outcomes, confirmations: int
+    candidates: Candidates,
+    outcomes: Outcomes,
+    confirmations: int,
+    assessment: Assessment | None = None,
 ) -> tuple[Transition, ...]:
     """Return where the outcome changes between neighbouring decided items, in their order.
 
-    One is confirmed where both its sides have been run that often.
+    One is confirmed where both its sides have been run that often. Where there is an
+    ``assessment`` it says which changes are sure enough, and how sure they are.
     """
-    return tuple(_Transitions(candidates, outcomes, confirmations).all())
+    return tuple(_Transitions(candidates, outcomes, confirmations, assessment).all())
+
+
+def suspicions(candidates: Candidates, assessment: Assessment) -> tuple[Suspicion, ...]:
+    """Return the changes that are not as sure as was asked."""
+    keys = [item.key for item in candidates.items]
+    return tuple(
+        Suspicion(
+            kind=change.kind,
+            before=keys[change.before],
+            after=keys[change.after],
+            confidence=change.confidence,
+            earliest=keys[change.credible[0]],
+            latest=keys[change.credible[1]],
+        )
+        for change in assessment.changes
+        if not change.sure
+    )
 
 
 class _Transitions:
     """What it takes to tell of each boundary what it is."""
 
-    def __init__(self, candidates: Candidates, outcomes: Outcomes, confirmations: int) -> None:
+    def __init__(
+        self,
+        candidates: Candidates,
+        outcomes: Outcomes,
+        confirmations: int,
+        assessment: Assessment | None = None,
+    ) -> None:
         self.candidates = candidates
         self.outcomes = outcomes
         self.confirmations = confirmations
@@ -45,8 +73,17 @@ class _Transitions:
         self.beside = candidates.beside()
         seen = positioned(self.items, outcomes)
         self.seen = observed.verdicts(len(self.items), seen)
-        self.inferred = observed.inferred(self.seen)
         self.found = observed.boundaries(len(self.items), seen)
+        self.sureness: dict[Boundary, float] = {}
+        if assessment is not None:
+            self.seen = noise.verdicts(len(self.items), seen, assessment)
+            self.sureness = {
+                Boundary(change.kind, change.before, change.after): change.confidence
+                for change in assessment.changes
+                if change.sure
+            }
+            self.found = tuple(self.sureness)
+        self.inferred = observed.inferred(self.seen)
         self.counts = [
             (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
             for runs in (list(seen.get(p, ())) for p in range(len(self.items)))
@@ -67,7 +104,9 @@ class _Transitions:
             untested=tuple(self.candidates.between(boundary.before, boundary.after)),
             zoom=self._zoomed(before, after),
             after_not_yanked=self._first_beside(boundary.after),
-            confidence=boundary_confidence(
+            confidence=self.sureness[boundary]
+            if self.sureness
+            else boundary_confidence(
                 self.counts[first : last + 1], boundary.before - first, boundary.after - first
             ),
             parting=self.candidates.parting(boundary.before, boundary.after, self._alike),

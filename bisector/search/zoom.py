@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from bisector.search import stages
+from bisector.search import noise, stages
 from bisector.search.candidates import Item
 from bisector.search.stages import Question, Stage, Want
 from bisector.search.transitions import Outcomes, positioned
@@ -19,18 +19,26 @@ from bisector.search.transitions import Outcomes, positioned
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """Items in order, what is asked about them, and the stages of that which are pursued."""
+    """Items in order, what is asked about them, and the stages of that which are pursued.
+
+    Where a ``confidence`` is asked for, runs that disagree are run again until it is reached.
+    """
 
     items: Sequence[Item]
     question: Question
     allowed: Callable[[Stage], bool]
+    confidence: float | None = None
 
     def want(
         self, outcomes: Outcomes, flying: Collection[Version], idle: int
     ) -> tuple[Item, Stage] | None:
         """Return what to measure next beside what is in flight, and why; None where nothing is."""
         observed = positioned(self.items, outcomes)
-        wanted = stages.want(self.question, observed, self._positions(flying), idle)
+        positions = self._positions(flying)
+        if self.confidence is None:
+            wanted = stages.want(self.question, observed, positions, idle)
+        else:
+            wanted = noise.want(self.question, observed, self.confidence, positions, idle)
         return next(self._allowed(wanted), None)
 
     def likely(self, outcomes: Outcomes, flying: Collection[Version]) -> list[Item]:

@@ -95,7 +95,7 @@ def search(
                 break
             observations.setdefault(wanted.position, []).append(world.run(wanted.position, random))
             runs += 1
-        assessment = noise.observed(question.size, observations, level)
+        assessment = noise.weigh(question.size, observations, level)
         correct = right(world, assessment)
         answers.append(Answer(runs, assessment.settled, correct, 1 - assessment.doubt))
     return answers
