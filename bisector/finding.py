@@ -9,6 +9,9 @@ from packaging.version import Version
 
 from bisector.model import Conditions, Measurement, Outcome, Plan, Probe, Signature
 
+CONFIDENCE = 0.95
+"""How sure every change is to be, where nothing else is asked for."""
+
 
 class Kind(str, Enum):
     """Which way the outcome changes between two neighbouring decided releases."""

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
+from bisector.finding import CONFIDENCE
 from bisector.inputs import values
 
 
@@ -47,6 +48,7 @@ def add_search_options(
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument(
         "--max-probes",
+        "--max-runs",
         type=values.positive,
         metavar="N",
         help="measure at most N times, and leave open whose fault it is",
@@ -55,7 +57,8 @@ def add_search_options(
         "--confidence",
         type=values.probability,
         metavar="P",
-        help="run both sides of each transition until the posterior is P, between 0 and 1",
+        help="run releases again, most where runs disagree, until every change is as sure as P, "
+        f"between 0 and 1 (default: {CONFIDENCE})",
     )
     what_is_bad = parser.add_argument_group(
         "what is bad, where the command's exit status doesn't say it well"

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Transition
 from bisector.model import Measurement, Outcome, Reason, Symptom
-from bisector.reports import causes
+from bisector.reports import causes, flaky
 from bisector.reports.rows import (
     count,
     decided,
@@ -37,14 +37,12 @@ def answer(finding: Finding) -> str:
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     sentences += dict.fromkeys(filter(None, faults))
     if finding.conflicting:
-        sentences.append(
-            f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
-        )
+        sentences += flaky.sentences(finding)
     elif not all(transition.confirmed for transition in finding.transitions):
         sentences.append("Undecided: a change is not confirmed by a second run on both its sides.")
     elif finding.transitions and not finding.decided:
         sentences.append("Undecided: the runs made don't make this as sure as was asked for.")
-    if not finding.transitions:
+    if not finding.transitions and not (finding.conflicting and finding.decided):
         sentences += _unchanged(package, finding)
     sentences += _others(finding)
     sentences += _untested(finding)

@@ -211,8 +211,10 @@ def want(
     wanted = None if doubt else stages.want(question, observations, in_flight, idle)
     if wanted is not None and wanted.stage < Stage.RERUN:
         return wanted
-    if sum(map(len, observations.values())) >= MOST_RUNS and doubt:
+    if doubt and sum(map(len, observations.values())) >= MOST_RUNS:
         return None
+    if in_flight and not doubt:
+        return wanted
     following = weigh(question.size, observations, confidence, in_flight).next
     return wanted if following is None else Want(following, Stage.RERUN)
 

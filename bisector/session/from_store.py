@@ -9,7 +9,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector.finding import Finding, Transition
+from bisector.finding import CONFIDENCE, Finding, Transition
 from bisector.inputs import probe
 from bisector.model import Measurement, Probe, Reason
 from bisector.search.knowledge import Knowledge, Options
@@ -34,12 +34,13 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         for measurement in kept.measurements:
             if measurement.reason is not Reason.ENVIRONMENT:
                 runs.setdefault(measurement.version, []).append(measurement)
-        knowledge = Knowledge(
-            Releases(wanted, kept.plan, kept.conditions),
-            runs,
-            Options(any_failure=kept.any_failure, failure=kept.failure),
-        )
-        finding = with_causes(knowledge.finding(), kept.transitions)
+        candidates = Releases(wanted, kept.plan, kept.conditions)
+        options = Options(any_failure=kept.any_failure, failure=kept.failure)
+        finding = Knowledge(candidates, runs, options).finding()
+        if finding.conflicting:
+            options = replace(options, confidence=CONFIDENCE)
+            finding = Knowledge(candidates, runs, options).finding()
+        finding = with_causes(finding, kept.transitions)
         found.append(replace(finding, replay=kept.replay))
     return found
 

@@ -21,7 +21,7 @@ from bisector.environment.installers.uv import Uv
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
 from bisector.errors import UndecidedError
-from bisector.finding import Finding
+from bisector.finding import CONFIDENCE, Finding
 from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
@@ -112,7 +112,7 @@ class Driver:
             assure_s=request.assure,
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
-            confidence=request.confidence,
+            confidence=request.confidence or CONFIDENCE,
             jobs=self._jobs(probe),
             any_failure=request.any_failure,
         )
