@@ -48,10 +48,16 @@ def add_search_options(
     how.add_argument("--exhaustive", action="store_true", help="leave nothing untested")
     how.add_argument(
         "--max-probes",
-        "--max-runs",
         type=values.positive,
         metavar="N",
         help="measure at most N times, and leave open whose fault it is",
+    )
+    how.add_argument(
+        "--max-runs",
+        dest="max_probes",
+        type=values.positive,
+        metavar="N",
+        help="the same: every run counts, of whichever release",
     )
     how.add_argument(
         "--confidence",

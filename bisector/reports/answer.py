@@ -36,7 +36,11 @@ def answer(finding: Finding) -> str:
         sentences[0] = f"In the order of upload, {sentences[0]}"
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     sentences += dict.fromkeys(filter(None, faults))
-    if finding.conflicting:
+    if finding.conflicting and finding.confidence is None:
+        sentences.append(
+            f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
+        )
+    elif finding.conflicting:
         sentences += flaky.sentences(finding)
     elif not all(transition.confirmed for transition in finding.transitions):
         sentences.append("Undecided: a change is not confirmed by a second run on both its sides.")

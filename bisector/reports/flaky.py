@@ -17,9 +17,7 @@ Runs = tuple[int, int]
 
 
 def sentences(finding: Finding) -> Iterator[str]:
-    """Yield what there is to say of runs that disagree; nothing where none do."""
-    if not finding.conflicting:
-        return
+    """Yield what there is to say where runs disagree and a confidence was asked for."""
     for number, transition in enumerate(finding.transitions):
         yield from _transition(finding, number, transition)
     for suspicion in finding.suspicions:

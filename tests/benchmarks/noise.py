@@ -158,15 +158,18 @@ def bayesect(world: World, random: Random) -> list[Answer]:
 
 
 def plain(repeats: int) -> Callable[[World, Random], list[Answer]]:
-    """Return a bisection that takes a release for bad where one of so many runs of it is."""
+    """Return a bisection that takes a release for bad where one of so many runs of it is.
+
+    It knows that there is one change, and which way it goes.
+    """
 
     def one(world: World, random: Random) -> list[Answer]:
         low, high, runs = 0, len(world.bad) - 1, 0
         while high - low > 1:
             middle = (low + high) // 2
-            told = [world.run(middle, random) for _ in range(repeats)]
+            bad = Outcome.BAD in [world.run(middle, random) for _ in range(repeats)]
             runs += repeats
-            low, high = (low, middle) if Outcome.BAD in told else (middle, high)
+            low, high = (low, middle) if bad is world.bad[-1] else (middle, high)
         return [Answer(runs, True, high in [place for _, place in world.changes], 1.0)]
 
     return one

@@ -36,25 +36,23 @@ def test_it_fails_at_random_since_a_release(bisect: Command, index: LocalIndex) 
     assert "It fails at random since 1.6, in about " in result.answer
     again = bisect.json(*flaky(bisect, 0.5))
     assert changes(again) == [("introduced", "1.5", "1.6")]
-    assert all(run["cached"] for run in again["measurements"])
 
 
 def test_what_is_not_sure_is_no_transition(bisect: Command, index: LocalIndex) -> None:
     """A few runs don't tell: what they leave is a set of releases, and the exit status says so."""
     index.add(plain("spam", "ggggggbbbbbb"))
-    result = bisect("--max-runs", "14", *flaky(bisect, 0.5))
-    assert result.status == 3
-    finding = bisect.json("--max-runs", "1", *flaky(bisect, 0.5))
+    finding = bisect.json("--max-runs", "16", *flaky(bisect, 0.5))
+    assert len(finding["measurements"]) == 16
+    assert finding["conflicting"]
     assert finding["transitions"] == []
     assert finding["decided"] is False
-    assert len(finding["measurements"]) == 15
     for suspicion in finding["suspicions"]:
         assert suspicion["confidence"] < 0.95
+    (bisect.folder / "counter").unlink()
+    assert bisect("--max-runs", "16", *flaky(bisect, 0.5)).status == 3
 
 
-def test_what_fails_at_random_throughout_is_called_that(
-    bisect: Command, index: LocalIndex
-) -> None:
+def test_what_fails_at_random_throughout_is_called_that(bisect: Command, index: LocalIndex) -> None:
     index.add(plain("spam", "bbbbbbbb"))
     result = bisect(*flaky(bisect, 0.5))
     assert result.status == 1
