@@ -132,7 +132,7 @@ def weigh(
     """Return what ``observations`` say of ``size`` positions in order.
 
     As long as they are alike at each position, every change between them counts, as sure as its
-    sides have been run often; there is none as far as was looked, once both ends were run twice.
+    sides have been run often. Where there is none, as far as was looked, both ends are run twice.
     """
     counts = {
         position: (list(runs).count(Outcome.GOOD), list(runs).count(Outcome.BAD))
@@ -155,7 +155,7 @@ def weigh(
     tested = [position for position in sorted(counts) if sum(counts[position])]
     ends = [] if changes else [*tested[-1:], *tested[:1]]
     once = [end for end in ends if sum(counts[end]) < LEAST_RUNS]
-    sure = not once and all(change.confidence >= confidence for change in changes)
+    sure = all(change.confidence >= confidence for change in changes)
     return Assessment(
         unchanged=0.0 if changes else 1.0,
         changes=changes,

@@ -102,7 +102,7 @@ def test_a_good_run_of_a_bad_release_doesn_t_make_a_window() -> None:
 
 
 def test_what_fails_at_random_throughout_has_no_change() -> None:
-    runs = {p: [GOOD, BAD] * 3 for p in range(12)}
+    runs = {p: [GOOD, BAD] * 6 for p in range(12)}
     assessment = noise.weigh(12, runs, 0.95)
     assert assessment.settled
     assert assessment.changes == ()
