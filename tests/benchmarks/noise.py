@@ -4,7 +4,7 @@ Simulated histories are searched by the search itself, from nothing, until it is
 asked; one history serves all three levels. Beside it stand git_bayesect, where it is installed,
 and a plain bisection with 1, 2 and 4 runs of each release.
 
-    python tests/benchmarks/noise.py --histories 400 --write
+    python tests/benchmarks/noise.py --histories 400 --beside
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from statistics import mean
 
@@ -27,8 +26,6 @@ PAIRS = ((1, 0), (0.95, 0.05), (0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.5, 0), (0.
 """P(bad | bad release) and P(bad | good release)."""
 
 LEVELS = (0.9, 0.95, 0.99)
-README = Path(__file__).parent / "README.md"
-PLOT = Path(__file__).parent / "calibration.svg"
 
 
 @dataclass(frozen=True, slots=True)
