@@ -26,9 +26,9 @@ class Options:
     ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
     where nothing had to be measured. ``max_probes``
     bounds the measurements made now, not those already known. ``confidence`` asks for more runs,
-    of both sides of each transition or wherever runs disagree, until it is reached. With ``any_failure`` all failures
-    are one; only those that a ``pattern`` matches, or that are the one ``failure``, count where one
-    of these is given. The one like ``first`` is told first.
+    of both sides of each transition or wherever runs disagree, until it is reached. With
+    ``any_failure`` all failures are one; only those that a ``pattern`` matches, or that are the one
+    ``failure``, count where one of these is given. The one like ``first`` is told first.
     """
 
     assure_s: float | None = None

@@ -1,4 +1,4 @@
-"""Runs that fail in several ways and may be wrong -> what they say of each failure; what to run next.
+"""Runs that may be wrong, of several failures -> what is so of each, and what to run next.
 
 One failure is weighed at a time: what fails otherwise tells nothing of it. The plain search looks
 for the places of all at once, and goes first until two runs of a position disagree.
