@@ -128,7 +128,7 @@ class Posterior:
         if number < len(self.tested):
             return np.asarray(self._seen[number] * self._backward[number])
         weights = [0.0] + [
-            self._weights[k] / comb(self.size - 1, k) for k in range(1, self.most + 1)
+            self._weights[k] / max(1, comb(self.size - 1, k)) for k in range(1, self.most + 1)
         ]
         return np.repeat(np.array(weights)[:, None], len(self.rates.first), axis=1)
 
