@@ -20,6 +20,9 @@ from bisector.model import (
     Signature,
 )
 
+CONFIDENCE = 0.95
+"""How sure every change is to be, where nothing else is asked for."""
+
 
 class Kind(str, Enum):
     """Which way the outcome changes between two neighbouring decided releases.
@@ -122,6 +125,22 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A change that is not yet as sure as was asked: most likely between ``before`` and ``after``.
+
+    ``confidence`` is the probability of that. It came after ``earliest`` and by ``latest``, with at
+    least the confidence asked for, or with what there is.
+    """
+
+    kind: Kind
+    before: Version
+    after: Version
+    confidence: float
+    earliest: Version
+    latest: Version
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One of the failures that a search found: when it came and went, and what it says.
 
@@ -177,7 +196,8 @@ class Finding:
     the same one; else ``failure`` is the signature of the first. Only failures that ``pattern``
     matches count where it isn't empty; ``affected_by_any`` is by whichever failure. ``over``
     is the release, as ``spam 1.5``, that is held where something else varied, which ``axis`` says:
-    a version then is that of an interpreter, say, or a date.
+    a version then is that of an interpreter, say, or a date. ``confidence`` is what was asked for,
+    and ``suspicions`` are the changes of any failure that don't reach it where runs disagree.
     """
 
     probe: Probe
@@ -200,6 +220,8 @@ class Finding:
     affected_by_any: tuple[str, ...] = ()
     pattern: str = ""
     axis: Axis = Axis()
+    confidence: float | None = None
+    suspicions: tuple[Suspicion, ...] = ()
 
     @property
     def runs(self) -> dict[Version, list[Measurement]]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bisector.finding import CONFIDENCE
 from bisector.inputs import last_failed, values
 
 
@@ -63,10 +64,18 @@ def add_search_options(
         help="measure at most N times, and leave open whose fault it is",
     )
     how.add_argument(
+        "--max-runs",
+        dest="max_probes",
+        type=values.positive,
+        metavar="N",
+        help="the same: every run counts, of whichever release",
+    )
+    how.add_argument(
         "--confidence",
         type=values.probability,
         metavar="P",
-        help="run both sides of each transition until the posterior is P, between 0 and 1",
+        help="run releases again, most where runs disagree, until every change is as sure as P, "
+        f"between 0 and 1 (default: {CONFIDENCE})",
     )
     what_is_bad = parser.add_argument_group(
         "what is bad, where the command's exit status doesn't say it well"

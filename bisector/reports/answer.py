@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Measurement, Outcome, Reason
-from bisector.reports import causes, failing
+from bisector.reports import causes, failing, flaky
 from bisector.reports.rows import (
     count,
     decided,
@@ -65,7 +65,7 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     yield from filter(None, dict.fromkeys(faults))
     yield from _doubts(finding)
-    if not finding.transitions:
+    if not finding.transitions and not (finding.conflicting and finding.decided):
         yield from _unchanged(package, finding)
     if first and (first.reason or (len(finding.failures) > 1 and first.signature)):
         yield f"It {failing.fails(first)}."
@@ -93,7 +93,9 @@ _STOPPED = {
 def _doubts(finding: Finding) -> Iterator[str]:
     """Yield why the answer is undecided, where it is."""
     every = [t for failure in finding.failures for t in failure.transitions]
-    if finding.conflicting:
+    if finding.conflicting and finding.confidence is not None:
+        yield from flaky.sentences(finding)
+    elif finding.conflicting:
         yield f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
     elif not all(transition.confirmed for transition in (*finding.transitions, *every)):
         yield "Undecided: a change is not confirmed by a second run on both its sides."

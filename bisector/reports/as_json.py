@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bisector.finding import Failure, Finding, Kind, Transition
+from bisector.finding import Failure, Finding, Kind, Suspicion, Transition
 from bisector.model import Measurement
 from bisector.reports import failing, suspects
 from bisector.reports.answer import answer
@@ -52,6 +52,8 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "failures": [_failure(failure) for failure in finding.failures],
         "bad_at_oldest": finding.bad_at_oldest,
         "bad_at_newest": finding.bad_at_newest,
+        "confidence": finding.confidence,
+        "suspicions": [_suspicion(suspicion) for suspicion in finding.suspicions],
         "longest_untested": finding.longest_untested,
         "conflicting": [str(version) for version in finding.conflicting],
         "candidates": len(finding.plan.candidates),
@@ -69,6 +71,16 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             | ({"python": str(m.version)} if finding.axis.python_varies else {})
             for m in finding.measurements
         ],
+    }
+
+
+def _suspicion(suspicion: Suspicion) -> dict[str, Any]:
+    return {
+        "kind": suspicion.kind.value,
+        "after": str(suspicion.earliest),
+        "by": str(suspicion.latest),
+        "most_likely": str(suspicion.after),
+        "confidence": round(suspicion.confidence, 4),
     }
 
 

@@ -39,6 +39,7 @@ _WHY = {
     Stage.BESIDE: "first not yanked",
     Stage.LATE: "ends and origins of release lines",
     Stage.SEEK: "looking for a change",
+    Stage.RERUN: "making sure",
     Stage.ASSURE: "assuring",
 }
 

@@ -21,9 +21,6 @@ Start = Callable[[Item], Running]
 Expect = Callable[[Sequence[Item]], None]
 """Is told of the items of which one may be measured next, so that it can be made ready."""
 
-MOST_RUNS = 12
-"""Runs of each side of a transition beyond which more would not make an answer surer."""
-
 
 class Listener(Protocol):
     """What is told of a search while it goes on; every method may be called at any time."""
@@ -70,7 +67,7 @@ class Bisection:
         knowledge, options = self.knowledge, self.knowledge.options
         settled = False
         try:
-            self._settle(lambda stage: stage < Stage.ASSURE)
+            self._pursue(lambda stage: stage < Stage.ASSURE)
             settled = True
             if knowledge.stopped:
                 return knowledge.finding()
@@ -81,18 +78,11 @@ class Bisection:
                 assure_s = 0.0
             self.listener.settled(knowledge.finding(), assure_s)
             deadline = self._clock() + assure_s
-            self._settle(lambda stage: stage < Stage.ASSURE or self._clock() < deadline)
+            self._pursue(lambda stage: stage < Stage.ASSURE or self._clock() < deadline)
         except KeyboardInterrupt:
             if not settled:
                 knowledge.stopped = "interrupted"
         return knowledge.finding()
-
-    def _settle(self, allowed: Callable[[Stage], bool]) -> None:
-        knowledge = self.knowledge
-        self._pursue(allowed)
-        while knowledge.unsure() and not knowledge.stopped and knowledge.confirmations < MOST_RUNS:
-            knowledge.confirmations += 1
-            self._pursue(lambda stage: stage < Stage.ASSURE)
 
     def _pursue(self, allowed: Callable[[Stage], bool]) -> None:
         """Measure what is wanted while its stage is ``allowed``, on all fronts at once."""

@@ -8,7 +8,7 @@ none: what was not installed, what the probe skips, and whatever is the machine'
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from packaging.version import Version
@@ -56,14 +56,17 @@ def same(one: Measurement, other: Measurement) -> bool:
 def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label]]:
     """Return the label of each run; with ``any_failure`` all failures are one.
 
-    Runs of one release that fail in several ways are one failure, which isn't always the same.
+    Runs of one release that fail in several ways are one failure, which isn't always the same. So
+    are, where a release both passes and fails, all failures that came about as that one's did: what
+    fails at random says now this and now that.
     """
     failing = {
         version: [_kind(run) for run in measured if run.outcome is Outcome.BAD]
         for version, measured in runs.items()
     }
     numbers = sameness.classes(
-        (kind for kinds in failing.values() for kind in kinds), together=failing.values()
+        (kind for kinds in failing.values() for kind in kinds),
+        together=[*failing.values(), *_by_chance(runs)],
     )
     return {
         version: [
@@ -72,6 +75,23 @@ def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label
         ]
         for version, measured in runs.items()
     }
+
+
+def _by_chance(runs: Runs) -> Iterator[list[Signature]]:
+    """Yield the kinds of failures that are one, since a release both passes and fails by them.
+
+    What is missing from a release is so in each of its runs: that stays apart.
+    """
+    wavering = {
+        run.reason
+        for measured in runs.values()
+        if any(run.outcome is Outcome.GOOD for run in measured)
+        for run in measured
+        if run.outcome is Outcome.BAD
+    }
+    failing = [run for measured in runs.values() for run in measured if run.outcome is Outcome.BAD]
+    for reason in wavering:
+        yield [_kind(run) for run in failing if run.reason is reason and not missing(run)]
 
 
 def missing(run: Measurement) -> bool:

@@ -9,21 +9,30 @@ from packaging.version import Version
 
 from bisector.finding import Failure
 from bisector.model import Measurement, Outcome, Reason, Signature
-from bisector.search import failures, observed, sameness, transitions
+from bisector.search import failures, observed, sameness, transitions, weighing
 from bisector.search.candidates import Candidates
 from bisector.search.failures import Runs
 from bisector.search.observed import Label, Seen, Verdict
 from bisector.search.transitions import Labels
+from bisector.search.weighing import Assessments
 
 _OF_AGE = frozenset({Reason.IMPORT_FAILED, Reason.BUILD_FAILED})
 """What old releases fail by on an interpreter, or beside dependencies, that they don't know."""
 
 
 class Found:
-    """The failures among the runs of some candidates; the one like ``first`` is told first."""
+    """The failures among the runs of some candidates; the one like ``first`` is told first.
+
+    Where runs may be wrong, ``assessments`` are what all of them say together of each failure.
+    """
 
     def __init__(
-        self, candidates: Candidates, runs: Runs, labels: Labels, first: Signature | None = None
+        self,
+        candidates: Candidates,
+        runs: Runs,
+        labels: Labels,
+        first: Signature | None = None,
+        assessments: Assessments | None = None,
     ) -> None:
         self.candidates = candidates
         self.labels = labels
@@ -31,14 +40,15 @@ class Found:
         self.items = candidates.items
         self.runs: Mapping[Version, Sequence[Measurement]] = runs
         positioned = transitions.positioned(self.items, labels)
-        self.seen = observed.verdicts(len(self.items), positioned)
+        self.assessments = assessments or {}
+        self.seen = weighing.verdicts(len(self.items), positioned, self.assessments)
 
     @cached_property
     def positions(self) -> dict[Label, list[int]]:
         """Where each failure was seen, among the items."""
         found: dict[Label, list[int]] = {}
         for position, seen in enumerate(self.seen):
-            if seen.fails:
+            if seen.fails and seen.failure in self.labels[self.items[position].key]:
                 found.setdefault(seen.failure, []).append(position)
         return found
 
@@ -112,7 +122,11 @@ class Found:
             signature=newest.signature,
             reason=newest.reason,
             transitions=transitions.transitions(
-                self.candidates, self.labels, failure, confirmations
+                self.candidates,
+                self.labels,
+                failure,
+                confirmations,
+                self.assessments.get(failure),
             ),
             affected=self.candidates.affected([_only(seen, failure) for seen in self.seen]),
             releases=tuple(self.items[position].key for position in positions),

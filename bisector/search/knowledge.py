@@ -9,12 +9,13 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding
 from bisector.model import Measurement, Outcome, Reason, Signature
-from bisector.search import failures, observed, transitions
+from bisector.search import failures, noise, observed, transitions, weighing
 from bisector.search.candidates import Candidates, Item
 from bisector.search.found import Found
 from bisector.search.observed import Label, Seen, Verdict
 from bisector.search.stages import Question, Stage
 from bisector.search.transitions import Labels
+from bisector.search.weighing import Assessments
 from bisector.search.zoom import Front
 
 
@@ -24,10 +25,10 @@ class Options:
 
     ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
     where nothing had to be measured. ``max_probes``
-    bounds the measurements made now, not those already known. ``confidence`` asks for runs of
-    both sides of each transition until its posterior is reached. With ``any_failure`` all failures
-    are one; only those that a ``pattern`` matches, or that are the one ``failure``, count where one
-    of these is given. The one like ``first`` is told first.
+    bounds the measurements made now, not those already known. ``confidence`` asks for more runs,
+    of both sides of each transition or wherever runs disagree, until it is reached. With
+    ``any_failure`` all failures are one; only those that a ``pattern`` matches, or that are the one
+    ``failure``, count where one of these is given. The one like ``first`` is told first.
     """
 
     assure_s: float | None = None
@@ -61,14 +62,17 @@ class Knowledge:
         for version, runs in known.items():
             self.runs[version] = [self._as_it_counts(run) for run in runs]
         self._labels: Labels | None = None
-        self.confirmations = options.confirmations
+        self._assessed: Assessments | None = None
+        self.confirmations = max(
+            options.confirmations, noise.confirmations(options.confidence or 0.0)
+        )
         self.stopped = ""
 
     def add(self, item: Item, measurement: Measurement) -> Measurement:
         """Add a run of an item, and return it as it is known: by the item's key."""
         run = self._as_it_counts(known_as(item, measurement))
         self.runs.setdefault(item.key, []).append(run)
-        self._labels = None
+        self._labels = self._assessed = None
         return run
 
     def verdicts(self) -> dict[Version, Verdict]:
@@ -102,17 +106,22 @@ class Knowledge:
             exhaustive=self.options.exhaustive,
             aside=self.found().aside,
         )
-        return Front(items, question, allowed)
+        return Front(items, question, allowed, confidence=self.options.confidence)
 
     def fronts(self, main: Front) -> Iterator[Front]:
-        """Yield the main front, then what lies inside each transition that it has come to."""
+        """Yield the main front, then what lies inside each transition that it has come to.
+
+        Where runs disagree that is left: how sure it is would be another question.
+        """
         yield main
+        if self._conflicting():
+            return
         items, seen = main.items, self._seen()
         for boundary in observed.changes(seen):
             if all(item.key in self.runs for item in items[boundary.before + 1 : boundary.after]):
                 before, after = items[boundary.before], items[boundary.after]
                 if inside := self.candidates.inside(before, after):
-                    question = Question(len(inside) + 2, confirmations=self.options.confirmations)
+                    question = Question(len(inside) + 2, confirmations=self.confirmations)
                     zoomed = [before, *inside, after]
                     sides = seen[boundary.before].failure, seen[boundary.after].failure
                     about = {Outcome.GOOD if side is None else side for side in sides}
@@ -153,25 +162,29 @@ class Knowledge:
 
     def found(self) -> Found:
         """Return the failures that are known now."""
-        return Found(self.candidates, self.runs, self.labels(), self.options.first)
+        first, assessments = self.options.first, self.assessments()
+        return Found(self.candidates, self.runs, self.labels(), first, assessments)
 
-    def unsure(self) -> bool:
-        """Return whether a transition is less sure than is asked for."""
-        wished = self.options.confidence
-        every = (t for failure in self._failures() for t in failure.transitions)
-        return wished is not None and any(t.confidence < wished for t in every)
+    def assessments(self) -> Assessments:
+        """Return what all runs say together of each failure; empty where nothing asks how sure."""
+        confidence = self.options.confidence
+        if confidence is None:
+            return {}
+        # They are asked for many times between two runs, and may take some milliseconds.
+        if self._assessed is None:
+            size = len(self.candidates.items)
+            self._assessed = weighing.weighed(size, self._positioned(), confidence)
+        return self._assessed
 
     def finding(self) -> Finding:
         """Return what is known now."""
         candidates, seen, found = self.candidates, self._seen(), self._failures()
-        labels = self.labels()
-        conflicting = tuple(
-            version
-            for version in sorted(self.runs)
-            if observed.together(labels[version]) is Verdict.CONFLICTING
-        )
-        least = self.options.confidence or 0
-        sure = all(t.confirmed and t.confidence >= least for f in found for t in f.transitions)
+        conflicting, assessments = self._conflicting(), self.assessments()
+        settled = all(t.confirmed for failure in found for t in failure.transitions)
+        if assessments:
+            settled &= all(assessment.settled for assessment in assessments.values())
+        else:
+            settled &= not conflicting
         first = found[0] if found else None
         return Finding(
             probe=candidates.probe,
@@ -179,13 +192,13 @@ class Knowledge:
             conditions=candidates.conditions,
             measurements=tuple(run for _, runs in sorted(self.runs.items()) for run in runs),
             transitions=first.transitions if first else (),
-            affected=first.affected if first else (),
+            affected=first.affected if first and (settled or not conflicting) else (),
             bad_at_oldest=bool(first and first.at_oldest),
             bad_at_newest=bool(first and first.at_newest),
             longest_untested=observed.longest_untested(len(seen), self._positioned()),
             conflicting=conflicting,
             stopped=self.stopped,
-            decided=any(one.decided for one in seen) and not conflicting and sure,
+            decided=settled and bool(conflicting or any(one.decided for one in seen)),
             any_failure=self.options.any_failure,
             failure=failures.kind(first.signature, first.reason) if first else None,
             over=candidates.over,
@@ -193,6 +206,12 @@ class Knowledge:
             affected_by_any=candidates.affected(tuple(self.verdicts().values())),
             pattern=self.options.pattern,
             axis=candidates.axis,
+            confidence=self.options.confidence,
+            suspicions=tuple(
+                suspicion
+                for assessment in assessments.values()
+                for suspicion in transitions.suspicions(candidates, assessment)
+            ),
         )
 
     def _as_it_counts(self, run: Measurement) -> Measurement:
@@ -208,7 +227,17 @@ class Knowledge:
         return transitions.positioned(self.candidates.items, self.labels())
 
     def _seen(self) -> list[Seen]:
-        return observed.verdicts(len(self.candidates.items), self._positioned())
+        size = len(self.candidates.items)
+        return weighing.verdicts(size, self._positioned(), self.assessments())
+
+    def _conflicting(self) -> tuple[Version, ...]:
+        """Return the releases whose runs disagree."""
+        labels = self.labels()
+        return tuple(
+            version
+            for version in sorted(self.runs)
+            if observed.together(labels[version]) is Verdict.CONFLICTING
+        )
 
     def _failures(self) -> tuple[Failure, ...]:
         return self.found().all(self.options.confirmations)

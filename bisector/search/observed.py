@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from bisector.finding import Kind
 from bisector.model import Outcome
@@ -23,6 +24,9 @@ Any other value is a failure, and equal ones are the same failure; where there i
 
 Observations = Mapping[int, Sequence[Label]]
 """The labels of the runs at each position."""
+
+
+Key = TypeVar("Key")
 
 
 class Verdict(Enum):
@@ -83,6 +87,15 @@ class Boundary:
     kind: Kind
     before: int
     after: int
+
+
+def alone(labels: Mapping[Key, Sequence[Label]], failure: Label) -> dict[Key, Sequence[Outcome]]:
+    """Return the outcomes of runs where one ``failure`` alone is bad; others tell nothing."""
+    known = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}
+    return {
+        key: [known.get(label, Outcome.UNTESTABLE) for label in runs]
+        for key, runs in labels.items()
+    }
 
 
 def verdict(runs: Sequence[Outcome]) -> Verdict:

@@ -36,7 +36,8 @@ class Stage(IntEnum):
     BESIDE = 3
     LATE = 4
     SEEK = 5
-    ASSURE = 6
+    RERUN = 6
+    ASSURE = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from packaging.version import Version
 
-from bisector.finding import Transition
+from bisector.finding import Suspicion, Transition
 from bisector.model import Outcome
-from bisector.search import observed
+from bisector.search import noise, observed
 from bisector.search.candidates import Candidates, Item
-from bisector.search.confidence import boundary_confidence
-from bisector.search.observed import Boundary, Label
+from bisector.search.noise import Assessment
+from bisector.search.observed import Boundary, Label, Verdict
 
 Labels = Mapping[Version, Sequence[Label]]
 """The labels of the runs of each item, by its key."""
@@ -35,34 +35,53 @@ def only(
     }
 
 
-def of_failure(labels: Labels, failure: Label) -> dict[Version, Sequence[Outcome]]:
-    """Return the outcomes of the runs where one ``failure`` alone is bad; others tell nothing."""
-    known = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}
-    return {
-        version: [known.get(label, Outcome.UNTESTABLE) for label in runs]
-        for version, runs in labels.items()
-    }
-
-
 def transitions(
-    candidates: Candidates, labels: Labels, failure: Label, confirmations: int
+    candidates: Candidates,
+    labels: Labels,
+    failure: Label,
+    confirmations: int,
+    assessment: Assessment | None = None,
 ) -> tuple[Transition, ...]:
     """Return where a ``failure`` comes and goes between neighbouring items, in their order.
 
     One is confirmed where both its sides have been run that often. What fails otherwise doesn't say
     whether it would fail so as well: it lies inside, as what could not be tested does.
+    Where there is an ``assessment`` of the failure it says which changes are sure enough, and how
+    sure; else that comes of how often both sides have been run.
     """
-    return tuple(_Transitions(candidates, labels, failure, confirmations).all())
+    return tuple(_Transitions(candidates, labels, failure, confirmations, assessment).all())
+
+
+def suspicions(candidates: Candidates, assessment: Assessment) -> tuple[Suspicion, ...]:
+    """Return the changes that are not as sure as was asked."""
+    keys = [item.key for item in candidates.items]
+    return tuple(
+        Suspicion(
+            kind=change.kind,
+            before=keys[change.before],
+            after=keys[change.after],
+            confidence=change.confidence,
+            earliest=keys[change.credible[0]],
+            latest=keys[change.credible[1]],
+        )
+        for change in assessment.changes
+        if not change.sure
+    )
 
 
 class _Transitions:
     """What it takes to tell of each boundary what it is."""
 
     def __init__(
-        self, candidates: Candidates, labels: Labels, failure: Label, confirmations: int
+        self,
+        candidates: Candidates,
+        labels: Labels,
+        failure: Label,
+        confirmations: int,
+        assessment: Assessment | None,
     ) -> None:
         self.candidates = candidates
-        self.outcomes = outcomes = of_failure(labels, failure)
+        self.outcomes = outcomes = observed.alone(labels, failure)
         self.otherwise = {
             version
             for version, runs in labels.items()
@@ -73,20 +92,28 @@ class _Transitions:
         self.beside = candidates.beside()
         seen = positioned(self.items, outcomes)
         self.seen = observed.verdicts(len(self.items), seen)
-        self.inferred = observed.inferred(self.seen)
         self.found = observed.boundaries(len(self.items), seen)
+        self.sureness: dict[Boundary, float] = {}
+        if assessment is not None:
+            self.seen = noise.verdicts(len(self.items), seen, assessment)
+            self.sureness = {
+                Boundary(change.kind, change.before, change.after): change.confidence
+                for change in assessment.changes
+                if change.sure
+            }
+            self.found = tuple(self.sureness)
+        self.inferred = observed.inferred(self.seen)
         self.counts = [
             (runs.count(Outcome.GOOD), runs.count(Outcome.BAD))
             for runs in (list(seen.get(p, ())) for p in range(len(self.items)))
         ]
 
     def all(self) -> list[Transition]:
-        return [self._transition(number, found) for number, found in enumerate(self.found)]
+        return [self._transition(boundary) for boundary in self.found]
 
-    def _transition(self, number: int, boundary: Boundary) -> Transition:
-        found, items = self.found, self.items
-        first = found[number - 1].after if number else 0
-        last = found[number + 1].before if number + 1 < len(found) else len(items) - 1
+    def _transition(self, boundary: Boundary) -> Transition:
+        items = self.items
+        runs = min(sum(self.counts[side]) for side in (boundary.before, boundary.after))
         before, after = items[boundary.before], items[boundary.after]
         between = self.candidates.between(boundary.before, boundary.after)
         return Transition(
@@ -97,14 +124,9 @@ class _Transitions:
             otherwise=tuple(v for v in between if v in self.otherwise),
             zoom=self._zoomed(before, after),
             after_not_yanked=self._first_beside(boundary.after),
-            confidence=boundary_confidence(
-                self.counts[first : last + 1], boundary.before - first, boundary.after - first
-            ),
+            confidence=self.sureness.get(boundary, noise.sureness(runs)),
             parting=self.candidates.parting(boundary.before, boundary.after, self._alike),
-            confirmed=all(
-                sum(self.counts[side]) >= self.confirmations
-                for side in (boundary.before, boundary.after)
-            ),
+            confirmed=runs >= self.confirmations,
         )
 
     def _alike(self, one: int, other: int) -> bool:
@@ -114,6 +136,8 @@ class _Transitions:
         """Return what lies inside a transition that it has been narrowed to, if it has been."""
         items = [before, *self.candidates.inside(before, after), after]
         seen = positioned(items, self.outcomes)
+        if Verdict.CONFLICTING in observed.verdicts(len(items), seen):
+            return None
         for inner in observed.boundaries(len(items), seen):
             if all(p in seen for p in range(inner.before, inner.after)):
                 sides = items[inner.before].key, items[inner.after].key

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from bisector.search import stages
+from bisector.search import stages, weighing
 from bisector.search.candidates import Item
 from bisector.search.observed import Label
 from bisector.search.stages import Question, Stage, Want
@@ -22,20 +22,25 @@ from bisector.search.transitions import Labels, only, positioned
 class Front:
     """Items in order, what is asked about them, and the stages of that which are pursued.
 
-    Where it is ``about`` some labels, any other decides nothing here.
+    Where it is ``about`` some labels, any other decides nothing here. Where a ``confidence`` is
+    asked for, runs that disagree are run again until it is reached.
     """
 
     items: Sequence[Item]
     question: Question
     allowed: Callable[[Stage], bool]
     about: Collection[Label] | None = None
+    confidence: float | None = None
 
     def want(
         self, labels: Labels, flying: Collection[Version], idle: int
     ) -> tuple[Item, Stage] | None:
         """Return what to measure next beside what is in flight, and why; None where nothing is."""
-        observed = self._observed(labels)
-        wanted = stages.want(self.question, observed, self._positions(flying), idle)
+        observed, positions = self._observed(labels), self._positions(flying)
+        if self.confidence is None:
+            wanted = stages.want(self.question, observed, positions, idle)
+        else:
+            wanted = weighing.want(self.question, observed, self.confidence, positions, idle)
         return next(self._allowed(wanted), None)
 
     def likely(self, labels: Labels, flying: Collection[Version]) -> list[Item]:

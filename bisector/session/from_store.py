@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bisector.errors import BisectorError
-from bisector.finding import Finding, Transition
+from bisector.finding import CONFIDENCE, Finding, Transition
 from bisector.inputs import probe
 from bisector.model import Measurement, Probe, Reason
 from bisector.search.knowledge import Knowledge, Options
@@ -43,7 +43,12 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         knowledge = Knowledge(
             Releases(wanted, kept.plan, kept.conditions),
             runs,
-            Options(any_failure=kept.any_failure, first=kept.failure, pattern=kept.pattern),
+            Options(
+                any_failure=kept.any_failure,
+                first=kept.failure,
+                pattern=kept.pattern,
+                confidence=CONFIDENCE,
+            ),
         )
         finding = with_causes(knowledge.finding(), kept.transitions)
         found.append(replace(finding, replay=kept.replay))

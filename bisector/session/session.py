@@ -20,7 +20,7 @@ from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
 from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
-from bisector.finding import Failure, Finding
+from bisector.finding import CONFIDENCE, Failure, Finding
 from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
@@ -150,7 +150,7 @@ class Driver:
             assure_s=request.assure,
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
-            confidence=request.confidence,
+            confidence=request.confidence or CONFIDENCE,
             jobs=self._jobs(probe),
             any_failure=request.any_failure,
             pattern=request.failure,

@@ -42,6 +42,8 @@ FINDING: Mapping[str, Any] = {
     "affected": (str, list, type(None)),
     "bad_at_oldest": bool,
     "bad_at_newest": bool,
+    "confidence": NUMBER,
+    "suspicions": list,
     "longest_untested": int,
     "candidates": int,
     "excluded": list,

@@ -62,6 +62,16 @@ def transition(last: str, first: str, kind: str) -> dict[str, Any]:
     )
 
 
+SUSPICION = of(
+    {
+        "kind": {"enum": ["introduced", "fixed"]},
+        "after": STRING,
+        "by": STRING,
+        "most_likely": STRING,
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    }
+)
+
 MEASUREMENT = of(
     {
         "version": STRING,
@@ -127,6 +137,8 @@ FINDING = of(
         "pin": or_null(STRING),
         "bad_at_oldest": FLAG,
         "bad_at_newest": FLAG,
+        "confidence": or_null({"type": "number"}),
+        "suspicions": {"type": "array", "items": SUSPICION},
         "longest_untested": COUNT,
         "conflicting": STRINGS,
         "candidates": COUNT,
@@ -210,6 +222,8 @@ def test_a_finding_as_a_whole() -> None:
         ],
         "bad_at_oldest": False,
         "bad_at_newest": True,
+        "confidence": None,
+        "suspicions": [],
         "longest_untested": 0,
         "conflicting": [],
         "candidates": 2,

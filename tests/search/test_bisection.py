@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -146,7 +146,6 @@ options = st.builds(
     assure_s=st.sampled_from([0.0, 3.0, None]),
     exhaustive=st.booleans(),
     max_probes=st.one_of(st.none(), st.integers(1, 20)),
-    confidence=st.one_of(st.none(), st.floats(0.5, 0.99)),
     jobs=st.integers(1, 5),
 )
 
@@ -173,6 +172,28 @@ def test_whatever_runs_say_a_transition_is_one_that_was_seen(
     assert len(finding.measurements) == len(world.asked)
     if chosen.max_probes is not None:
         assert len(world.asked) <= chosen.max_probes
+
+
+@given(noisy, st.floats(0.5, 0.99), st.integers(1, 40), st.integers(1, 3))
+@settings(max_examples=30, deadline=None)
+def test_where_a_confidence_is_asked_for_nothing_less_sure_is_a_transition(
+    history: list[str], confidence: float, most: int, jobs: int
+) -> None:
+    """Never a crash, whatever runs say; what is suspected is less sure, and leaves it undecided."""
+    chosen = Options(assure_s=0, confidence=confidence, max_probes=most, jobs=jobs)
+    finding, world = bisect({f"1.{n}": said for n, said in enumerate(history)}, options=chosen)
+    assert len(finding.measurements) == len(world.asked) <= most
+    kinds = [transition.kind for transition in finding.transitions]
+    if finding.conflicting:
+        assert all(t.confidence >= confidence for t in finding.transitions)
+        assert not (finding.suspicions and finding.decided)
+    if finding.decided:
+        assert all(t.confidence >= confidence for t in finding.transitions)
+        assert all(one is not other for one, other in itertools.pairwise(kinds))
+    else:
+        assert finding.affected == () or not finding.conflicting
+    for suspicion in finding.suspicions:
+        assert suspicion.earliest <= suspicion.before < suspicion.after <= suspicion.latest
 
 
 @given(st.lists(letters, min_size=1, max_size=30), st.integers(1, 5))

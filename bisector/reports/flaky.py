@@ -1,0 +1,86 @@
+"""What is said where runs of one release disagree: how sure a change is, and how often it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from bisector.finding import Finding, Kind, Suspicion, Transition
+from bisector.model import Outcome
+from bisector.reports.rows import listed, sure
+
+_WORDS = {Kind.INTRODUCED: "went bad", Kind.FIXED: "was fixed"}
+
+Runs = tuple[int, int]
+"""How many runs were bad, and how many decided anything."""
+
+
+def sentences(finding: Finding) -> Iterator[str]:
+    """Yield what there is to say where runs disagree and a confidence was asked for."""
+    for number, transition in enumerate(finding.transitions):
+        yield from _transition(finding, number, transition)
+    for suspicion in finding.suspicions:
+        yield _suspicion(suspicion)
+    if finding.decided and not finding.transitions:
+        bad, runs = _runs(finding, 0, len(finding.plan.candidates))
+        yield (
+            f"No change found: it fails at random throughout, in {_share(bad, runs)} of runs "
+            f"({bad} of {runs})."
+        )
+    elif not finding.decided and not finding.suspicions:
+        yield f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
+
+
+def _transition(finding: Finding, number: int, transition: Transition) -> Iterator[str]:
+    """Yield how sure a transition is, what that rests on, and how often it fails since."""
+    before, since = _sides(finding, number)
+    yield (
+        f"{transition.after}, {sure(transition.confidence)} sure: bad in {since[0]} of {since[1]} "
+        f"runs since, {before[0]} of {before[1]} before."
+    )
+    introduced = transition.kind is Kind.INTRODUCED
+    (good_bad, good_runs), (bad, runs) = (before, since) if introduced else (since, before)
+    word, other = ("since", "before") if introduced else ("before", "since")
+    if bad < runs:
+        text = f"It fails at random {word} {transition.after}, in {_share(bad, runs)} of runs"
+        also = f"; {other}, in {_share(good_bad, good_runs)}" if good_bad else ""
+        yield f"{text}{also}."
+
+
+def _suspicion(suspicion: Suspicion) -> str:
+    """Return where a change lies that is not sure enough to be called one."""
+    verb = _WORDS[suspicion.kind]
+    return (
+        f"Undecided: it probably {verb} after {suspicion.earliest} and by {suspicion.latest}; "
+        f"most likely in {suspicion.after}, {sure(suspicion.confidence)}."
+    )
+
+
+def _sides(finding: Finding, number: int) -> tuple[Runs, Runs]:
+    """Return the runs on both sides of a transition, as far as the ones beside it."""
+    position = _positions(finding)
+    found = finding.transitions
+    first = position[found[number - 1].after] if number else 0
+    last = position[found[number + 1].after] if number + 1 < len(found) else len(position)
+    middle = position[found[number].after]
+    return _runs(finding, first, middle), _runs(finding, middle, last)
+
+
+def _runs(finding: Finding, first: int, last: int) -> Runs:
+    """Return the runs of the candidates from ``first`` on and before ``last``."""
+    position = _positions(finding)
+    outcomes = [
+        run.outcome
+        for run in finding.measurements
+        if run.outcome is not Outcome.UNTESTABLE and first <= position.get(run.version, -1) < last
+    ]
+    return outcomes.count(Outcome.BAD), len(outcomes)
+
+
+def _positions(finding: Finding) -> dict[Version, int]:
+    return {release.version: number for number, release in enumerate(finding.plan.candidates)}
+
+
+def _share(part: int, whole: int) -> str:
+    return f"about {part / whole:.0%}" if whole else "none"

@@ -1,0 +1,234 @@
+"""How often a search that says "95 % sure" is right, and what that costs, where runs may be wrong.
+
+Simulated histories are searched by the search itself, from nothing, until it is as sure as is
+asked; one history serves all three levels. Beside it stand git_bayesect, where it is installed,
+and a plain bisection with 1, 2 and 4 runs of each release.
+
+    python tests/benchmarks/noise.py --histories 400 --beside
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import mean
+
+from bisector.finding import Kind
+from bisector.model import Outcome
+from bisector.search import noise, weighing
+from bisector.search.noise import Assessment
+from bisector.search.stages import Question, Stage
+
+PAIRS = ((1, 0), (0.95, 0.05), (0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.5, 0), (0.3, 0), (0.5, 0.05))
+"""P(bad | bad release) and P(bad | good release)."""
+
+LEVELS = (0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Which releases are bad, which can't be tested, and how often runs of either kind are bad."""
+
+    bad: tuple[bool, ...]
+    untestable: frozenset[int]
+    pair: tuple[float, float]
+
+    def run(self, position: int, random: Random) -> Outcome:
+        """Return the outcome of one run."""
+        if position in self.untestable:
+            return Outcome.UNTESTABLE
+        failed = random.random() < self.pair[0 if self.bad[position] else 1]
+        return Outcome.BAD if failed else Outcome.GOOD
+
+    @property
+    def changes(self) -> list[tuple[Kind, int]]:
+        """The changes in order, each with the first position after it."""
+        return [
+            (Kind.INTRODUCED if self.bad[p] else Kind.FIXED, p)
+            for p in range(1, len(self.bad))
+            if self.bad[p] is not self.bad[p - 1]
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One search at one level: its runs, whether it decided, is right, and how sure it says it is.
+
+    It is right where each change that it states is one, and where it states one if there is one.
+    """
+
+    runs: int
+    decided: bool
+    right: bool
+    said: float
+
+
+def world(
+    random: Random, size: int, changes: int, pair: tuple[float, float], holes: float
+) -> World:
+    """Return a history with so many changes anywhere; of two, what lies between them is bad."""
+    places = sorted(random.sample(range(1, size), changes))
+    first = changes != 2 and random.random() < 0.5
+    bad = tuple((sum(place <= p for place in places) % 2 == 1) is not first for p in range(size))
+    untestable = frozenset(p for p in range(size) if random.random() < holes)
+    return World(bad, untestable, pair)
+
+
+def search(
+    world: World, random: Random, most: int, levels: Sequence[float] = LEVELS
+) -> list[Answer]:
+    """Return the answers of one search that is to be surer and surer."""
+    observations: dict[int, list[Outcome]] = {}
+    answers = []
+    runs = 0
+    for level in levels:
+        question = Question(len(world.bad), confirmations=noise.confirmations(level))
+        while True:
+            wanted = weighing.want(question, observations, level)
+            if wanted is None or wanted.stage is Stage.ASSURE or runs == most:
+                break
+            observations.setdefault(wanted.position, []).append(world.run(wanted.position, random))
+            runs += 1
+        assessment = noise.weigh(question.size, observations, level)
+        correct = right(world, assessment)
+        answers.append(Answer(runs, assessment.settled, correct, 1 - assessment.doubt))
+    return answers
+
+
+def right(world: World, assessment: Assessment) -> bool:
+    """Return whether what is stated is so."""
+    stated = [
+        any(kind is change.kind and change.before < place <= change.after for kind, place in truth)
+        for truth in [world.changes]
+        for change in assessment.changes
+    ]
+    return all(stated) and bool(stated) is bool(world.changes)
+
+
+def bound(size: int, pair: tuple[float, float], confidence: float) -> float:
+    """Return the least mean number of runs that name one of ``size`` places (Burnashev)."""
+    p, q = pair[1], 1 - pair[0]
+    slope = (_entropy(p) - _entropy(q)) / (1 - p - q)
+    capacity = (p * _entropy(q) - (1 - q) * _entropy(p)) / (1 - p - q) + math.log2(1 + 2**slope)
+    error = 1 - confidence
+    return (math.log2(size) - _entropy(error) - error * math.log2(size - 1)) / capacity
+
+
+def _entropy(p: float) -> float:
+    return -p * math.log2(p) - (1 - p) * math.log2(1 - p) if 0 < p < 1 else 0.0
+
+
+def cell(
+    histories: int,
+    seed: int,
+    one: Callable[[World, Random], list[Answer]],
+    size: int,
+    changes: int,
+    pair: tuple[float, float],
+    holes: float,
+) -> list[list[Answer]]:
+    """Return the answers over so many histories, by level."""
+    found = []
+    for number in range(histories):
+        random = Random(f"{seed} {size} {changes} {pair} {holes} {number}")
+        found.append(one(world(random, size, changes, pair, holes), random))
+    return [list(level) for level in zip(*found)]
+
+
+def bayesect(world: World, random: Random) -> list[Answer]:
+    """Return the answer of git_bayesect at 95 %; it takes the newest release first."""
+    from git_bayesect import Bisector
+
+    size = len(world.bad)
+    bisector = Bisector([1.0 / size] * size)
+    runs = 0
+    while bisector.distribution.max() < 0.95 and runs < 1000:
+        index = bisector.select()
+        bisector.record(index, world.run(size - 1 - index, random) is Outcome.BAD)
+        runs += 1
+    place = size - 1 - int(bisector.distribution.argmax())
+    sure = float(bisector.distribution.max())
+    return [Answer(runs, sure >= 0.95, place in [p for _, p in world.changes], sure)]
+
+
+def plain(repeats: int) -> Callable[[World, Random], list[Answer]]:
+    """Return a bisection that takes a release for bad where one of so many runs of it is.
+
+    It knows that there is one change, and which way it goes.
+    """
+
+    def one(world: World, random: Random) -> list[Answer]:
+        low, high, runs = 0, len(world.bad) - 1, 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            bad = Outcome.BAD in [world.run(middle, random) for _ in range(repeats)]
+            runs += repeats
+            low, high = (low, middle) if bad is world.bad[-1] else (middle, high)
+        return [Answer(runs, True, high in [place for _, place in world.changes], 1.0)]
+
+    return one
+
+
+def columns(answers: Sequence[Answer], least: float | None = None) -> str:
+    """Return mean and 95th percentile of the runs, the share right and undecided, as cells."""
+    runs = sorted(answer.runs for answer in answers)
+    decided = [answer for answer in answers if answer.decided]
+    accuracy = f"{mean(answer.right for answer in decided):.3f}" if decided else ""
+    p95 = runs[min(len(runs) - 1, int(0.95 * len(runs)))]
+    undecided = 1 - len(decided) / len(answers)
+    told = f"{mean(runs):.1f} | {p95} | {accuracy} | {undecided:.2f}"
+    return told + (f" | {mean(runs) / least:.1f}" if least else " |")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the tables, or write them into the page beside this script."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--histories", type=int, default=400, metavar="N")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 128, 512], metavar="N")
+    parser.add_argument("--changes", type=int, nargs="+", default=[0, 1, 2], metavar="K")
+    parser.add_argument("--holes", type=float, nargs="+", default=[0, 0.1], metavar="SHARE")
+    parser.add_argument("--pairs", type=int, nargs="+", default=range(len(PAIRS)), metavar="I")
+    parser.add_argument("--most", type=int, default=500, help="runs after which a search gives up")
+    parser.add_argument("--level", type=float, nargs="+", default=LEVELS)
+    parser.add_argument("--beside", action="store_true", help="measure git_bayesect and plain ones")
+    options = parser.parse_args(arguments)
+    print(
+        "| N | changes | untestable | bad / good | level | runs | p95 | right | undecided | bound |"
+    )
+    print("| --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    for size in options.sizes:
+        for changes in options.changes:
+            for holes in options.holes:
+                for pair in (PAIRS[index] for index in options.pairs):
+                    where = (size, changes, pair, holes)
+                    head = f"| {size} | {changes} | {holes:.0%} | {pair[0]:g} / {pair[1]:g}"
+
+                    def one(world: World, random: Random) -> list[Answer]:
+                        return search(world, random, options.most, options.level)
+
+                    found = cell(options.histories, options.seed, one, *where)
+                    for level, answers in zip(options.level, found):
+                        least = bound(size, pair, level) if changes else None
+                        print(f"{head} | {level:.2f} | {columns(answers, least)} |", flush=True)
+                    if options.beside and changes == 1 and not holes:
+                        for name, other in _others():
+                            beside = cell(options.histories, options.seed, other, *where)[0]
+                            print(f"{head} | {name} | {columns(beside)} |", flush=True)
+
+
+def _others() -> Iterable[tuple[str, Callable[[World, Random], list[Answer]]]]:
+    for repeats in (1, 2, 4):
+        yield f"plain, {repeats}", plain(repeats)
+    try:
+        import git_bayesect  # noqa: F401
+    except ImportError:
+        return
+    yield "git_bayesect", bayesect
+
+
+if __name__ == "__main__":
+    main()

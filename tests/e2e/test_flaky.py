@@ -1,0 +1,75 @@
+"""What fails at random from one release on, end to end: named so, since when, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from e2e.command import Command, changes
+from e2e.projects import plain
+from local_index import LocalIndex
+
+FLAKY = """\
+import pathlib, random, sys, spam
+counter = pathlib.Path({counter!r})
+number = len(counter.read_text()) if counter.exists() else 0
+counter.write_text("." * (number + 1))
+if spam.BROKEN and random.Random(number + 5).random() < {share}:
+    sys.exit(f"the race number {{number}} was lost")
+"""
+"""Fails where the release's BROKEN is true, in a share of its runs: always in the same ones."""
+
+
+@pytest.fixture
+def ask(bisect: Command) -> Command:
+    """A command whose runs may write outside of their folder: they count themselves there."""
+    return replace(bisect, sandbox="off")
+
+
+@pytest.fixture
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("counter") / "runs"
+
+
+def flaky(bisect: Command, counter: Path, share: float) -> tuple[str, ...]:
+    """Return the words of a search with that command."""
+    script = bisect.write("flaky.py", FLAKY.format(counter=str(counter), share=share))
+    words = ("--package", "spam", "--assure", "0", "--jobs", "1", "--no-attribution")
+    return (*words, "--", "python", script)
+
+
+def test_it_fails_at_random_since_a_release(ask: Command, index: LocalIndex, counter: Path) -> None:
+    index.add(plain("spam", "ggggggbbbbbb"))
+    result = ask(*flaky(ask, counter, 0.5))
+    assert result.status == 0
+    assert result.answer.startswith(
+        "spam went bad in 1.6; 1.5 is the last good release before it. 1.6, 9"
+    )
+    assert " runs since, 0 of " in result.answer
+    assert "It fails at random since 1.6, in about " in result.answer
+    again = ask.json(*flaky(ask, counter, 0.5))
+    assert changes(again) == [("introduced", "1.5", "1.6")]
+
+
+def test_what_is_not_sure_is_no_transition(ask: Command, index: LocalIndex, counter: Path) -> None:
+    """A few runs don't tell: what they leave is a set of releases, and the exit status says so."""
+    index.add(plain("spam", "ggggggbbbbbb"))
+    finding = ask.json("--max-runs", "16", *flaky(ask, counter, 0.5))
+    assert len(finding["measurements"]) == 16
+    assert finding["conflicting"]
+    assert finding["transitions"] == []
+    assert finding["decided"] is False
+    for suspicion in finding["suspicions"]:
+        assert suspicion["confidence"] < 0.95
+    counter.unlink()
+    assert ask("--max-runs", "16", *flaky(ask, counter, 0.5)).status == 3
+
+
+def test_what_fails_at_random_throughout_is_called_that(
+    ask: Command, index: LocalIndex, counter: Path
+) -> None:
+    index.add(plain("spam", "bbbbbbbb"))
+    result = ask(*flaky(ask, counter, 0.5))
+    assert result.status == 1
+    assert "No change found: it fails at random throughout, in about " in result.answer
