@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(f"{len(faults)} faults")
         for outcome, done, held in sorted(faults):
             terminalreporter.write_line(f"{outcome:7} {done}: {held}")
+
+
+@pytest.fixture(autouse=True)
+def unheard() -> Iterator[None]:
+    """Let no command that a test ran in this process listen to what later tests log."""
+    yield
+    logging.getLogger("bisector").handlers[:] = [logging.NullHandler()]
 
 
 @pytest.fixture

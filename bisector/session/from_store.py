@@ -10,9 +10,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bisector.errors import BisectorError
-from bisector.finding import CONFIDENCE, Finding, Transition
+from bisector.finding import Finding, Transition
 from bisector.inputs import probe
 from bisector.model import Measurement, Probe, Reason
+from bisector.search import noise
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
 from bisector.store.runs import Store
@@ -47,7 +48,7 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
                 any_failure=kept.any_failure,
                 first=kept.failure,
                 pattern=kept.pattern,
-                confidence=CONFIDENCE,
+                confidence=kept.confidence or noise.sureness(noise.LEAST_RUNS),
             ),
         )
         finding = with_causes(knowledge.finding(), kept.transitions)

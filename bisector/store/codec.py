@@ -163,6 +163,7 @@ def search_to_json(finding: Finding) -> dict[str, Json]:
         **({"any_failure": True} if finding.any_failure else {}),
         **({"failure": plain(finding.failure)} if told_apart else {}),
         **({"pattern": finding.pattern} if finding.pattern else {}),
+        **({"confidence": finding.confidence} if finding.confidence is not None else {}),
         **({"causes": causes} if causes else {}),
         "candidates": [_release_to_json(release) for release in plan.candidates],
         "prereleases": [_release_to_json(release) for release in plan.prereleases],
@@ -192,6 +193,7 @@ def search_from_json(data: Mapping[str, Any]) -> Search:
         transitions,
         stored.latest,
         stored.pattern,
+        stored.confidence,
     )
 
 
@@ -208,7 +210,8 @@ class Search(NamedTuple):
     """What one search looked at, the command that makes it again, and whose fault things are.
 
     Of ``transitions`` there are those whose cause was told. ``latest`` is when the newest of its
-    runs began; empty where that isn't known.
+    runs began; empty where that isn't known. ``confidence`` is what was asked for; None where a
+    search is older than its being written down.
     """
 
     plan: Plan
@@ -218,6 +221,7 @@ class Search(NamedTuple):
     transitions: tuple[Transition, ...]
     latest: str
     pattern: str = ""
+    confidence: float | None = None
 
 
 class _Listed(msgspec.Struct):
@@ -243,6 +247,7 @@ class _Search(msgspec.Struct):
     causes: tuple[_Caused, ...] = ()
     latest: str = ""
     pattern: str = ""
+    confidence: float | None = None
 
 
 class _Held(msgspec.Struct):

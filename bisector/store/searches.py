@@ -103,6 +103,7 @@ def _finding(files: Files, found: Sequence[Found]) -> Finding | None:
         any_failure=widest.any_failure,
         failure=widest.failure,
         pattern=widest.pattern,
+        confidence=widest.confidence,
     )
 
 

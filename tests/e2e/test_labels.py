@@ -139,7 +139,7 @@ def test_an_option_that_is_not_there_yet_is_a_guess(bisect: Command, index: Loca
         option = "parser.add_argument('--fry', action='store_true')" if number >= 10 else ""
         source = TOOL.replace("OPTION", option).replace("BROKEN", str(number in (14, 15)))
         index.add(release("spam", f"1.{number}", source, day=number))
-    finding = bisect.json(*QUICK, "--", "python", "-m", "spam", "--fry")
+    finding = bisect.json(*QUICK, "--jobs", "1", "--", "python", "-m", "spam", "--fry")
     assert failures(finding)[0][1] == ["introduced 1.13 1.14", "fixed 1.15 1.16"]
     assert (
         "unrecognized arguments: --fry: up to 1.9, as if what is asked for was not there yet"

@@ -62,7 +62,7 @@ release       uploaded    outcome      peak                      growth  pool   
 1.2 (yanked)  2024-01-03  bad      90.0 MiB  ████████████████  50.0 MiB  1 idle, 0 in use     0.50     2
 
 affected   >=1.2,<=1.2
-confidence introduced 1.1 → 1.2: 86% sure
+confidence introduced 1.1 → 1.2: 80% sure
            to be surer, --confidence 0.95 runs both sides again
 said       1.1: the eggs are good
            1.2: the eggs are bad

@@ -102,7 +102,7 @@ Affected: `>=1.1,<=1.2`
 
 - CPython 3.11.7, linux-x86\\_64, dependencies newest
 - looked at: 3 of 3 candidates; longest untested stretch 0; 6 runs, 6 of them now
-- how sure: introduced 1.0 → 1.1: 86% sure
+- how sure: introduced 1.0 → 1.1: 80% sure
 - to be surer: `--confidence 0.95` runs both sides of each change again
 - again: `bisect --probe eggs --range '>=1.0,<2' --python 3.11`
 
