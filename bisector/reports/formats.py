@@ -119,7 +119,7 @@ TABLES: Mapping[str, Format[Finding]] = {
     ),
 }
 FILES: Mapping[str, Callable[[Finding], str]] = {
-    "report.md": lambda finding: report_markdown.render(finding, chart="chart.svg"),
+    "report.md": report_markdown.render,
     "finding.json": lambda finding: as_json.render([finding]),
     "chart.svg": chart.memory_chart,
     "osv.json": lambda finding: osv.render([finding]),

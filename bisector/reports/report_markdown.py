@@ -1,46 +1,73 @@
-"""A finding as the report that a maintainer wants to get, ready to be an issue's body."""
+"""A finding as the report that a maintainer wants to get, ready to be an issue's body.
+
+Its sections are those that bug forms ask for, in the order of most of them (aiohttp's, say): the
+bug, how to reproduce it, what is expected, what comes instead, versions, system, context. Evidence
+is folded away below.
+"""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
-from statistics import median
+from typing import NamedTuple
 
+from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bisector.finding import Finding, Transition
+from bisector.explanation import Explanation
+from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
-from bisector.reports import causes, failing, rows, suspects
+from bisector.reports import failing, reproducer, rows, suspects
 from bisector.reports.answer import paragraphs
-from bisector.reports.claims import claims
 from bisector.reports.differences import differences
-from bisector.reports.markdown import block, code, escape, folded, link, table
-from bisector.reports.replay import further, replay
-from bisector.reports.rows import Row, shortened
+from bisector.reports.markdown import block, code, escape, folded, link
+from bisector.reports.replay import further
+from bisector.reports.report_evidence import LONGEST, decided_run, evidence, measurements
+from bisector.reports.rows import Row, safe, shortened
 
 LIMIT = 65_536
 """The characters that GitHub takes in an issue or a comment."""
 
-_NEAR = 3
-_MOST = 60
-_BAR = 40
-_LONGEST = 300
+_LINES = 30
+"""The lines of a script, or of what a run printed, above which it is folded away or cut."""
 
 
-def render(finding: Finding, *, chart: str = "") -> str:
-    """Return the report, shorter than ``LIMIT``; ``chart`` is where a picture of it lies.
+class _Section(NamedTuple):
+    """A part of the report; a heading that is empty stands in the content already."""
+
+    heading: str
+    content: str
+    folded: bool = False
+
+    def __str__(self) -> str:
+        if self.folded:
+            return folded(self.heading, self.content)
+        return f"### {self.heading}\n\n{self.content}" if self.heading else self.content
+
+    def left_out(self) -> _Section:
+        """Return the section without its content."""
+        first = "" if self.heading else f"{shortened(self.content.partition(chr(10))[0], 1000)}\n\n"
+        return self._replace(content=f"{first}Left out: too long.")
+
+
+def render(finding: Finding) -> str:
+    """Return the report, shorter than ``LIMIT``.
 
     Of what is too long, output goes first, then whole sections, the longest of them.
     """
-    sections: list[str] = []
+    sections: list[_Section] = []
     for kept_characters in (4096, 1024, 256, 0):
-        sections = list(_sections(finding, chart, kept_characters))
-        if len("\n\n".join(sections)) < LIMIT - 1:
+        sections = list(_sections(finding, kept_characters))
+        if len(_joined(sections)) < LIMIT:
             break
-    while len("\n\n".join(sections)) >= LIMIT - 1:
-        longest = max(sections[1:], key=len)
-        heading = longest.partition("\n")[0]
-        sections[sections.index(longest)] = f"{shortened(heading, 1000)}\n\nLeft out: too long."
-    return "\n\n".join(sections) + "\n"
+    while len(_joined(sections)) >= LIMIT:
+        longest = max(sections[1:], key=lambda section: len(str(section)))
+        sections[sections.index(longest)] = longest.left_out()
+    return _joined(sections)
+
+
+def _joined(sections: Sequence[_Section]) -> str:
+    return "\n\n".join(map(str, sections)) + "\n"
 
 
 def render_all(findings: Sequence[Finding]) -> str:
@@ -50,204 +77,163 @@ def render_all(findings: Sequence[Finding]) -> str:
     return "\n".join(reports)
 
 
-def _sections(finding: Finding, chart: str, kept_characters: int) -> Iterator[str]:
+def _sections(finding: Finding, kept_characters: int) -> Iterator[_Section]:
     measured = rows.rows(finding)
-    yield "\n\n".join(_head(finding))
-    yield from filter(None, map(suspects.markdown, finding.transitions[:8]))
-    if measured:
-        yield f"## Measurements\n\n{_measurements(finding, measured)}"
-    if _tells_of_memory(measured):
-        picture = f"![peak memory per release]({chart})\n\n" if chart else ""
-        shown = measured if len(measured) <= _MOST else _near(finding, measured)
-        bars = folded("Peak memory per release", block(_bars(shown)))
-        yield f"## Memory\n\n{picture}{bars}"
-    if told := _claims(finding):
-        yield f"## Claims\n\n{told}"
-    yield f"## How it was measured\n\n{_how(finding)}"
+    failed = _failed(finding)
+    yield _Section("", f"# {_title(finding)}")
+    yield _Section("Describe the bug", _bug(finding))
+    if failed:
+        yield from _reproduced(finding, failed)
+    if finding.probe.title:
+        yield _Section("Expected behavior", _expected(finding))
+    if failed:
+        yield _Section("Logs/tracebacks", _printed(failed, kept_characters))
+        yield _Section("Versions", _versions(finding, failed))
+        yield _Section("OS", escape(finding.conditions.interpreter.platform))
+    context = list(_context(finding, measured))
+    if context:
+        yield _Section("Additional context", "\n\n".join(context))
     for transition in finding.transitions[:8]:
-        yield "\n\n".join(_sides(finding, transition, kept_characters))
-    for version in finding.conflicting[:8]:
-        yield "\n\n".join(_disagreeing(finding, version, kept_characters))
+        if text := suspects.markdown(transition):
+            yield _Section("", text)
+    for heading, content in evidence(finding, measured, kept_characters):
+        if content not in context:
+            yield _Section(heading, content, folded=True)
 
 
-def _head(finding: Finding) -> Iterator[str]:
-    yield f"# {_title(finding)}"
+def _failed(finding: Finding) -> Measurement | None:
+    """Return the newest run of the newest release that is bad, if one is."""
+    bad = [version for version, outcome in rows.decided(finding) if outcome == "bad"]
+    runs = finding.runs.get(bad[-1], []) if bad else []
+    return next((run for run in reversed(runs) if run.outcome is Outcome.BAD), None)
+
+
+def _bug(finding: Finding) -> str:
+    """Return what is wrong, in words; since when and until when; and what may have done it."""
+    parts = []
     if pinned := failing.pin(finding):
-        yield f"**{escape(pinned)}**"
-    for paragraph in paragraphs(finding)[:12]:
-        yield escape(shortened(paragraph, 4000))
-    hints = (
+        parts.append(f"**{escape(pinned)}**")
+    parts += [escape(shortened(paragraph, 4000)) for paragraph in paragraphs(finding)[:12]]
+    lines = [] if finding.over else list(_edges(finding))
+    lines += [
         f"- {escape(told)}" + (f"; to look further: {code(command)}" if command else "")
         for told, command in further(finding)
+    ]
+    if lines:
+        parts.append(shortened("\n".join(lines), 4000))
+    return "\n\n".join(parts)
+
+
+def _edges(finding: Finding) -> Iterator[str]:
+    """Yield the two sides of each change, each with what most likely made it."""
+    for transition in finding.transitions[:8]:
+        before, after = map(str, (transition.before, transition.after))
+        sides = (
+            ("last good", "first bad")
+            if transition.kind is Kind.INTRODUCED
+            else ("last bad", "fixed in")
+        )
+        told = f"- {sides[0]}: {escape(before)}, {sides[1]}: {escape(after)}"
+        yield told + (f"; {_culprit(transition.why)}" if transition.why else "")
+
+
+def _culprit(why: Explanation) -> str:
+    """Return the commit where it is known, else the likeliest suspect; nothing where none is."""
+    commit = why.search.commit if why.search else None
+    if commit:
+        named = link(commit.identifier[:12], commit.address) or code(commit.identifier[:12])
+        sort = "commit" if commit.confirmed else "suspected commit"
+        return f"{sort}: {named}, {escape(shortened(commit.subject, LONGEST))}"
+    if why.suspects:
+        return f"suspect: {code(why.suspects[0].edited.label)}"
+    return "no suspect: nothing of what changed was seen to be executed"
+
+
+def _reproduced(finding: Finding, failed: Measurement) -> Iterator[_Section]:
+    """Yield how to see the bug: what to install, what to run, and the script itself."""
+    probe = finding.probe
+    beside = [r for r in probe.dependencies if Requirement(r).name != probe.package]
+    wanted = [f"{probe.package}=={_release(finding, failed)}", *beside]
+    wanted += finding.conditions.requirements
+    if finding.over and not finding.axis.python_varies:
+        wanted = [f"{d.name}=={d.version}" for d in failed.installed]
+    if probe.command:
+        file, script, command = f"{probe.name}.py", probe.text, shlex.join(probe.command)
+    else:
+        file, script = "reproducer.py", reproducer.render(finding) if probe.text else ""
+        command = shlex.join(["python", file, *([probe.case] if probe.case else [])])
+    install = shlex.join(["python", "-m", "pip", "install", *dict.fromkeys(wanted)])
+    steps = block(f"{install}\n{command}", "sh")
+    listing = block(script, "python")
+    lines = rows.count(len(script.splitlines()), "line")
+    if script and len(script.splitlines()) <= _LINES:
+        steps += f"\n\nwhere {code(file)} is:\n\n{listing}"
+    yield _Section("To Reproduce", steps)
+    if len(script.splitlines()) > _LINES:
+        yield _Section(f"{file}, {lines}", listing, folded=True)
+
+
+def _release(finding: Finding, failed: Measurement) -> str:
+    """Return the release of the package that failed: the one that is held where that is so."""
+    held = finding.over.rpartition(" ")[2]
+    return held or str(failed.version)
+
+
+def _expected(finding: Finding) -> str:
+    text = escape(shortened(finding.probe.title, LONGEST))
+    good: list[Version] = [
+        t.before if t.kind is Kind.INTRODUCED else t.after for t in finding.transitions
+    ]
+    run = decided_run(finding, good[0]) if good else None
+    if run is None or run.outcome is not Outcome.GOOD or not run.detail:
+        return text
+    return f"{text}\n\nAs with {escape(str(run.version))}: {escape(shortened(run.detail, LONGEST))}"
+
+
+def _printed(failed: Measurement, kept_characters: int) -> str:
+    """Return what the failing run said: its verdict, and the end of its output."""
+    output = failed.output_tail.rstrip()
+    lines = output[-kept_characters:].splitlines()[-_LINES:] if kept_characters else []
+    cut = ["…"] if lines and "\n".join(lines) != output else []
+    verdict = [shortened(failed.detail, LONGEST)] if failed.detail else []
+    return block("\n".join([*verdict, *cut, *lines]))
+
+
+def _versions(finding: Finding, failed: Measurement) -> str:
+    """Return the versions of Python, of the package, and of what was installed beside it."""
+    interpreter = finding.conditions.interpreter
+    version = str(failed.version) if finding.axis.python_varies else interpreter.version
+    package = finding.probe.package
+    beside = sorted(
+        (d for d in failed.installed if d.name != package),
+        key=lambda distribution: distribution.name,
     )
-    if listed := "\n".join(hints):
-        yield shortened(listed, 2000)
-    if finding.probe.title:
-        yield f"What is required: {escape(shortened(finding.probe.title, _LONGEST))}"
+    lines = [f"Python {version}", safe(f"{package} {_release(finding, failed)}")]
+    return block("\n".join([*lines, *(f"{d.name} {d.version}" for d in beside)]))
+
+
+def _context(finding: Finding, measured: Sequence[Row]) -> Iterator[str]:
+    """Yield what is affected, and what was measured next to each change."""
     if finding.affected:
         yield f"Affected: {_affected(finding, 40)}"
+    if measured:
+        yield measurements(finding, measured, 1)
 
 
 def _title(finding: Finding) -> str:
-    package, name = (shortened(t, 80) for t in (finding.probe.package, rows.name(finding)))
+    package = shortened(finding.probe.package, 80)
+    requirement = escape(shortened(finding.probe.title, 120)) or code(
+        shortened(rows.name(finding), 80)
+    )
     if finding.affected:
-        return f"{escape(package)} {_affected(finding, 3)} fails {code(name)}"
-    said = "no change found by" if finding.decided else "undecided by"
+        return f"{escape(package)} {_affected(finding, 3)} fails: {requirement}"
+    said = "no change found" if finding.decided else "undecided"
     if finding.over and finding.transitions and finding.decided:
         said = finding.axis.title
-    return f"{escape(shortened(finding.over, 80) or package)}: {said} {code(name)}"
+    return f"{escape(shortened(finding.over, 80) or package)}: {said}: {requirement}"
 
 
 def _affected(finding: Finding, most: int) -> str:
     told = " or ".join(map(code, finding.affected[:most]))
     left = len(finding.affected) - most
     return f"{told} and {rows.count(left, 'more range')}" if left > 0 else told
-
-
-def _near(finding: Finding, measured: Sequence[Row]) -> list[Row]:
-    """Return the rows near each transition; those at both ends where there is none."""
-    every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
-    sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))}
-    near: set[int] = set()
-    flaky = [place for place, row in enumerate(measured) if row.disagrees][:8]
-    for place, row in enumerate(measured):
-        if row.version in sides:
-            near |= set(range(place - _NEAR, place + _NEAR + 1))
-    if not near:
-        half = _MOST // 2
-        near = {*range(half), *range(len(measured) - half, len(measured))}
-    return [row for place, row in enumerate(measured) if place in near.union(flaky)]
-
-
-def _measurements(finding: Finding, measured: Sequence[Row]) -> str:
-    shown, several = _near(finding, measured), len(finding.failures) > 1
-    columns = (
-        (finding.axis.noun, [escape(row.label) for row in shown], False),
-        ("uploaded", [row.date for row in shown], False),
-        ("outcome", [f"**{r.said}**" if r.outcome == "bad" else r.said for r in shown], False),
-        ("failure", [escape(row.failure) if several else "" for row in shown], False),
-        ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
-        ("growth", [_size(row.growth_bytes, rows.mib(row.growth_bytes)) for row in shown], True),
-        ("pool", [escape(row.pool) for row in shown], False),
-        ("said", [escape(shortened(r.detail, 240 if r.disagrees else 120)) for r in shown], False),
-        ("seconds", [f"{row.seconds:.2f}" for row in shown], True),
-        ("runs", [str(row.runs) for row in shown], True),
-    )
-    kept = [column for column in columns if any(column[1])]
-    right = [place for place, column in enumerate(kept) if column[2]]
-    told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
-    left = len(measured) - len(shown)
-    more = f"{rows.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."
-    return f"{told}\n\n{more}" if left else told
-
-
-def _tells_of_memory(measured: Sequence[Row]) -> bool:
-    """Return whether memory is what the probe looks at, or differs between good and bad."""
-    peaks = [
-        [r.peak_memory_bytes for r in measured if r.outcome == side and r.peak_memory_bytes]
-        for side in ("good", "bad")
-    ]
-    if not any(row.peak_memory_bytes for row in measured):
-        return False
-    if any(row.growth_bytes is not None for row in measured):
-        return True
-    good, bad = (median(side) if side else 0 for side in peaks)
-    return bool(good and bad) and max(good, bad) > 1.25 * min(good, bad)
-
-
-def _size(size_bytes: int | None, told: str) -> str:
-    return "" if size_bytes is None else told
-
-
-def _bars(measured: Sequence[Row]) -> str:
-    highest = max(row.peak_memory_bytes or 0 for row in measured) or 1
-    cells = [(row.label, row.said, row.peak) for row in measured]
-    first, second, third = (max(map(len, column)) for column in zip(*cells))
-    lines = []
-    for row, (label, said, peak) in zip(measured, cells):
-        bar = "█" * round((row.peak_memory_bytes or 0) / highest * _BAR)
-        lines.append(f"{label:<{first}}  {said:<{second}}  {peak:>{third}}  {bar}".rstrip())
-    return "\n".join(lines)
-
-
-def _claims(finding: Finding) -> str:
-    lines = [
-        (
-            escape(shortened(claim.says, _LONGEST)),
-            escape(shortened(claim.measured, _LONGEST)),
-            f"**{claim.verdict}**" if claim.agrees is False else claim.verdict,
-        )
-        for claim in claims(finding)
-    ]
-    told = [table(("documented", "measured", ""), lines)] if lines else []
-    documented = finding.probe.documented
-    addresses = [
-        f"- {label}: {link(address, address)}"
-        for label, address in (("issue", documented.issue), ("fix", documented.fix))
-        if address
-    ]
-    return "\n\n".join([*told, "\n".join(addresses)] if addresses else told)
-
-
-def _how(finding: Finding) -> str:
-    told = [f"- {escape(shortened(rows.conditions(finding), _LONGEST))}"]
-    told += [f"- looked at: {escape(rows.looked_at(finding))}"]
-    told += [f"- how sure: {escape(text)}" for text in rows.sureness(finding)[:9]]
-    told += [f"- whose fault: {escape(text)}" for text in causes.whose(finding)[:9]]
-    if option := rows.surer(finding):
-        told += [f"- to be surer: {code(option)} runs both sides of each change again"]
-    told += [f"- again: {code(replay(finding))}"] if finding.replay else []
-    if held := finding.conditions.constraints:
-        told += ["", folded("Dependencies held", block("\n".join(held)))]
-    return "\n".join(told)
-
-
-def _sides(finding: Finding, transition: Transition, kept_characters: int) -> Iterator[str]:
-    """Yield what differs between a transition's two sides, and the end of their output."""
-    yield f"### {escape(f'{transition.before} → {transition.after}')}"
-    before, after = (_evidence(finding, v) for v in (transition.before, transition.after))
-    if before is None or after is None:
-        return
-    if changed := _changed(before, after):
-        yield table(("installed", str(before.version), str(after.version)), changed)
-    for side in (before, after):
-        yield from _output(side, f"{side.version} is {side.outcome.value}", kept_characters)
-
-
-def _disagreeing(finding: Finding, version: Version, kept_characters: int) -> Iterator[str]:
-    """Yield the end of the output of the newest good and the newest bad run of a release."""
-    yield f"### {escape(f'{version}: runs disagree')}"
-    runs = [m for m in finding.measurements if m.version == version]
-    for outcome in (Outcome.GOOD, Outcome.BAD):
-        said = [run for run in runs if run.outcome is outcome]
-        if said:
-            told = f"{version} is {outcome.value} in {len(said)} of {rows.count(len(runs), 'run')}"
-            yield from _output(said[-1], told, kept_characters)
-
-
-def _output(run: Measurement, told: str, kept_characters: int) -> Iterator[str]:
-    said = [shortened(run.detail, _LONGEST)]
-    if kept_characters:
-        said += [run.output_tail[-kept_characters:]]
-    if any(said):
-        yield folded(
-            f"{told}, exit status {run.exit_status}", block("\n\n".join(filter(None, said)))
-        )
-
-
-def _changed(before: Measurement, after: Measurement) -> list[list[str]]:
-    old = {d.name: d.version for d in before.installed}
-    new = {d.name: d.version for d in after.installed}
-    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    lines = [[n, old.get(n, "not installed"), new.get(n, "not installed")] for n in changed]
-    return [[escape(shortened(text, 80)) for text in line] for line in lines[:_MOST]]
-
-
-def _evidence(finding: Finding, version: object) -> Measurement | None:
-    """Return the newest decided run of a release."""
-    runs = [
-        m
-        for m in finding.measurements
-        if m.version == version and m.outcome is not Outcome.UNTESTABLE
-    ]
-    return runs[-1] if runs else None

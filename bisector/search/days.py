@@ -26,7 +26,7 @@ AXIS = Axis(
     "ones",
     fixed="was fixed with the dependencies of {after}; those of {before} are the last bad ones",
     unchanged="with dependencies of {count} from {first} to {last}",
-    title="changed with its dependencies by",
+    title="changed with its dependencies",
     side="the dependencies of {after}",
     shown=date_of,
 )

@@ -27,7 +27,7 @@ AXIS = Axis(
     introduced="is bad from Python {after} on; {before} is the last good one",
     fixed="is good from Python {after} on; {before} is the last bad one",
     unchanged="on {count} from Python {first} to {last}",
-    title="differs between interpreters by",
+    title="differs between interpreters",
     side="Python {after}",
     python_varies=True,
 )

@@ -78,7 +78,7 @@ def test_a_report_is_what_the_search_found(
     assert told["claims"][0]["agrees"] is False
     assert all(run["cached"] for run in told["measurements"])
     assert cli.main([*words, "--format", "markdown"]) == 0
-    assert capsys.readouterr().out.startswith("# spam `>=1.3,<1.5` fails `eggs`\n")
+    assert capsys.readouterr().out.startswith("# spam `>=1.3,<1.5` fails: Eggs must be fresh.\n")
 
 
 def test_a_report_as_files_has_all_that_a_bug_report_needs(
