@@ -38,6 +38,7 @@ from wheels import history
 from bisector import settings
 from bisector.environment import interpreter, venv
 from bisector.model import Measurement, Probe
+from bisector.session.from_store import findings
 from bisector.store.runs import Store
 
 README = Path(__file__).with_name("README.md")
@@ -532,6 +533,41 @@ def _multiply(results: Path, folder: Path, number: int, cache: Path) -> None:
             store.save(searched.probe, searched.conditions, again)
 
 
+def why(bench: Bench) -> str:
+    """`bisect why` between the two sides of a change, beside four bare runs of the probe."""
+    body = []
+    for name in REGRESSIONS[:1] if bench.quick else REGRESSIONS:
+        _, results = bench.search(name, 1)
+        [finding] = findings(Store(results))
+        change = finding.transitions[0]
+        sides = [decision(finding.runs[side][0]) for side in (change.before, change.after)]
+        loops = Loops(bench, finding.probe, [*sides, *sides])
+        loops.compile()
+        words = ("why", "--probe", name, str(change.before), str(change.after))
+        turns = take_turns(
+            {
+                "bare": loops.bare,
+                "why": partial(_explained, bench, words),
+            },
+            bench,
+        )
+        beyond = [a.seconds - b.seconds for a, b in zip(turns["why"], turns["bare"], strict=True)]
+        body.append(
+            [
+                f"`{name}` {change.before} → {change.after}",
+                *(f"{statistics.median(t.seconds for t in turns[n]):.2f}" for n in ("bare", "why")),
+                f"{ratio(turns['why'], turns['bare']):.2f}",
+                f"{statistics.median(beyond):+.2f}",
+            ]
+        )
+    head = ["between", "four bare probe runs, s", "`bisect why`, s", "times", "beyond them, s"]
+    return table(head, body)
+
+
+def _explained(bench: Bench, words: Sequence[str]) -> float:
+    return bench.bisect(*words, results=Path(tempfile.mkdtemp(dir=bench.folder)))
+
+
 def machine() -> str:
     """What this ran on, by its kind."""
     said = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
@@ -551,6 +587,7 @@ SECTIONS = {
     "tables": tables,
     "catalogue": catalogue,
     "stored": stored,
+    "why": why,
 }
 
 
