@@ -121,6 +121,8 @@ def _by_name(known: Iterable[Definition]) -> dict[str, list[Definition]]:
 
 
 def _edit(before: Sequence[Definition], after: Sequence[Definition]) -> Edit | None:
+    if [d.text for d in before] == [d.text for d in after]:
+        return None  # the usual case; no syntax has to be looked at
     if [d.digest for d in before] == [d.digest for d in after]:
         return None
     same = [d.bare for d in before] == [d.bare for d in after]

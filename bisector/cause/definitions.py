@@ -4,40 +4,74 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from bisector.explanation import Sort
 
 MODULE = "<module>"
 Block = Sequence[ast.stmt]
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Of the lines that the parser counts; ``str.splitlines`` knows more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definition:
     """A piece of a module, without the pieces inside it, which have their own.
 
-    ``first`` and ``last`` are lines, decorators included as in ``co_firstlineno``. ``digest`` is
-    of its syntax without comments, docstrings and formatting, ``bare`` also without annotations,
-    ``body`` also without its name. ``size`` counts syntax nodes, ``named`` are the identifiers
-    that it reads, ``words`` those and its parameters and short texts.
+    ``first`` and ``last`` are lines, decorators included as in ``co_firstlineno``; ``text`` is what
+    they hold. What it does is looked at when it is asked for: most pieces read the same on both
+    sides of a change.
     """
 
     name: str
     sort: Sort
     first: int
     last: int
-    digest: str
-    bare: str
-    body: str
-    size: int
-    named: frozenset[str]
-    words: frozenset[str]
+    text: str = field(repr=False)
+    _node: ast.AST = field(repr=False, compare=False)
+    _apart: frozenset[int] = field(repr=False, compare=False)
 
     @property
     def short(self) -> str:
         """Its name without that of what it is in."""
         return self.name.rpartition(".")[2]
+
+    @cached_property
+    def digest(self) -> str:
+        """That of its syntax without comments, docstrings and formatting."""
+        return _digest(_shape(self._node, self._apart, annotations=True))
+
+    @property
+    def bare(self) -> str:
+        """That of its syntax also without annotations."""
+        return _digest(self._bare)
+
+    @cached_property
+    def body(self) -> str:
+        """That of its syntax also without its name."""
+        return _digest(self._bare.replace(f"name={self.short!r}", "name=''", 1))
+
+    @property
+    def size(self) -> int:
+        """How many nodes its syntax has."""
+        return self._bare.count("(")
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """The identifiers that it reads."""
+        return frozenset(_named(self._node, self._apart))
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its identifiers, parameters and short texts."""
+        return frozenset(_words(self._node, self._apart))
+
+    @cached_property
+    def _bare(self) -> str:
+        return _shape(self._node, self._apart, annotations=False)
 
 
 def definitions(source: bytes) -> tuple[Definition, ...]:
@@ -46,8 +80,10 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
         tree = ast.parse(source)
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"it can't be parsed here: {error}") from error
+    lines = _LINE_END.split(source.decode("utf-8", "replace"))
     inner = [node for node in _flat(tree.body) if isinstance(node, _APART)]
-    return (_definition(MODULE, Sort.MODULE, tree, inner), *_within(tree.body, ""))
+    module = Definition(MODULE, Sort.MODULE, 1, 1, "\n".join(lines), tree, _identities(inner))
+    return (module, *_within(tree.body, "", lines))
 
 
 def at(known: Sequence[Definition], line: int, code_name: str) -> Definition | None:
@@ -74,23 +110,25 @@ _VARIABLES = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 _APART = (*_SCOPES, *_VARIABLES)
 
 
-def _within(block: Block, prefix: str, *, variables: bool = True) -> Iterator[Definition]:
+def _within(
+    block: Block, prefix: str, lines: Sequence[str], *, variables: bool = True
+) -> Iterator[Definition]:
     """Yield what is defined in a block, and in what is defined there."""
     for node in _flat(block):
         if isinstance(node, _FUNCTIONS):
             name = prefix + node.name
             inner: list[ast.stmt] = [n for n in _flat(node.body) if isinstance(n, _SCOPES)]
-            yield _definition(name, Sort.FUNCTION, node, inner)
-            yield from _within(node.body, f"{name}.<locals>.", variables=False)
+            yield _definition(name, Sort.FUNCTION, node, lines, inner)
+            yield from _within(node.body, f"{name}.<locals>.", lines, variables=False)
         elif isinstance(node, ast.ClassDef):
             name = prefix + node.name
             inner = [n for n in _flat(node.body) if isinstance(n, _APART)]
-            yield _definition(name, Sort.CLASS, node, inner)
-            yield from _within(node.body, f"{name}.")
+            yield _definition(name, Sort.CLASS, node, lines, inner)
+            yield from _within(node.body, f"{name}.", lines)
         elif isinstance(node, _VARIABLES) and variables:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             name = prefix + ", ".join(map(ast.unparse, targets))
-            yield _definition(name, Sort.VARIABLE, node)
+            yield _definition(name, Sort.VARIABLE, node, lines)
 
 
 def _flat(block: Block) -> Iterator[ast.stmt]:
@@ -99,30 +137,24 @@ def _flat(block: Block) -> Iterator[ast.stmt]:
         yield node
         if isinstance(node, _SCOPES):
             continue
-        for field in ("body", "orelse", "finalbody"):
-            yield from _flat(getattr(node, field, []))
+        for name in ("body", "orelse", "finalbody"):
+            yield from _flat(getattr(node, name, []))
         for handler in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
             yield from _flat(handler.body)
 
 
-def _definition(name: str, sort: Sort, node: ast.AST, inner: Sequence[ast.AST] = ()) -> Definition:
+def _definition(
+    name: str, sort: Sort, node: ast.stmt, lines: Sequence[str], inner: Sequence[ast.AST] = ()
+) -> Definition:
     """Return the piece that a node is without what is ``inner``."""
-    apart = frozenset(map(id, inner))
-    line = getattr(node, "lineno", 1)
-    text = _shape(node, apart, annotations=True)
-    bare = _shape(node, apart, annotations=False)
-    return Definition(
-        name=name,
-        sort=sort,
-        first=min([line, *(d.lineno for d in getattr(node, "decorator_list", []))]),
-        last=getattr(node, "end_lineno", line) or line,
-        digest=_digest(text),
-        bare=_digest(bare),
-        body=_digest(bare.replace(f"name='{name.rpartition('.')[2]}'", "name=''", 1)),
-        size=bare.count("("),
-        named=frozenset(_named(node, apart)),
-        words=frozenset(_words(node, apart)),
-    )
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    last = node.end_lineno or node.lineno
+    text = "\n".join(lines[first - 1 : last])
+    return Definition(name, sort, first, last, text, node, _identities(inner))
+
+
+def _identities(nodes: Sequence[ast.AST]) -> frozenset[int]:
+    return frozenset(map(id, nodes))
 
 
 def _shape(node: object, apart: frozenset[int], *, annotations: bool) -> str:

@@ -12,6 +12,10 @@ from bisector.errors import UsageError
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
 from bisector.reports.formats import EXPLANATIONS
+from bisector.search import noise
+
+_SURE_ENOUGH = noise.sureness(noise.LEAST_RUNS)
+"""Of two releases that the caller names: each is run once more while it is traced."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -22,6 +26,8 @@ def run(words: Sequence[str]) -> int:
             "`bisect why` compares two releases, or looks at all changes that a search finds",
             "bisect why --package PROJECT 1.4.2 1.5.0 -- COMMAND",
         )
+    if asked.releases:
+        asked = replace(asked, attribute=False, confidence=asked.confidence or _SURE_ENOUGH)
     findings = found(replace(asked, why=True))
     output.write(EXPLANATIONS[asked.format], findings, output.view())
     return status(findings)
