@@ -9,12 +9,12 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Transition
 from bisector.model import Measurement, Outcome
-from bisector.reports import facts, words, causes, rows
+from bisector.reports import causes, facts, words
 from bisector.reports.claims import claims
 from bisector.reports.markdown import block, code, escape, link, table
 from bisector.reports.replay import replay
-from bisector.reports.words import shortened
 from bisector.reports.rows import Row
+from bisector.reports.words import shortened
 
 LONGEST = 300
 """The characters of one text in a report."""

@@ -17,14 +17,14 @@ from packaging.version import Version
 from bisector.explanation import Explanation
 from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
-from bisector.reports import facts, words, failing, reproducer, rows, suspects
+from bisector.reports import facts, failing, reproducer, rows, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.differences import differences
 from bisector.reports.markdown import block, code, escape, folded, link
 from bisector.reports.replay import further
 from bisector.reports.report_evidence import LONGEST, decided_run, evidence, measurements
-from bisector.reports.words import safe, shortened
 from bisector.reports.rows import Row
+from bisector.reports.words import safe, shortened
 
 LIMIT = 65_536
 """The characters that GitHub takes in an issue or a comment."""
