@@ -16,30 +16,6 @@ from packaging.version import Version
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
-class Size(int):
-    """A number of bytes that is shown as the caller wrote it, like ``60M``."""
-
-    given: str
-
-    def __new__(cls, size_bytes: int, given: str) -> Size:
-        """Return ``size_bytes``, shown as ``given``."""
-        size = super().__new__(cls, size_bytes)
-        size.given = given
-        return size
-
-    def __str__(self) -> str:
-        """Return the size as it was given."""
-        return self.given
-
-    def __format__(self, spec: str) -> str:
-        """Return the size as it was given where nothing else is asked for."""
-        return super().__format__(spec) if spec else self.given
-
-    def __reduce__(self) -> tuple[type[Size], tuple[int, str]]:
-        """Return what another process makes the same of."""
-        return Size, (int(self), self.given)
-
-
 class Outcome(str, Enum):
     """What one run of a probe said of one release."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from bisector import settings
 from bisector.inputs import defaults
 from bisector.inputs.arguments import Parser
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 
 
 def run(words: Sequence[str]) -> int:

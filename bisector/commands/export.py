@@ -1,4 +1,4 @@
-"""``bisect export osv``: the records of regressions, a file each and all in one archive."""
+"""``bisect export osv``: the records of regressions, a file each and an archive, or a line each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bisector import atomic
 from bisector.commands.records import measured
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser
 from bisector.reports import known
-from bisector.reports.as_json import strict
+from bisector.reports.as_json import strict, strict_line
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every file in the archive, so that the same records are the same archive."""
@@ -23,11 +24,11 @@ def run(words: Sequence[str]) -> int:
     parser = Parser(
         prog="bisect export",
         description="Write what was measured to be a regression in the OSV schema, for scanners:\n"
-        "a file each, and all.zip.",
+        "a file each, and all.zip; or a line each, where --output ends with .jsonl.",
     )
     parser.add_argument("format", choices=("osv",))
     parser.add_argument(
-        "--output", type=Path, default=Path("osv"), metavar="DIR", help="where to (default: osv)"
+        "--output", type=Path, default=Path("osv"), metavar="PATH", help="where to (default: osv)"
     )
     parser.add_argument(
         "--probe",
@@ -40,6 +41,10 @@ def run(words: Sequence[str]) -> int:
     options.add_results_option(parser)
     given = parser.parse(words)
     records = [one.record for one in known.read(measured(given.results, given.probes))]
+    if given.output.suffix == ".jsonl":
+        atomic.write(given.output, "".join(map(_line, records)).encode(), mode=0o666)
+        print(given.output)
+        return 0
     files = {f"{record['id']}.json": strict(dict(record)) for record in records}
     for name, text in files.items():
         atomic.write(given.output / name, text.encode(), mode=0o666)
@@ -47,6 +52,10 @@ def run(words: Sequence[str]) -> int:
     atomic.write(given.output / "all.zip", _archive(files), mode=0o666)
     print(given.output / "all.zip")
     return 0
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return strict_line(dict(record))
 
 
 def _archive(files: Mapping[str, str]) -> bytes:

@@ -12,7 +12,7 @@ from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
-from bisector.reports import rows
+from bisector.reports import facts
 from bisector.reports.formats import FILES, FINDINGS
 from bisector.store.runs import Store, write
 
@@ -32,7 +32,7 @@ def run(words: Sequence[str]) -> int:
     store = Store(asked.results, settings.cache_dir())
     for finding in findings:
         folder = asked.output or store.probe_folder(finding.probe)
-        alike = [f for f in findings if rows.name(f) == rows.name(finding)]
+        alike = [f for f in findings if facts.name(f) == facts.name(finding)]
         if len({other.conditions.interpreter.series for other in alike}) > 1:
             folder = folder / f"python-{finding.conditions.interpreter.series}"
         for name, render in FILES.items():

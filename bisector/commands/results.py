@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bisector import settings
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser
-from bisector.reports.rows import count
+from bisector.reports.words import count
 from bisector.store.runs import Store
 
 

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import VERSION_PATTERN
 
 from bisector.environment import bytecode, venv
+from bisector.environment.installed import differing
 from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.task import Task, requirements_of
 from bisector.environment.venv import Environment
@@ -78,7 +79,7 @@ def make(
         bytecode.supply(made, interpreter, kept, task.folder, cancelled, linked=linked)
         made = venv.move(made, prefix)
     modules = made.modules(task.probe.package)
-    differs = venv.differing(installed, held, task.probe.package)
+    differs = differing(installed, held, task.probe.package)
     try:
         state = "" if linked else venv.state(made)
         return Installation(made, installed, modules, differs, state)

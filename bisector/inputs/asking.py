@@ -19,7 +19,7 @@ from packaging.utils import NormalizedName
 
 from bisector import settings
 from bisector.errors import IndexUnavailableError
-from bisector.pace import LEAST_BYTES_S, Pace
+from bisector.run.pace import LEAST_BYTES_S, Pace
 from bisector.settings import IndexSource
 
 ACCEPT = (

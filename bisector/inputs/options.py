@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bisector.finding import CONFIDENCE
 from bisector.inputs import last_failed, values
+from bisector.inputs.run_options import add_measuring_options, add_symptom_options, repeated
 
 
 def add_search_options(
@@ -20,22 +21,30 @@ def add_search_options(
     ``installers`` are those that there are, and ``assure`` is how long it does by default.
     """
     what = parser.add_argument_group("what to search")
-    what.add_argument(
+    repeated(
+        what,
         "--probe",
-        action="append",
-        default=[],
         dest="probes",
         metavar="NAME_OR_PATH",
         help="a probe's name, one case of it as NAME[CASE], or a script; repeat it for several",
     )
     what.add_argument("--package", metavar="PROJECT", help="the project, where no probe names it")
     add_plan_options(what)
-    what.add_argument(
-        "--good", action="append", default=[], metavar="V", help="a release known to be good"
+    repeated(what, "--good", metavar="V", help="a release known to be good")
+    repeated(what, "--bad", metavar="V", help="a release known to be bad")
+    _add_extent_options(parser, assure)
+    add_symptom_options(parser)
+    add_measuring_options(parser, installers)
+    store = parser.add_argument_group("what is known, and what is printed")
+    add_results_option(store)
+    store.add_argument(
+        "--json-lines", action="store_true", help="tell progress to programs: an object per line"
     )
-    what.add_argument(
-        "--bad", action="append", default=[], metavar="V", help="a release known to be bad"
-    )
+    add_index_options(store)
+
+
+def _add_extent_options(parser: argparse.ArgumentParser, assure: str) -> None:
+    """Add how far a search looks, and how sure it is to be."""
     how = parser.add_argument_group("how far to look")
     how.add_argument(
         "--assure",
@@ -77,106 +86,6 @@ def add_search_options(
         help="run releases again, most where runs disagree, until every change is as sure as P, "
         f"between 0 and 1 (default: {CONFIDENCE})",
     )
-    what_is_bad = parser.add_argument_group(
-        "what is bad, where the command's exit status doesn't say it well"
-    )
-    what_is_bad.add_argument(
-        "--bad-output",
-        type=values.pattern,
-        default="",
-        metavar="REGEX",
-        help="only a run is bad that prints a line which matches; other failures decide nothing",
-    )
-    what_is_bad.add_argument(
-        "--bad-memory",
-        type=values.size,
-        metavar="SIZE",
-        help="... that takes more memory than that",
-    )
-    what_is_bad.add_argument(
-        "--bad-timeout", action="store_true", help="... that is still running at the --timeout"
-    )
-    what_is_bad.add_argument(
-        "--any-failure",
-        action="store_true",
-        help="all failures are one, whatever they say",
-    )
-    what_is_bad.add_argument(
-        "--failure",
-        type=values.pattern,
-        default="",
-        metavar="REGEX",
-        help="only failures that it matches, by what is said of them or printed, decide anything",
-    )
-    run = parser.add_argument_group("how to measure")
-    run.add_argument(
-        "--dependencies",
-        default="newest",
-        metavar="newest|released|FILE",
-        help="their versions: resolved once for the newest candidate and held (default), "
-        "as of each release's upload, or pinned in a requirements or lock file",
-    )
-    run.add_argument(
-        "--with",
-        action="append",
-        default=[],
-        dest="requirements",
-        metavar="REQ",
-        help="install this as well",
-    )
-    run.add_argument("--installer", choices=tuple(installers), default="uv")
-    run.add_argument(
-        "--jobs",
-        type=values.positive,
-        metavar="N",
-        help="measure N at once (default: one per core, or per thread of the cluster's workers)",
-    )
-    run.add_argument(
-        "--executor",
-        choices=("threads", "dask"),
-        default="threads",
-        help="measure on threads of this machine (default), or on the workers of a Dask cluster",
-    )
-    run.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of the Dask cluster, like tcp://host:8786"
-    )
-    run.add_argument(
-        "--timeout", type=values.above_zero, metavar="S", help="of one run, in seconds"
-    )
-    run.add_argument(
-        "--max-memory",
-        type=values.size,
-        metavar="SIZE",
-        help="of one run: 500M, 2GiB (default: three quarters of the machine's)",
-    )
-    run.add_argument(
-        "--max-disk",
-        type=values.size,
-        metavar="SIZE",
-        help="that one run may write (default: 2GiB)",
-    )
-    run.add_argument(
-        "--sandbox",
-        choices=("auto", "require", "off"),
-        default="auto",
-        help="what keeps runs from the rest of the machine: bubblewrap, else what the kernel has "
-        "(auto, the default); bubblewrap or nothing runs (require); nothing (off)",
-    )
-    run.add_argument(
-        "--network", action="store_true", help="let runs use the outside network, not only loopback"
-    )
-    run.add_argument(
-        "--isolated",
-        action="store_true",
-        help="run a command in an empty folder, with copies of the files that it names",
-    )
-    run.add_argument("--keep-environments", action="store_true", help="and say where they are")
-    store = parser.add_argument_group("what is known, and what is printed")
-    add_results_option(store)
-    store.add_argument(
-        "--json-lines", action="store_true", help="tell progress to programs: an object per line"
-    )
-    add_index_options(store)
 
 
 def add_format_option(
@@ -209,10 +118,9 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
         help="a clone, or an address that git can reach: the commits between the two releases are "
         "built, which runs their own build code, and searched",
     )
-    group.add_argument(
+    repeated(
+        group,
         "--build-env",
-        action="append",
-        default=[],
         dest="build_environment",
         metavar="NAME=VALUE",
         help="set this where commits are built; repeat it for several",
@@ -232,10 +140,9 @@ def add_results_option(group: argparse._ActionsContainer) -> None:
 
 def add_python_option(group: argparse._ActionsContainer) -> None:
     """Add which interpreters."""
-    group.add_argument(
+    repeated(
+        group,
         "--python",
-        action="append",
-        default=[],
         dest="pythons",
         metavar="X.Y",
         help="the interpreter, a version or a path; repeat it for several (default: this one)",

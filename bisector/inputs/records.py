@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 
-def folder() -> Path:
-    """Return where the records lie, a file in the OSV schema each."""
-    installed = Path(__file__).parents[1] / "records"
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "results" / "osv"
+def path() -> Path:
+    """Return the file of the records, a line in the OSV schema each."""
+    installed = Path(__file__).parents[1] / "records.jsonl"
+    return installed if installed.is_file() else Path(__file__).parents[2] / "results/osv.jsonl"
 
 
 def shipped() -> list[dict[str, Any]]:
     """Return the records, in the order of their names."""
-    return [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder().glob("*.json"))
-    ]
+    return [json.loads(line) for line in path().read_text(encoding="utf-8").splitlines()]

@@ -11,8 +11,6 @@ from math import isfinite
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bisector.model import Size
-
 
 def specifier(text: str) -> SpecifierSet:
     """Return the specifier that ``text`` is, or that a version by itself is."""
@@ -86,3 +84,27 @@ def size(text: str) -> Size:
             number = _number(digits, "", lambda number: number > 0)
             return Size(int(number * units[unit]), text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a size like 500M or 2GiB")
+
+
+class Size(int):
+    """A number of bytes that is shown as the caller wrote it, like ``60M``."""
+
+    given: str
+
+    def __new__(cls, size_bytes: int, given: str) -> Size:
+        """Return ``size_bytes``, shown as ``given``."""
+        size = super().__new__(cls, size_bytes)
+        size.given = given
+        return size
+
+    def __str__(self) -> str:
+        """Return the size as it was given."""
+        return self.given
+
+    def __format__(self, spec: str) -> str:
+        """Return the size as it was given where nothing else is asked for."""
+        return super().__format__(spec) if spec else self.given
+
+    def __reduce__(self) -> tuple[type[Size], tuple[int, str]]:
+        """Return what another process makes the same of."""
+        return Size, (int(self), self.given)

@@ -28,6 +28,11 @@ def strict(value: Any) -> str:
     return json.dumps(_strict(value), indent=1, allow_nan=False) + "\n"
 
 
+def strict_line(value: Any) -> str:
+    """Return ``value`` as ``strict`` does, on a line of its own."""
+    return json.dumps(_strict(value), allow_nan=False) + "\n"
+
+
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return the object of the contract for one finding."""
     affected, python = finding.affected, finding.conditions.interpreter.version

@@ -10,13 +10,14 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Plan, Probe, Release
-from bisector.reports import causes, failing, rows, suspects
+from bisector.reports import causes, facts, failing, rows, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
 from bisector.reports.replay import further, replay
-from bisector.reports.rows import MIB, Row, safe
+from bisector.reports.rows import Row
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
+from bisector.reports.words import MIB, safe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +38,7 @@ def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False
 
 
 def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
-    yield plain(f"{rows.title(finding)}\n", "bold")
+    yield plain(f"{facts.title(finding)}\n", "bold")
     if pinned := failing.pin(finding):
         yield plain(pinned, "bold")
     for paragraph in paragraphs(finding):
@@ -65,19 +66,19 @@ def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.affected:
-        yield "affected", rows.joined(finding.affected)
-    for told in rows.sureness(finding):
+        yield "affected", words.joined(finding.affected)
+    for told in facts.sureness(finding):
         yield "confidence", told
-    if option := rows.surer(finding):
+    if option := facts.surer(finding):
         yield "confidence", f"to be surer, {option} runs both sides again"
     for told in causes.whose(finding):
         yield "fault", told
-    for version, detail in rows.evidence(finding):
-        yield "said", rows.shortened(f"{version}: {detail}", _LONGEST)
+    for version, detail in facts.evidence(finding):
+        yield "said", words.shortened(f"{version}: {detail}", _LONGEST)
     for claim in claims(finding):
         yield "documents", claim.sentence
-    yield "looked at", rows.looked_at(finding)
-    yield "conditions", rows.conditions(finding)
+    yield "looked at", facts.looked_at(finding)
+    yield "conditions", facts.conditions(finding)
 
 
 def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Column]:
@@ -103,7 +104,7 @@ def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Colum
 
 
 def _growth(row: Row) -> str:
-    return "" if row.growth_bytes is None else rows.mib(row.growth_bytes)
+    return "" if row.growth_bytes is None else words.mib(row.growth_bytes)
 
 
 def _bar(size_bytes: int, highest_bytes: int) -> str:
@@ -120,7 +121,7 @@ def foreseen(plan: Plan, summary: str, witnesses: Sequence[Version]) -> str:
     ends += [plan.candidates[0].version]
     lines.append(f"starts with {', '.join(map(str, dict.fromkeys(ends)))}")
     if plan.excluded:
-        why = rows.why_not(e.detail or e.reason.value for e in plan.excluded)
+        why = words.why_not(e.detail or e.reason.value for e in plan.excluded)
         lines.append(f"excluded: {len(plan.excluded)}{why}")
     return "".join(f"{safe(line)}\n" for line in lines)
 
@@ -135,8 +136,8 @@ def plan_table(project: str, plan: Plan, conditions: str, *, width: int, color: 
         Column("plan", decided, [styles.get(word, "yellow") for word in decided]),
         Column("why", whys, wraps=True),
     ]
-    summary = f"{project}: {rows.count(len(plan.candidates), 'candidate')}, "
-    summary += f"{rows.count(len(plan.prereleases), 'pre-release')} kept for the zoom, "
+    summary = f"{project}: {words.count(len(plan.candidates), 'candidate')}, "
+    summary += f"{words.count(len(plan.prereleases), 'pre-release')} kept for the zoom, "
     summary += f"{len(plan.excluded)} excluded ({conditions})"
     return printed([table(columns, width), "", plain(safe(summary))], width=width, color=color)
 

@@ -12,7 +12,7 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 
 
 def verdict(finding: Finding, transition: Transition) -> str:

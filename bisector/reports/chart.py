@@ -1,11 +1,10 @@
-"""Peak memory per release as a picture: one chart that stands alone, two that stand in a table."""
+"""Peak memory per release as a picture that stands alone."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from statistics import median
 
@@ -13,13 +12,24 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Transition
 from bisector.model import Measurement, Outcome
+from bisector.reports.axes import (
+    BOTTOM,
+    GLYPH,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axes,
+    labels,
+    scale,
+    tick,
+)
+from bisector.reports.facts import conditions, name
 from bisector.reports.grid import Grid, Known, grids
-from bisector.reports.rows import MIB, conditions, mib, name, safe
+from bisector.reports.words import MIB, mib, safe
 
-_WIDTH, _HEIGHT = 800, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 776, 112, 330
 _ROW = 18
-_GLYPH = 6.4
 _ASIDE = 5
 _STYLE = """
 :root { color-scheme: light dark }
@@ -55,39 +65,18 @@ _HATCH = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Axes:
-    """Where a release and a size lie in the picture."""
-
-    versions: tuple[Version, ...]
-    top_bytes: float
-
-    def x(self, version: Version) -> float:
-        return self.between(self.versions.index(version) + 0.5)
-
-    def between(self, position: float) -> float:
-        return _LEFT + self.step * position
-
-    def y(self, size_bytes: float) -> float:
-        return _BOTTOM - (_BOTTOM - _TOP) * size_bytes / self.top_bytes
-
-    @property
-    def step(self) -> float:
-        return (_RIGHT - _LEFT) / max(len(self.versions), 1)
-
-
 def memory_chart(finding: Finding) -> str:
     """Return peak memory per release with the transitions marked, as an SVG of its own."""
     peaks = [peak for m in finding.measurements if (peak := _peak(m)) is not None]
     highest = max((MIB, *peaks))
-    step_bytes = _tick(highest)
-    axes = _Axes(_versions(finding), step_bytes * math.ceil(highest * 1.02 / step_bytes))
+    step_bytes = tick(highest)
+    axes = Axes(_versions(finding), step_bytes * math.ceil(highest * 1.02 / step_bytes))
     package, probe = finding.probe.package, name(finding)
     (grid,) = grids([finding], prereleases=True)
     names = grid.columns[0].failures
-    height = _HEIGHT + _ROW * len(names)
+    height = HEIGHT + _ROW * len(names)
     numbers = {line.first: line.cells[0].failure for line in grid.lines}
-    size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     held = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
@@ -95,52 +84,18 @@ def memory_chart(finding: Finding) -> str:
         f'<desc id="desc">{_text(_described(finding, peaks))}</desc>',
         f"<style>{_STYLE}</style>",
         _HATCH,
-        f'<rect class="paper" width="{_WIDTH}" height="{height}"/>',
+        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
         f'<text class="name" x="24" y="32">{_clipped(f"{package}: {probe}", 64)}</text>',
         f'<text x="24" y="52">{held}</text>',
         *(_windows_apart(finding, grid, axes) if names else _windows(finding, axes)),
-        *_scale(axes, step_bytes),
-        *_labels(finding, axes),
+        *scale(axes, step_bytes),
+        *labels(finding, axes),
         *_marks(finding.every_transition, axes),
         *_points(finding, axes, numbers),
     ]
     if not peaks:
         parts.append('<text x="420" y="220" text-anchor="middle">No memory was measured.</text>')
     return "\n".join((*parts, *_legend(finding), *_named(names), "</svg>", ""))
-
-
-def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
-    """Return a small SVG of peaks in release order, each with whether it is bad; "" for none.
-
-    It has no style of its own: the page that it is put into gives it one by its classes.
-    """
-    known = [(place, size, bad) for place, (size, bad) in enumerate(peaks) if size is not None]
-    if not known:
-        return ""
-    highest, last = max(1, *(size for _, size, _ in known)), max(len(peaks) - 1, 1)
-    places = [(3 + 114 * n / last, 21 - 18 * size / highest, bad) for n, size, bad in known]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
-    dots = "".join(
-        f'<circle class="{"bad" if bad else "good"}" cx="{x:.1f}" cy="{y:.1f}" '
-        f'r="{2 if bad else 1}"/>'
-        for x, y, bad in places
-        if bad or len(places) == 1
-    )
-    lowest = min(size for _, size, _ in known)
-    return (
-        f'<svg class="spark" viewBox="0 0 120 24" role="img" aria-label="peak memory per release, '
-        f'{mib(lowest)} to {mib(highest)}"><path class="base" d="M0 21.5H120"/>'
-        f'<polyline points="{line}"/>{dots}</svg>'
-    )
-
-
-def bar(size_bytes: int, highest_bytes: int) -> str:
-    """Return one bar of the chart beside a column, as an SVG that stretches to its place."""
-    length = 100 * size_bytes / max(highest_bytes, 1)
-    return (
-        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect width="{length:.1f}" height="10"/></svg>'
-    )
 
 
 def _peak(measurement: Measurement) -> int | None:
@@ -156,42 +111,7 @@ def _versions(finding: Finding) -> tuple[Version, ...]:
     return tuple(sorted(looked_at))
 
 
-def _tick(highest_bytes: float) -> float:
-    """Return the distance of four to eight round numbers up to ``highest_bytes``."""
-    rough = highest_bytes / MIB / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    return MIB * next(m for m in (5 * power, 2.5 * power, 2 * power, power) if m <= rough)
-
-
-def _scale(axes: _Axes, step_bytes: float) -> Iterator[str]:
-    for number in range(round(axes.top_bytes / step_bytes) + 1):
-        y = axes.y(number * step_bytes)
-        kind = "grid" if number else "axis"
-        yield f'<path class="{kind}" d="M{_LEFT} {y:.1f}H{_RIGHT}"/>'
-        size = f"{number * step_bytes / MIB:g}"
-        yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{size}</text>'
-    yield f'<text x="{_LEFT - 8}" y="{_TOP - 14}" text-anchor="end">MiB</text>'
-
-
-def _labels(finding: Finding, axes: _Axes) -> Iterator[str]:
-    """Yield as many releases below the axis as fit, those that matter first."""
-    versions, shown = axes.versions, list[tuple[float, float]]()
-    ends = [v for t in finding.every_transition for v in (t.after, t.before)]
-    every = range(1, len(versions) - 1)
-    stride = max(1, math.ceil(9 * _GLYPH / axes.step))
-    rest = [versions[n] for n in every if n % stride == 0]
-    rest += [versions[n] for n in every]
-    for version in dict.fromkeys((*versions[:1], *versions[-1:], *ends, *rest)):
-        x, half = axes.x(version), len(str(version)) * _GLYPH / 2
-        middle = min(max(x, 8 + half), _WIDTH - 8 - half)
-        if any(middle - half < right + 8 and left < middle + half + 8 for left, right in shown):
-            continue
-        shown.append((middle - half, middle + half))
-        yield f'<path class="axis" d="M{x:.1f} {_BOTTOM}v5"/>'
-        yield f'<text x="{middle:.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{version}</text>'
-
-
-def _sides(transition: Transition, axes: _Axes) -> tuple[float, float]:
+def _sides(transition: Transition, axes: Axes) -> tuple[float, float]:
     """Return the edges between which it changes; they are one where nothing is between."""
     before, after = transition.zoom or (transition.before, transition.after)
     if transition.otherwise and not transition.untested:  # it comes, or goes, where others do
@@ -202,22 +122,22 @@ def _sides(transition: Transition, axes: _Axes) -> tuple[float, float]:
     return axes.between(left), axes.between(max(left, right))
 
 
-def _windows(finding: Finding, axes: _Axes) -> Iterator[str]:
-    start = float(_LEFT) if finding.bad_at_oldest else None
+def _windows(finding: Finding, axes: Axes) -> Iterator[str]:
+    start = float(LEFT) if finding.bad_at_oldest else None
     for transition in finding.transitions:
         left, right = _sides(transition, axes)
         if transition.kind is Kind.INTRODUCED:
             start = right
         else:
-            yield _band("window", _LEFT if start is None else start, left)
+            yield _band("window", LEFT if start is None else start, left)
             start = None
         if right > left:
             yield _band("unsure", left, right)
     if start is not None:
-        yield _band("window", start, _RIGHT)
+        yield _band("window", start, RIGHT)
 
 
-def _windows_apart(finding: Finding, grid: Grid, axes: _Axes) -> Iterator[str]:
+def _windows_apart(finding: Finding, grid: Grid, axes: Axes) -> Iterator[str]:
     """Yield a window per stretch of releases that fail alike, where there are several failures."""
     cells = {line.first: line.cells[0] for line in grid.lines}
     decided = [
@@ -242,11 +162,11 @@ def _class(kind: str, failure: int) -> str:
 
 
 def _band(kind: str, left: float, right: float) -> str:
-    place = f'x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}"'
-    return f'<rect class="{kind}" {place} height="{_BOTTOM - _TOP}"/>'
+    place = f'x="{left:.1f}" y="{TOP}" width="{max(right - left, 0):.1f}"'
+    return f'<rect class="{kind}" {place} height="{BOTTOM - TOP}"/>'
 
 
-def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
+def _marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
     """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip.
 
     Labels come last, so that no edge is drawn across one.
@@ -264,13 +184,13 @@ def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
         elif transition.zoom and transition.zoom[1] != transition.after:
             label += f" ({transition.zoom[1]})"
         label += "" if transition.confirmed else ", unconfirmed"
-        width = len(label) * (_GLYPH + 0.6)
-        x = min((left + right) / 2 + 5, _WIDTH - 12 - width)
+        width = len(label) * (GLYPH + 0.6)
+        x = min((left + right) / 2 + 5, WIDTH - 12 - width)
         row = next((n for n, end in enumerate(ends) if end + 10 < x), 3)
-        y = _TOP - 8 - 15 * min(row, 2)
-        top = y - 9 if left == right else _TOP
+        y = TOP - 8 - 15 * min(row, 2)
+        top = y - 9 if left == right else TOP
         for edge in sorted({left, right}):
-            yield f'<path class="edge" d="M{edge:.1f} {top}V{_BOTTOM}">'
+            yield f'<path class="edge" d="M{edge:.1f} {top}V{BOTTOM}">'
             yield f"<title>{label}</title></path>"
         if row < 3:
             ends[row] = x + width
@@ -278,7 +198,7 @@ def _marks(transitions: Sequence[Transition], axes: _Axes) -> Iterator[str]:
     yield from labels
 
 
-def _points(finding: Finding, axes: _Axes, numbers: Mapping[Version, int]) -> Iterator[str]:
+def _points(finding: Finding, axes: Axes, numbers: Mapping[Version, int]) -> Iterator[str]:
     runs: dict[Version, list[int]] = {}
     said: dict[Version, set[Outcome]] = {}
     for measurement in finding.measurements:
@@ -319,29 +239,29 @@ def _point(outcome: Outcome, x: float, y: float, told: str, failure: int = 0) ->
 
 
 def _legend(finding: Finding) -> Iterator[str]:
-    x = float(_LEFT)
+    x = float(LEFT)
     for outcome in Outcome:
         if any(m.outcome is outcome for m in finding.measurements):
-            yield _point(outcome, x + 5, _HEIGHT - 23, "")
-            yield f'<text x="{x + 16}" y="{_HEIGHT - 19}">{outcome.value}</text>'
-            x += 40 + len(outcome.value) * _GLYPH
+            yield _point(outcome, x + 5, HEIGHT - 23, "")
+            yield f'<text x="{x + 16}" y="{HEIGHT - 19}">{outcome.value}</text>'
+            x += 40 + len(outcome.value) * GLYPH
     if len(finding.failures) < 2 and (finding.transitions or finding.bad_at_oldest):
-        yield f'<rect class="window" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
-        yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">bad window</text>'
-        x += 54 + 10 * _GLYPH
+        yield f'<rect class="window" x="{x}" y="{HEIGHT - 30}" width="22" height="14"/>'
+        yield f'<text x="{x + 30}" y="{HEIGHT - 19}">bad window</text>'
+        x += 54 + 10 * GLYPH
     if any(t.untested for t in finding.every_transition):
-        yield f'<rect class="unsure" x="{x}" y="{_HEIGHT - 30}" width="22" height="14"/>'
-        yield f'<text x="{x + 30}" y="{_HEIGHT - 19}">changed somewhere here</text>'
+        yield f'<rect class="unsure" x="{x}" y="{HEIGHT - 30}" width="22" height="14"/>'
+        yield f'<text x="{x + 30}" y="{HEIGHT - 19}">changed somewhere here</text>'
 
 
 def _named(names: Sequence[str]) -> Iterator[str]:
     """Yield what each failure is called, on a line each below the rest, beside its colours."""
     for number, failure in enumerate(names, 1):
-        y = _HEIGHT - 24 + _ROW * number
-        place = f'x="{_LEFT}" y="{y}" width="22" height="14"'
+        y = HEIGHT - 24 + _ROW * number
+        place = f'x="{LEFT}" y="{y}" width="22" height="14"'
         yield f'<rect class="{_class("window", number)}" {place}/>'
-        yield _point(Outcome.BAD, _LEFT + 11, y + 7, "", number)
-        yield f'<text x="{_LEFT + 30}" y="{y + 11}">{_clipped(failure, 100)}</text>'
+        yield _point(Outcome.BAD, LEFT + 11, y + 7, "", number)
+        yield f'<text x="{LEFT + 30}" y="{y + 11}">{_clipped(failure, 100)}</text>'
 
 
 def _described(finding: Finding, peaks: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from bisector.finding import Finding
 from bisector.model import Claim, Outcome
-from bisector.reports.rows import count, listed, safe
+from bisector.reports.words import count, listed, safe
 
 
 @dataclass(frozen=True, slots=True)

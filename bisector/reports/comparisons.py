@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from bisector.finding import Comparison, Culprit
 from bisector.model import Outcome
-from bisector.reports import causes, rows
+from bisector.reports import causes, facts
 from bisector.reports.as_json import strict
 from bisector.reports.markdown import block, code, escape, folded
 from bisector.reports.markdown import table as markdown_table
-from bisector.reports.rows import count, safe, shortened
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
+from bisector.reports.words import count, safe, shortened
 from bisector.store.codec import measurement_to_json
 from bisector.store.codec import plain as plainly
 
@@ -169,5 +169,5 @@ def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
             told += f"; {comparison.untestable} of them could not be tested"
         yield "looked at", told
     held = comparison.conditions
-    interpreter = rows.interpreter(held)
+    interpreter = facts.interpreter(held)
     yield "conditions", interpreter

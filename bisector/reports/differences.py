@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bisector.finding import Finding
-from bisector.reports import rows
-from bisector.reports.rows import safe
+from bisector.reports import facts, words
+from bisector.reports.words import safe
 
 
 def differences(findings: Sequence[Finding]) -> tuple[str, ...]:
     """Return a sentence for each probe whose bad releases aren't the same on all interpreters."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.probe.package, rows.name(finding)), []).append(finding)
+        groups.setdefault((finding.probe.package, facts.name(finding)), []).append(finding)
     return tuple(sentence for alike in groups.values() for sentence in _differing(alike))
 
 
@@ -25,13 +25,13 @@ def _differing(findings: Sequence[Finding]) -> Iterator[str]:
         return
     only = "only " if len(found) == 2 and () in found else ""
     told = [
-        f"{only}on {_listed(on)}: {rows.joined(affected)}"
+        f"{only}on {_listed(on)}: {words.joined(affected)}"
         for affected, on in found.items()
         if affected
     ]
     if () in found:
         told.append(f"nothing bad was found on {_listed(found[()])}")
-    package, name = findings[0].probe.package, rows.name(findings[0])
+    package, name = findings[0].probe.package, facts.name(findings[0])
     yield safe(f"{package} differs between interpreters by {name}: {'; '.join(told)}.")
 
 

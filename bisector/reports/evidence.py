@@ -8,8 +8,9 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Distribution, Json, Measurement, Signature
+from bisector.reports.facts import conditions
 from bisector.reports.grid import Cell, Column, Grid, Line
-from bisector.reports.rows import conditions, mib, safe
+from bisector.reports.words import mib, safe
 
 _LONGEST = 20_000
 

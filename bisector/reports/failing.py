@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Outcome, Reason
-from bisector.reports.rows import listed, runs_of, safe, shortened
+from bisector.reports.words import listed, safe, shortened
 from bisector.search import failures, sameness
 from bisector.search.observed import Label, Verdict, together, verdict
 
@@ -139,7 +139,7 @@ def pin(finding: Finding) -> str:
 
 def _known(finding: Finding) -> list[tuple[Version, bool]]:
     """Return the decided candidates in version order, and whether each fails."""
-    runs = runs_of(finding)
+    runs = finding.runs
     known = []
     for release in finding.plan.candidates:
         seen = verdict([run.outcome for run in runs.get(release.version, ())])
@@ -162,14 +162,14 @@ def _failure_of(finding: Finding, version: Version) -> str:
         return ""
     if failure.signature is not None or failure.reason:
         return fails(failure)
-    bad = [run for run in runs_of(finding)[version] if run.outcome is Outcome.BAD]
+    bad = [run for run in finding.runs[version] if run.outcome is Outcome.BAD]
     said = _short(bad[-1].detail, _SHORT) if bad else ""
     return f"is bad: {said}" if said else "is bad"
 
 
 def of_releases(finding: Finding) -> dict[Version, Failure]:
     """Return which failure each release has that always fails alike, pre-releases with them."""
-    labels = failures.labels(runs_of(finding), any_failure=finding.any_failure)
+    labels = failures.labels(finding.runs, any_failure=finding.any_failure)
     known = {failure.releases[-1]: failure for failure in finding.failures}
     by_label = {label: known[v] for v in known for label in labels[v] if _fails(label)}
     return {
@@ -185,12 +185,12 @@ def _fails(label: Label) -> bool:
 
 def alone(finding: Finding, failure: Failure) -> Finding:
     """Return the finding as if a failure were the only one; others decided nothing."""
-    labels = failures.labels(runs_of(finding), any_failure=finding.any_failure)
+    labels = failures.labels(finding.runs, any_failure=finding.any_failure)
     wanted = next(
         label for label in labels[failure.releases[-1]] if label is not Outcome.UNTESTABLE
     )
     counted = []
-    for version, runs in runs_of(finding).items():
+    for version, runs in finding.runs.items():
         for run, label in zip(runs, labels[version]):
             other = run.outcome is Outcome.BAD and label != wanted
             reason = Reason.DIFFERENT_FAILURE

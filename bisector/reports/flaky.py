@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Suspicion, Transition
 from bisector.model import Outcome
-from bisector.reports.rows import listed, sure
+from bisector.reports.words import listed, sure
 
 _WORDS = {Kind.INTRODUCED: "went bad", Kind.FIXED: "was fixed"}
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from bisector.finding import Comparison, Finding
 from bisector.model import Outcome
-from bisector.reports import comparisons, rows
+from bisector.reports import comparisons, facts
 from bisector.reports.answer import answer
 from bisector.reports.replay import replay
-from bisector.reports.rows import joined, safe, shortened
+from bisector.reports.words import joined, safe, shortened
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file of a step's summary, to which Markdown is appended."""
@@ -38,7 +38,7 @@ def _of_finding(finding: Finding) -> str:
     lines = [answer(finding)]
     lines += [f"Affected: {joined(finding.affected)}"] if finding.affected else []
     lines += [f"Replay: {replay(finding)}"] if finding.replay else []
-    return _annotation(level, f"{finding.probe.package}: {rows.name(finding)}", lines)
+    return _annotation(level, f"{finding.probe.package}: {facts.name(finding)}", lines)
 
 
 def _of_comparison(comparison: Comparison) -> str:

@@ -12,7 +12,7 @@ from packaging.version import Version
 from bisector.finding import Finding
 from bisector.model import Excluded, Measurement, Outcome, Release
 from bisector.reports import failing
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 from bisector.search.observed import Verdict, verdict
 
 

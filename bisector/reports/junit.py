@@ -12,10 +12,11 @@ from xml.etree import ElementTree as ET
 
 from bisector.finding import Comparison, Finding
 from bisector.model import Measurement, Outcome
-from bisector.reports import comparisons, rows
+from bisector.reports import comparisons, facts, rows
 from bisector.reports.answer import answer
 from bisector.reports.replay import replay
-from bisector.reports.rows import Row, joined, safe
+from bisector.reports.rows import Row
+from bisector.reports.words import joined, safe
 
 _TAGS = {"bad": "failure", "untestable": "skipped"}
 
@@ -43,15 +44,15 @@ def render_comparisons(found: Sequence[Comparison]) -> str:
 
 def _of_finding(finding: Finding) -> ET.Element:
     outputs = {run.version: run.output_tail for run in finding.measurements}
-    facts = {
+    properties = {
         "answer": answer(finding),
         "affected": joined(finding.affected),
-        "conditions": rows.conditions(finding),
+        "conditions": facts.conditions(finding),
         "replay": replay(finding),
     }
     package = finding.probe.package
     cases = [_of_row(row, package, outputs[row.version]) for row in rows.rows(finding)]
-    return _suite(rows.name(finding), package, facts, cases)
+    return _suite(facts.name(finding), package, properties, cases)
 
 
 def _of_row(row: Row, package: str, output: str) -> _Case:
@@ -63,10 +64,10 @@ def _of_row(row: Row, package: str, output: str) -> _Case:
 
 
 def _of_comparison(comparison: Comparison) -> ET.Element:
-    facts = {"answer": comparisons.answer(comparison), "replay": comparison.replay}
+    properties = {"answer": comparisons.answer(comparison), "replay": comparison.replay}
     cases = [_of_end(name, end) for name, end in zip(comparison.names, comparison.ends)]
     name = comparison.probe.name
-    return _suite(name, comparison.probe.package or name, facts, cases)
+    return _suite(name, comparison.probe.package or name, properties, cases)
 
 
 def _of_end(name: str, end: Measurement) -> _Case:
@@ -75,7 +76,7 @@ def _of_end(name: str, end: Measurement) -> _Case:
     return _Case(name, end.wall_s, tag, end.detail if tag else "", output)
 
 
-def _suite(name: str, group: str, facts: dict[str, str], cases: Sequence[_Case]) -> ET.Element:
+def _suite(name: str, group: str, properties: dict[str, str], cases: Sequence[_Case]) -> ET.Element:
     tags = Counter(case.tag for case in cases)
     suite = ET.Element(
         "testsuite",
@@ -86,10 +87,10 @@ def _suite(name: str, group: str, facts: dict[str, str], cases: Sequence[_Case])
         skipped=str(tags["skipped"]),
         time=f"{sum(case.seconds for case in cases):.3f}",
     )
-    properties = ET.SubElement(suite, "properties")
-    for label, text in facts.items():
+    element = ET.SubElement(suite, "properties")
+    for label, text in properties.items():
         if text:
-            ET.SubElement(properties, "property", name=label, value=safe(text))
+            ET.SubElement(element, "property", name=label, value=safe(text))
     for case in cases:
         test = ET.SubElement(
             suite,

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 
 _SPECIAL = re.compile(r"[\\`*_\[\]~$]|^[#+=-]")
 _LISTED = re.compile(r"^(\d+)([.)])(?=\s|$)")

@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import quote
 
 from bisector.finding import Blame, Finding, Kind
-from bisector.reports import failing, rows
+from bisector.reports import facts, failing
 from bisector.reports.answer import answer
 from bisector.reports.as_json import strict
 from bisector.reports.grid import Known, grids
 from bisector.reports.replay import further, replay
-from bisector.reports.rows import listed, safe, shortened
+from bisector.reports.words import listed, safe, shortened
 
 SCHEMA_VERSION = "1.7.0"
 NO_SECURITY_ISSUE = "Functional regression, not a security issue"
@@ -49,14 +49,14 @@ def record(finding: Finding) -> dict[str, Any]:
     """Return the record's object; ``affected`` is empty where nothing bad was found."""
     probe, documented = finding.probe, finding.probe.documented
     times = sorted(m.started for m in finding.measurements if _TIME.fullmatch(m.started))
-    name = f"{probe.package}-{rows.name(finding)}-python-{finding.conditions.interpreter.series}"
+    name = f"{probe.package}-{facts.name(finding)}-python-{finding.conditions.interpreter.series}"
     name = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
     references = [("REPORT", documented.issue), ("FIX", documented.fix)]
     told: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": f"x_bisector-{name}",
         "modified": times[-1] if times else "1970-01-01T00:00:00Z",
-        "summary": shortened(f"{NO_SECURITY_ISSUE}: {rows.title(finding)}", 120),
+        "summary": shortened(f"{NO_SECURITY_ISSUE}: {facts.title(finding)}", 120),
         "details": " ".join([answer(finding), *_reservations(finding)]),
         "references": [
             {"type": kind, "url": url} for kind, url in references if _ADDRESS.fullmatch(url)
@@ -64,9 +64,9 @@ def record(finding: Finding) -> dict[str, Any]:
         "affected": [],
         "database_specific": {
             "package": safe(probe.package),
-            "probe": rows.title(finding),
+            "probe": facts.title(finding),
             "replay": replay(finding),
-            "conditions": rows.conditions(finding),
+            "conditions": facts.conditions(finding),
             "python": finding.conditions.interpreter.series,
             "good": _versions(finding, "good"),
             "uploaded": _uploaded(finding),
@@ -100,10 +100,10 @@ def _reservations(finding: Finding) -> Iterator[str]:
     for told, _ in further(finding):
         yield f"{told[0].upper()}{told[1:]}."
     ends = [t.zoom or (t.before, t.after) for t in finding.transitions if t.kind is Kind.INTRODUCED]
-    known = rows.decided(finding)
+    known = facts.decided(finding)
     oldest = known[0][0] if finding.bad_at_oldest and known else None
     inside = {release.version for release in finding.plan.candidates}
-    inside |= {e.version for e in rows.excluded(finding)}
+    inside |= {e.version for e in facts.excluded(finding)}
     for last, first in [(None, oldest), *ends] if oldest else ends:
         before = sorted(v for v in inside if (last is None or last < v) and v < first)
         if before:
@@ -119,7 +119,7 @@ def _windows(finding: Finding) -> list[list[dict[str, str]]]:
     One that is open at an end is bounded by the outermost release looked at: for the newest that
     is ``last_affected``, since no release is known to be fixed.
     """
-    known = rows.decided(finding)
+    known = facts.decided(finding)
     windows: list[list[dict[str, str]]] = []
     start = str(known[0][0]) if finding.bad_at_oldest and known else ""
     for transition in finding.transitions:
@@ -151,7 +151,7 @@ def regressions(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 def _behaviour(finding: Finding) -> tuple[str, str]:
-    return finding.probe.package, rows.title(finding)
+    return finding.probe.package, facts.title(finding)
 
 
 def _is_own(finding: Finding) -> bool:

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bisector.reports.as_json import strict
 from bisector.reports.known import Known, Window, of
-from bisector.reports.rows import count, safe
+from bisector.reports.words import count, safe
 
 SCHEMA = "bisector/check/1"
 

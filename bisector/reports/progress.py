@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Measurement, Reason
-from bisector.reports import rows
+from bisector.reports import words
 from bisector.reports.answer import answer
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 from bisector.search.candidates import Item
 from bisector.search.observed import Verdict
 from bisector.search.stages import Stage
@@ -208,7 +208,7 @@ def speaking(lines: Lines) -> Lines:
 
 def line(measurement: Measurement, label: str = "") -> str:
     """Return a measurement in one line, named by its release unless there is a ``label``."""
-    outcome = rows.word(
+    outcome = words.word(
         measurement.outcome.value, measurement.reason.value if measurement.reason else ""
     )
     named = label or str(measurement.version)

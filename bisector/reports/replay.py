@@ -10,7 +10,8 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Excluded
-from bisector.reports.rows import decided, excluded, safe, shown, why_not
+from bisector.reports.facts import decided, excluded
+from bisector.reports.words import safe, shown, why_not
 
 _LOWER = (">=", ">", "~=", "==", "===")
 _UPPER = ("<", "<=", "~=", "==", "===")

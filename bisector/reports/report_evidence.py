@@ -9,11 +9,12 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Transition
 from bisector.model import Measurement, Outcome
-from bisector.reports import causes, rows
+from bisector.reports import causes, facts, words
 from bisector.reports.claims import claims
 from bisector.reports.markdown import block, code, escape, link, table
 from bisector.reports.replay import replay
-from bisector.reports.rows import Row, shortened
+from bisector.reports.rows import Row
+from bisector.reports.words import shortened
 
 LONGEST = 300
 """The characters of one text in a report."""
@@ -67,7 +68,7 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
         ("outcome", [f"**{r.said}**" if r.outcome == "bad" else r.said for r in shown], False),
         ("failure", [escape(row.failure) if several else "" for row in shown], False),
         ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
-        ("growth", [_size(row.growth_bytes, rows.mib(row.growth_bytes)) for row in shown], True),
+        ("growth", [_size(row.growth_bytes, words.mib(row.growth_bytes)) for row in shown], True),
         ("pool", [escape(row.pool) for row in shown], False),
         ("said", [escape(shortened(r.detail, 240 if r.disagrees else 120)) for r in shown], False),
         ("seconds", [f"{row.seconds:.2f}" for row in shown], True),
@@ -77,7 +78,7 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
     right = [place for place, column in enumerate(kept) if column[2]]
     told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
     left = len(measured) - len(shown)
-    more = f"{rows.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."
+    more = f"{words.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."
     return f"{told}\n\n{more}" if left else told
 
 
@@ -131,11 +132,11 @@ def _claims(finding: Finding) -> str:
 
 
 def _how(finding: Finding) -> str:
-    told = [f"- {escape(shortened(rows.conditions(finding), LONGEST))}"]
-    told += [f"- looked at: {escape(rows.looked_at(finding))}"]
-    told += [f"- how sure: {escape(text)}" for text in rows.sureness(finding)[:9]]
+    told = [f"- {escape(shortened(facts.conditions(finding), LONGEST))}"]
+    told += [f"- looked at: {escape(facts.looked_at(finding))}"]
+    told += [f"- how sure: {escape(text)}" for text in facts.sureness(finding)[:9]]
     told += [f"- whose fault: {escape(text)}" for text in causes.whose(finding)[:9]]
-    if option := rows.surer(finding):
+    if option := facts.surer(finding):
         told += [f"- to be surer: {code(option)} runs both sides of each change again"]
     told += [f"- again: {code(replay(finding))}"] if finding.replay else []
     return "\n".join(told)
@@ -163,7 +164,7 @@ def _disagreeing(
     for outcome in (Outcome.GOOD, Outcome.BAD):
         said = [run for run in runs if run.outcome is outcome]
         if said:
-            told = f"{version} is {outcome.value} in {len(said)} of {rows.count(len(runs), 'run')}"
+            told = f"{version} is {outcome.value} in {len(said)} of {words.count(len(runs), 'run')}"
             yield from _output(said[-1], told, kept_characters)
 
 

@@ -17,13 +17,14 @@ from packaging.version import Version
 from bisector.explanation import Explanation
 from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
-from bisector.reports import failing, reproducer, rows, suspects
+from bisector.reports import facts, failing, reproducer, rows, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.differences import differences
 from bisector.reports.markdown import block, code, escape, folded, link
 from bisector.reports.replay import further
 from bisector.reports.report_evidence import LONGEST, decided_run, evidence, measurements
-from bisector.reports.rows import Row, safe, shortened
+from bisector.reports.rows import Row
+from bisector.reports.words import safe, shortened
 
 LIMIT = 65_536
 """The characters that GitHub takes in an issue or a comment."""
@@ -103,7 +104,7 @@ def _sections(finding: Finding, kept_characters: int) -> Iterator[_Section]:
 
 def _failed(finding: Finding) -> Measurement | None:
     """Return the newest run of the newest release that is bad, if one is."""
-    bad = [version for version, outcome in rows.decided(finding) if outcome == "bad"]
+    bad = [version for version, outcome in facts.decided(finding) if outcome == "bad"]
     runs = finding.runs.get(bad[-1], []) if bad else []
     return next((run for run in reversed(runs) if run.outcome is Outcome.BAD), None)
 
@@ -165,7 +166,7 @@ def _reproduced(finding: Finding, failed: Measurement) -> Iterator[_Section]:
     install = shlex.join(["python", "-m", "pip", "install", *dict.fromkeys(wanted)])
     steps = block(f"{install}\n{command}", "sh")
     listing = block(script, "python")
-    lines = rows.count(len(script.splitlines()), "line")
+    lines = words.count(len(script.splitlines()), "line")
     if script and len(script.splitlines()) <= _LINES:
         steps += f"\n\nwhere {code(file)} is:\n\n{listing}"
     yield _Section("To Reproduce", steps)
@@ -223,7 +224,7 @@ def _context(finding: Finding, measured: Sequence[Row]) -> Iterator[str]:
 def _title(finding: Finding) -> str:
     package = shortened(finding.probe.package, 80)
     requirement = escape(shortened(finding.probe.title, 120)) or code(
-        shortened(rows.name(finding), 80)
+        shortened(facts.name(finding), 80)
     )
     if finding.affected:
         return f"{escape(package)} {_affected(finding, 3)} fails: {requirement}"
@@ -236,4 +237,4 @@ def _title(finding: Finding) -> str:
 def _affected(finding: Finding, most: int) -> str:
     told = " or ".join(map(code, finding.affected[:most]))
     left = len(finding.affected) - most
-    return f"{told} and {rows.count(left, 'more range')}" if left > 0 else told
+    return f"{told} and {words.count(left, 'more range')}" if left > 0 else told

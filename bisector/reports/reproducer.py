@@ -11,7 +11,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from bisector.finding import Finding
-from bisector.reports import rows
+from bisector.reports import facts
+from bisector.reports.words import joined, safe
 
 _METADATA = re.compile(r"^# /// script$\n(?:^#(?:| .*)$\n)+^# ///$\n", re.MULTILINE)
 
@@ -25,15 +26,15 @@ def render(finding: Finding) -> str:
     probe = finding.probe
     command = _command(finding)
     head = [
-        f"# {rows.title(finding)}",
-        f"# affected: {rows.joined(finding.affected) or 'none found'}",
+        f"# {facts.title(finding)}",
+        f"# affected: {joined(finding.affected) or 'none found'}",
     ]
     if command:
-        head += [f"# python reproducer.py, where {rows.safe(probe.package)} is installed"]
+        head += [f"# python reproducer.py, where {safe(probe.package)} is installed"]
         source = _literal(probe.text)
         words = [word if Path(word).stem != probe.name else None for word in command]
         return "\n".join(head) + "\n" + _RUN.format(words=words, source=source)
-    bad = [version for version, outcome in rows.decided(finding) if outcome == "bad"]
+    bad = [version for version, outcome in facts.decided(finding) if outcome == "bad"]
     wanted = f"{probe.package}=={bad[-1]}" if bad else probe.package
     head += [f"# uv run reproducer.py, or python reproducer.py where {wanted} is installed"]
     head += ["", "# /// script"]

@@ -9,9 +9,10 @@ from typing import Any
 from bisector.explanation import Commit, Entry, Explanation, Suspect
 from bisector.finding import Finding, Kind, Transition
 from bisector.reports.answer import answer
+from bisector.reports.facts import title
 from bisector.reports.markdown import block, code, escape, link
-from bisector.reports.rows import count, safe, shortened, title
 from bisector.reports.terminal import plain, printed, verbatim
+from bisector.reports.words import count, safe, shortened
 
 _MOST = 5
 _MOST_LINES = 24

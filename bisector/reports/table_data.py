@@ -10,7 +10,7 @@ from typing import Any
 
 from bisector.reports.as_json import strict
 from bisector.reports.grid import Cell, Column, Grid
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 
 SCHEMA = "bisector/table/1"
 _FIELDS = (

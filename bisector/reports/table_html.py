@@ -13,10 +13,11 @@ from importlib.resources import files
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.reports.chart import bar, sparkline
 from bisector.reports.evidence import Evidence
+from bisector.reports.facts import conditions
 from bisector.reports.grid import Cell, Column, Grid, Known, Line
-from bisector.reports.rows import conditions, count, safe
+from bisector.reports.sparkline import bar, sparkline
+from bisector.reports.words import count, safe
 
 _STATES = {
     "good": "Measured, and good.",

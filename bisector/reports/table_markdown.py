@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from bisector.finding import Finding
 from bisector.inputs.documents import Document
-from bisector.reports import rows
+from bisector.reports import facts
 from bisector.reports.claims import ClaimRow, claims
 from bisector.reports.grid import Cell, Column, Grid, Known
 from bisector.reports.markdown import code, escape, link, table
 from bisector.reports.table_text import LEGEND, failures, headings, words
+from bisector.reports.words import mib
 
 
 def render(
@@ -62,7 +63,7 @@ def _claims(told: Sequence[tuple[Finding, ClaimRow]], several: bool) -> list[str
     for finding, claim in told:
         python = f" {finding.conditions.interpreter.series}" if several else ""
         verdict = claim.verdict if claim.agrees is not False else f"**{claim.verdict}**"
-        probe = code(rows.name(finding) + python)
+        probe = code(facts.name(finding) + python)
         lines.append((escape(claim.says), probe, escape(claim.measured), verdict))
     return [table(("claim", "probe", "measured", ""), lines), ""] if lines else []
 
@@ -89,5 +90,5 @@ def _cell(cell: Cell, memory: bool) -> str:
     if cell.outcome == "bad" and cell.known is Known.MEASURED:
         text = f"**{text}**"
     if memory and cell.peak_memory_bytes is not None:
-        text += f" {rows.mib(cell.peak_memory_bytes)}"
+        text += f" {mib(cell.peak_memory_bytes)}"
     return text

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bisector.reports import terminal
 from bisector.reports.grid import Cell, Column, Grid, Known
-from bisector.reports.rows import mib, safe
 from bisector.reports.terminal import labelled, needed, plain, printed
+from bisector.reports.words import mib, safe
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

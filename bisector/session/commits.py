@@ -27,13 +27,13 @@ from bisector.errors import UsageError
 from bisector.explanation import Commit, Explanation, Search
 from bisector.measure.measure import measure
 from bisector.model import File, Measurement, Outcome, Release
-from bisector.reports.rows import count
+from bisector.reports.words import count
 from bisector.search import failures
 from bisector.search.weighted import choose, most
 
 if TYPE_CHECKING:
     from bisector.session.session import Driver
-    from bisector.session.why import Pair
+    from bisector.session.sides import Pair
 
 _DEEPEST = 3
 """Merges inside merges that are looked into."""

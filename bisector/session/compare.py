@@ -12,7 +12,7 @@ from bisector.inputs.locks.files import read
 from bisector.inputs.request import replay
 from bisector.measure import measure
 from bisector.model import Interpreter, Outcome, Probe
-from bisector.reports.rows import count
+from bisector.reports.words import count
 from bisector.search.blame.comparison import NOTHING, Comparing
 from bisector.search.blame.pins import name_of
 from bisector.search.candidates import Trial

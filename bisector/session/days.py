@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bisector.environment.task import requirements_of
 from bisector.errors import UsageError
 from bisector.model import Documented, Interpreter, Probe
-from bisector.reports.rows import count
+from bisector.reports.words import count
 from bisector.search.blame.pins import name_of
 from bisector.search.days import Days, positions
 from bisector.session import conditions

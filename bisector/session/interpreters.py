@@ -18,7 +18,7 @@ from bisector.model import (
     Reason,
     Release,
 )
-from bisector.reports.rows import count, why_not
+from bisector.reports.words import count, why_not
 from bisector.search.interpreters import Interpreters, key
 from bisector.search.releases import exclusion
 from bisector.session import conditions

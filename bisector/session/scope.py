@@ -17,7 +17,7 @@ from bisector.errors import UndecidedError, UsageError
 from bisector.inputs import command, index, probe
 from bisector.inputs.request import Request
 from bisector.model import Interpreter, Plan, Probe
-from bisector.reports.rows import count, why_not
+from bisector.reports.words import count, why_not
 from bisector.search import stages
 from bisector.search.releases import plan
 

@@ -25,7 +25,7 @@ from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
 from bisector.model import Conditions, Interpreter, Measurement, Probe, Signature
-from bisector.reports.rows import count
+from bisector.reports.words import count
 from bisector.run import sandbox
 from bisector.run.sandbox import Guard
 from bisector.search.bisection import Bisection

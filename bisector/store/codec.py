@@ -5,31 +5,35 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Mapping
-from datetime import datetime
 from enum import Enum
-from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
-from packaging.version import Version
 
 from bisector import masks
-from bisector.finding import Cause, Finding, Kind, Transition
+from bisector.finding import Cause, Finding, Transition
 from bisector.model import (
     Conditions,
     Distribution,
-    Excluded,
     Interpreter,
     Json,
     Measurement,
-    Outcome,
     Plan,
     Probe,
-    ProcessPeak,
     Reason,
     Release,
     Signature,
     Symptom,
+)
+from bisector.store.stored import (
+    ConditionsFields,
+    RunFields,
+    SearchFields,
+    distribution,
+    known_type,
+    measurement,
+    release,
+    runs_decoder,
 )
 
 MEASUREMENT = "bisector/measurement/1"
@@ -60,7 +64,7 @@ _SELDOM = ("imported", "remark", "sandbox")
 
 def measurement_from_json(data: Mapping[str, Any]) -> Measurement:
     """Return the measurement that ``data`` describes; raises ValueError where it describes none."""
-    return _measurement(msgspec.convert(data, _Run, dec_hook=_known))
+    return measurement(msgspec.convert(data, RunFields, dec_hook=known_type))
 
 
 def measurement_from_text(
@@ -70,12 +74,12 @@ def measurement_from_text(
 
     What was ``installed`` for it is given where the text leaves it out.
     """
-    return _measurement(_runs().decode(text), installed, elsewhere)
+    return measurement(runs_decoder().decode(text), installed, elsewhere)
 
 
 def installed_from_json(data: object) -> tuple[Distribution, ...]:
     """Return the distributions that the lines of a requirements file pin."""
-    return tuple(map(_distribution, msgspec.convert(data, list[str])))
+    return tuple(map(distribution, msgspec.convert(data, list[str])))
 
 
 def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
@@ -112,7 +116,7 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
 
 def conditions_from_json(data: Mapping[str, Any]) -> tuple[Probe, Conditions]:
     """Return the probe, as it was then, and what was held; raises ValueError."""
-    held = msgspec.convert(data, _Held)
+    held = msgspec.convert(data, ConditionsFields)
     probe = Probe(
         name=held.probe,
         package=held.package,
@@ -178,10 +182,10 @@ def cause_to_json(cause: Cause) -> Json:
 
 def search_from_json(data: Mapping[str, Any]) -> Search:
     """Return what a stored search looked at and learned; raises ValueError."""
-    stored = msgspec.convert(data, _Search, dec_hook=_known)
+    stored = msgspec.convert(data, SearchFields, dec_hook=known_type)
     plan = Plan(
-        candidates=tuple(map(_release, stored.candidates)),
-        prereleases=tuple(map(_release, stored.prereleases)),
+        candidates=tuple(map(release, stored.candidates)),
+        prereleases=tuple(map(release, stored.prereleases)),
         excluded=stored.excluded,
     )
     transitions = tuple(Transition(**msgspec.structs.asdict(t)) for t in stored.causes)
@@ -222,145 +226,6 @@ class Search(NamedTuple):
     latest: str
     pattern: str = ""
     confidence: float | None = None
-
-
-class _Listed(msgspec.Struct):
-    version: Version
-    uploaded: datetime | None = None
-    yanked: str | None = None
-
-
-class _Caused(msgspec.Struct):
-    kind: Kind
-    before: Version
-    after: Version
-    cause: Cause
-
-
-class _Search(msgspec.Struct):
-    replay: str
-    candidates: tuple[_Listed, ...]
-    prereleases: tuple[_Listed, ...]
-    excluded: tuple[Excluded, ...]
-    any_failure: bool = False
-    failure: Signature | None = None
-    causes: tuple[_Caused, ...] = ()
-    latest: str = ""
-    pattern: str = ""
-    confidence: float | None = None
-
-
-class _Held(msgspec.Struct):
-    package: str
-    probe: str
-    case: str
-    command: tuple[str, ...]
-    probe_digest: str
-    implementation: str
-    python: str
-    platform: str
-    installer: str
-    allow_build: bool
-    dependencies: str
-    requirements: tuple[str, ...]
-    timeout_s: float
-    memory_bytes: int | None
-    resolved_for: str
-    resolved: str
-    constraints: tuple[str, ...]
-    wheels: dict[str, str]
-    probe_text: str = ""
-    probekit_text: str = ""
-    symptom: Symptom = Symptom()
-    isolated: bool = False
-
-
-class _Run(msgspec.Struct):
-    version: Version
-    outcome: Outcome
-    reason: Reason | None = None
-    detail: str = ""
-    signature: Signature | None = None
-    metrics: dict[str, Any] = {}
-    pool: dict[str, Any] | None = None
-    processes: tuple[ProcessPeak, ...] = ()
-    wall_s: float = 0.0
-    cpu_s: float = 0.0
-    exit_status: int | None = None
-    output_tail: str = ""
-    command: tuple[str, ...] = ()
-    installed: tuple[str, ...] = ()
-    differs: tuple[str, ...] = ()
-    started: str = ""
-    host: str = ""
-    imported: bool | None = None
-    remark: str = ""
-    sandbox: str = ""
-
-
-@cache
-def _runs() -> msgspec.json.Decoder[_Run]:
-    return msgspec.json.Decoder(_Run, dec_hook=_known)
-
-
-def _measurement(
-    run: _Run, installed: tuple[Distribution, ...] | None = None, elsewhere: bool = False
-) -> Measurement:
-    return Measurement(
-        version=run.version,
-        outcome=run.outcome,
-        reason=run.reason,
-        detail=run.detail,
-        signature=run.signature,
-        metrics=run.metrics,
-        pool=run.pool,
-        processes=run.processes,
-        wall_s=run.wall_s,
-        cpu_s=run.cpu_s,
-        exit_status=run.exit_status,
-        output_tail=run.output_tail,
-        command=run.command,
-        installed=installed if installed is not None else tuple(map(_distribution, run.installed)),
-        differs=run.differs,
-        started=run.started,
-        host=run.host,
-        imported=run.imported,
-        remark=run.remark,
-        sandbox=run.sandbox,
-        cached=True,
-        elsewhere=elsewhere,
-    )
-
-
-def _release(listed: _Listed) -> Release:
-    return Release(
-        version=listed.version,
-        files=(),
-        yanked=listed.yanked is not None,
-        yanked_reason=listed.yanked or "",
-        upload_time=listed.uploaded,
-    )
-
-
-def _known(kind: type, value: object) -> object:
-    """Return a value of a type that isn't one of JSON's; raises what msgspec turns to its own."""
-    if kind is Version and isinstance(value, str):
-        return _version(value)
-    raise ValueError(f"{value!r:.80} is not a {kind.__name__.lower()}")
-
-
-@cache
-def _version(text: str) -> Version:
-    """Return the version; a store has thousands of runs of a few dozen."""
-    return Version(text)
-
-
-@cache
-def _distribution(line: str) -> Distribution:
-    """Return the distribution that a line of a requirements file pins, its hash included."""
-    pinned, _, sha256 = line.partition(" --hash=sha256:")
-    name, _, version = pinned.partition("==")
-    return Distribution(name, version, sha256 or None)
 
 
 def plain(value: object) -> Json:

@@ -8,103 +8,32 @@ read, so that merging is copying; `tidy` puts all of a package into one at the u
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from bisector.model import Distribution, Json, Measurement
-from bisector.store import journal, old_layout, secret
+from bisector.store import folders, journal, old_layout, secret
+from bisector.store.checked import Checked, Found
 from bisector.store.codec import (
     CONDITIONS,
-    MEASUREMENT,
-    SEARCH,
     SHARED,
     Search,
     installed_from_json,
     measurement_from_text,
     search_from_json,
 )
-from bisector.store.lines import PART, Line, parsed, slot_of, split
+from bisector.store.lines import PART, Line, split
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError, MemoryError)
-_SCHEMAS = (PART, CONDITIONS, SEARCH, MEASUREMENT)
 _T = TypeVar("_T")
 _TRIES = 3
 _NAMES = 9
 """How many names are tried for a file, where something else has them."""
-
-
-class Found(NamedTuple):
-    """A line that is as it was written: where it is, and whether it was written here."""
-
-    path: Path
-    number: int
-    line: Line
-    here: bool
-
-    @property
-    def where(self) -> str:
-        """Where it is, as people write it."""
-        return f"{self.path}, line {self.number}" if self.number else str(self.path)
-
-
-class _Checked:
-    """The lines of one file that are as they were written, each checked once, when it is wanted."""
-
-    def __init__(self, path: Path, secret: bytes) -> None:
-        self._path = path
-        self._secret = secret
-        self._reader = journal.Reader(path)
-        self._checked: dict[bytes, tuple[int, list[Found], list[tuple[int, str]]]] = {}
-        self.parts: dict[str, Line] = {}
-
-    def refresh(self) -> list[tuple[int, str]]:
-        """Read what was added; return what is wrong with it, by line. Raises as reading does."""
-        before = self._reader.lines
-        unfit, why = self._reader.refresh()
-        if self._reader.lines is not before:
-            self._checked = {}
-        parts, wrong = self._of(slot_of(None, PART))
-        self.parts = {found.line.digest: found.line for found in parts}
-        return [*((line.number, why) for line in unfit), *wrong]
-
-    def of(self, key: str | None, schema: str) -> tuple[list[Found], list[tuple[int, str]]]:
-        """Return the lines of a search and a schema, and what is wrong with others like them."""
-        schemas = [schema] if schema else [CONDITIONS, SEARCH, MEASUREMENT]
-        names = [slot_of(None, schema) for schema in schemas]
-        found: list[Found] = []
-        wrong: list[tuple[int, str]] = []
-        for slot in list(self._reader.lines):
-            of, _, name = slot.partition(b" ")
-            if key is not None and of != key.encode():
-                continue
-            if b" " + name in names or (not schema and name != b"part"):
-                lines, altered = self._of(slot)
-                found += lines
-                wrong += altered
-        return found, wrong
-
-    def _of(self, slot: bytes) -> tuple[list[Found], list[tuple[int, str]]]:
-        done, found, wrong = self._checked.setdefault(slot, (0, [], []))
-        texts = self._reader.lines.get(slot, [])
-        for number, text in texts[done:]:
-            try:
-                line = parsed(text)
-                here = line.is_sealed(self._secret)
-                if line.schema not in _SCHEMAS:
-                    raise ValueError(f"its schema is {line.schema!r}")
-                if not (here or line.is_as_written()):
-                    raise ValueError("its content is not what it was written with")
-                found.append(Found(self._path, number, line, here))
-            except ValueError as error:
-                wrong.append((number, str(error)))
-        self._checked[slot] = len(texts), found, wrong
-        return found, wrong
 
 
 class Files:
@@ -121,7 +50,7 @@ class Files:
         self._cache = cache
         self._secret = b""
         self._name = ""
-        self._readers: dict[Path, _Checked] = {}
+        self._readers: dict[Path, Checked] = {}
         self._parts: dict[str, Line] = {}
         self._values: dict[str, Any] = {}
         self._distributions: dict[str, tuple[Distribution, ...]] = {}
@@ -140,11 +69,10 @@ class Files:
         return _settled(lambda: self._of(folder, key, beside))
 
     def _of(self, folder: Path, key: str, beside: Iterable[str]) -> list[Found]:
-        names = _names(folder)
-        own = self._lines([folder / name for name in names if name.endswith(".jsonl")], key)
-        if any(map(old_layout.is_one, names)):
+        own = self._lines(folders.files(folder), key)
+        if any(map(old_layout.is_one, folders.names(folder))):
             own += self._old(folder, key)
-        shared = self._lines(self._shared(folder.parent.parent), key)
+        shared = self._lines(folders.files(folder.parent.parent), key)
         return list(_once(own + shared, set(beside)))
 
     def all_of(self, package: Path) -> dict[str, list[Found]]:
@@ -153,13 +81,11 @@ class Files:
 
     def _all_of(self, package: Path) -> dict[str, list[Found]]:
         found: list[Found] = []
-        for probe in _folders(package):
-            for folder in _folders(probe):
-                names = _names(folder)
-                found += self._lines([folder / n for n in names if n.endswith(".jsonl")])
-                if "conditions.json" in names:
-                    found += self._old(folder)
-        found += self._lines(self._shared(package))
+        for folder in folders.searches(package):
+            found += self._lines(folders.files(folder))
+            if folders.in_old_layout(folder):
+                found += self._old(folder)
+        found += self._lines(folders.files(package))
         grouped: dict[str, list[Found]] = {}
         for one in _once(found, set()):
             grouped.setdefault(one.line.key, []).append(one)
@@ -167,19 +93,17 @@ class Files:
 
     def packages(self) -> list[Path]:
         """Return the folders of the packages that something may be stored of."""
-        return _folders(self.root)
+        return folders.below(self.root)
 
     def described(self, probe: Path) -> list[Found]:
         """Return what was held for the searches of one probe, and of others of its package."""
         return _settled(lambda: self._described(probe))
 
     def _described(self, probe: Path) -> list[Found]:
-        found = self._lines(self._shared(probe.parent), schema=CONDITIONS)
-        for folder in _folders(probe):
-            names = _names(folder)
-            paths = [folder / name for name in names if name.endswith(".jsonl")]
-            found += self._lines(paths, schema=CONDITIONS)
-            if "conditions.json" in names:
+        found = self._lines(folders.files(probe.parent), schema=CONDITIONS)
+        for folder in folders.below(probe):
+            found += self._lines(folders.files(folder), schema=CONDITIONS)
+            if folders.in_old_layout(folder):
                 found += [one for one in self._old(folder) if one.line.schema == CONDITIONS]
         return list(_once(found, set()))
 
@@ -238,7 +162,7 @@ class Files:
         fields = SHARED[str(data["schema"])]
         one, parts = split(key, data, fields, secret=self.secret())
         if any(part.digest not in self._parts for part in parts):
-            self._lines(self._shared(package), "", PART)
+            self._lines(folders.files(package), "", PART)
             if new := [part for part in parts if part.digest not in self._parts]:
                 self.append(package, new)
                 self._parts.update((part.digest, part) for part in new)
@@ -267,22 +191,17 @@ class Files:
 
     def paths(self, package: Path) -> tuple[list[Path], list[Path]]:
         """Return the files that a package's lines are in: of today's layout, and of the old."""
-        new, old = self._shared(package), []
-        for probe in _folders(package):
-            for folder in _folders(probe):
-                names = _names(folder)
-                new += [folder / name for name in names if name.endswith(".jsonl")]
-                if "conditions.json" in names:
-                    old += [folder / name for name in names if old_layout.is_one(name)]
+        new, old = folders.files(package), []
+        for folder in folders.searches(package):
+            new += folders.files(folder)
+            if folders.in_old_layout(folder):
+                old += [folder / n for n in folders.names(folder) if old_layout.is_one(n)]
         return new, old
 
     def parts(self, lines: Iterable[Line]) -> list[Line]:
         """Return the lines that these name as their parts, each once."""
         named = {digest for line in lines for digest in line.named().values()}
         return [self._parts[digest] for digest in sorted(named) if digest in self._parts]
-
-    def _shared(self, package: Path) -> list[Path]:
-        return [package / name for name in _names(package) if name.endswith(".jsonl")]
 
     def _lines(
         self, paths: Iterable[Path], key: str | None = None, schema: str = ""
@@ -293,7 +212,7 @@ class Files:
         """
         found = []
         for path in paths:
-            reader = self._readers.setdefault(path, _Checked(path, self.secret(make=False)))
+            reader = self._readers.setdefault(path, Checked(path, self.secret(make=False)))
             try:
                 wrong = reader.refresh()
                 self._parts.update(reader.parts)
@@ -316,7 +235,7 @@ class Files:
         """Return what a folder keeps in the old layout, as lines."""
         held = old_layout.described(folder)
         if not key and held.line is None:
-            self.damaged |= {folder / name for name in _names(folder)}
+            self.damaged |= {folder / name for name in folders.names(folder)}
             self.warn(f"{held.path} is ignored: {held.wrong}")
             return []
         found = []
@@ -365,20 +284,3 @@ def _once(found: Iterable[Found], beside: set[str]) -> Iterator[Found]:
         if one.line.digest not in beside:
             beside.add(one.line.digest)
             yield one
-
-
-def _names(folder: Path) -> list[str]:
-    """Return what a folder has, in order; nothing where it can't be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries)
-    except OSError:
-        return []
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if entry.is_dir())
-    except OSError:
-        return []

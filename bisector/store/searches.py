@@ -11,6 +11,7 @@ from packaging.version import Version
 from bisector.finding import Finding
 from bisector.model import Conditions, Plan, Probe
 from bisector.store import keys
+from bisector.store.checked import Found
 from bisector.store.codec import (
     CONDITIONS,
     MEASUREMENT,
@@ -19,7 +20,7 @@ from bisector.store.codec import (
     conditions_from_json,
     conditions_to_json,
 )
-from bisector.store.files import UNREADABLE, Files, Found
+from bisector.store.files import UNREADABLE, Files
 from bisector.store.plans import together
 
 

@@ -13,8 +13,9 @@ from packaging.version import Version
 from bisector import atomic
 from bisector.errors import UsageError
 from bisector.store import journal, searches
+from bisector.store.checked import Found
 from bisector.store.codec import CONDITIONS, MEASUREMENT
-from bisector.store.files import Files, Found
+from bisector.store.files import Files
 from bisector.store.lines import Line
 
 

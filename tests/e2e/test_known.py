@@ -96,6 +96,14 @@ def test_the_command_that_it_names_measures_it_again(ask: Command) -> None:
     assert hit["regressions"][0]["replay"].startswith("bisect --probe broken.py ")
 
 
+def test_the_records_are_lines_of_one_file_where_that_is_asked_for(ask: Command) -> None:
+    *names, _ = ask("export", "osv", "--probe", "broken", "--output", "records").output.splitlines()
+    apart = [json.loads((ask.folder / name).read_text(encoding="utf-8")) for name in names]
+    assert ask("export", "osv", "--probe", "broken", "--output", "o.jsonl").output == "o.jsonl\n"
+    together = (ask.folder / "o.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in together] == apart
+
+
 def test_the_records_are_files_and_an_archive_of_them(ask: Command) -> None:
     result = ask("export", "osv", "--probe", "broken", "--output", "records")
     *names, archive = result.output.splitlines()

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from wheels import Built, wheel
 
+from bisector.environment.installed import differing
 from bisector.environment.interpreter import find
-from bisector.environment.venv import Environment, _generation, copy, differing, empty, make, move
+from bisector.environment.venv import Environment, _generation, copy, empty, make, move
 from bisector.errors import InstallerError
 from bisector.model import Distribution
 from bisector.run import records

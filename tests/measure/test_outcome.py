@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bisector.environment.venv import Environment
+from bisector.inputs.values import Size
 from bisector.measure.outcome import LineSearch, Reading, read, result, symptom
-from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Size, Symptom
+from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 from bisector.run.process import Completed, Ended
 from bisector.run.records import Frame, Uncaught
 

@@ -16,7 +16,7 @@ from sample_findings import hostile, uploads
 from bisector.finding import Finding
 from bisector.model import Claim, Documented, Outcome, Probe, ProcessPeak
 from bisector.reports import as_text
-from bisector.reports.rows import MIB
+from bisector.reports.words import MIB
 
 LONG = "Uploading a file that was opened in binary mode must not read all of it into memory at once"
 VERBATIM = re.compile(r"^(  bisect |issue |fix |replay |           http)")

@@ -15,7 +15,8 @@ from sample_findings import EGGS, HOSTILE, MIB, between, finding, hostile, run, 
 
 from bisector.finding import Kind, Transition
 from bisector.model import Outcome, Plan
-from bisector.reports.chart import bar, memory_chart, sparkline
+from bisector.reports.chart import memory_chart
+from bisector.reports.sparkline import bar, sparkline
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_reader import cells, harm, kinds, links, texts, tokens
 
 from bisector.reports.markdown import block, code, escape, folded, link, table
-from bisector.reports.rows import safe
+from bisector.reports.words import safe
 
 nasty = st.text(
     st.one_of(

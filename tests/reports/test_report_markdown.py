@@ -21,7 +21,7 @@ from bisector.model import (
     ProcessPeak,
 )
 from bisector.reports.report_markdown import LIMIT, render
-from bisector.reports.rows import MIB
+from bisector.reports.words import MIB
 from bisector.search.days import AXIS as DAYS
 
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Interpreter, Measurement, Outcome, Probe, ProcessPeak
-from bisector.reports import rows
+from bisector.reports import facts, rows, words
 from bisector.reports.answer import answer
 from bisector.reports.replay import further, replay
 
@@ -261,15 +261,15 @@ def test_where_something_else_lies_beyond_an_end_the_range_is_made_wider() -> No
 
 
 def test_the_longest_stretch_without_a_decided_release_counts_excluded_ones() -> None:
-    assert list(map(str, rows.longest_undecided(found("gx-ugxg")))) == ["1.1", "1.2", "1.3"]
-    assert rows.longest_undecided(found("gb")) == ()
-    assert "longest untested stretch 2;" in rows.looked_at(found("gxxg"))
-    assert "longest undecided stretch 2;" in rows.looked_at(found("gx!g"))
+    assert list(map(str, facts.longest_undecided(found("gx-ugxg")))) == ["1.1", "1.2", "1.3"]
+    assert facts.longest_undecided(found("gb")) == ()
+    assert "longest untested stretch 2;" in facts.looked_at(found("gxxg"))
+    assert "longest undecided stretch 2;" in facts.looked_at(found("gx!g"))
 
 
 def test_many_reasons_are_counted_and_the_rarest_are_put_together() -> None:
-    assert rows.why_not([]) == ""
-    assert rows.why_not(["a", "b", "b", "c", "d", "e", "\x1b"]) == (
+    assert words.why_not([]) == ""
+    assert words.why_not(["a", "b", "b", "c", "d", "e", "\x1b"]) == (
         " (2: b; 1: a; 1: c; 1: d; 2: other reasons)"
     )
 
@@ -300,11 +300,11 @@ def test_a_row_is_all_the_runs_of_a_release_together() -> None:
         replace(
             run,
             wall_s=1.0,
-            metrics={"growth_bytes": 2 * rows.MIB},
+            metrics={"growth_bytes": 2 * words.MIB},
             pool={"idle": 1, "in_use": 0, "hosts": {}},
-            processes=(ProcessPeak("python", 5 * rows.MIB, main=True, sampled=True),),
+            processes=(ProcessPeak("python", 5 * words.MIB, main=True, sampled=True),),
         ),
-        replace(run, wall_s=3.0, metrics={"growth_bytes": 3 * rows.MIB}, cached=True),
+        replace(run, wall_s=3.0, metrics={"growth_bytes": 3 * words.MIB}, cached=True),
     )
     (row,) = rows.rows(replace(found("g", yanked=["1.0"]), measurements=runs))
     assert row == rows.Row(
@@ -314,9 +314,9 @@ def test_a_row_is_all_the_runs_of_a_release_together() -> None:
         outcome="good",
         reason="",
         detail="the eggs are good",
-        peak_memory_bytes=5 * rows.MIB,
+        peak_memory_bytes=5 * words.MIB,
         peak_sampled=True,
-        growth_bytes=3 * rows.MIB,
+        growth_bytes=3 * words.MIB,
         pool="",
         seconds=2.0,
         runs=2,
@@ -342,18 +342,18 @@ def test_a_metric_that_is_no_number_of_bytes_is_left_out(value: object) -> None:
 
 
 def test_evidence_is_what_both_sides_of_each_transition_said() -> None:
-    assert rows.evidence(found("ggbb")) == (
+    assert facts.evidence(found("ggbb")) == (
         ("1.1", "the eggs are good"),
         ("1.2", "the eggs are bad"),
     )
 
 
 def test_where_nothing_could_be_tested_the_evidence_is_why() -> None:
-    assert rows.evidence(found("uuu")) == (("1.0", "No module named 'ham'"),)
+    assert facts.evidence(found("uuu")) == (("1.0", "No module named 'ham'"),)
 
 
 def test_sureness_is_never_rounded_up_to_certainty_and_says_how_to_be_surer() -> None:
-    assert [rows.sure(p) for p in (0.29, 0.5, 0.878, 0.99, 0.9901, 1.0)] == [
+    assert [words.sure(p) for p in (0.29, 0.5, 0.878, 0.99, 0.9901, 1.0)] == [
         "29%",
         "50%",
         "87%",
@@ -362,35 +362,35 @@ def test_sureness_is_never_rounded_up_to_certainty_and_says_how_to_be_surer() ->
         ">99%",
     ]
     finding = found("gb", runs=1)
-    assert rows.sureness(finding) == (
+    assert facts.sureness(finding) == (
         (
-            f"introduced 1.0 → 1.1: {rows.sure(finding.transitions[0].confidence)} sure, "
+            f"introduced 1.0 → 1.1: {words.sure(finding.transitions[0].confidence)} sure, "
             "not confirmed by a second run"
         ),
     )
-    assert rows.surer(finding) == "--confidence 0.95"
-    assert rows.surer(found("gg")) == ""
+    assert facts.surer(finding) == "--confidence 0.95"
+    assert facts.surer(found("gg")) == ""
 
 
 def test_what_was_looked_at_and_what_was_held_are_sentences() -> None:
     finding = found("gxbu-", pre={"1.1b1": "g"})
-    assert rows.looked_at(finding) == (
+    assert facts.looked_at(finding) == (
         "3 of 4 candidates; 1 pre-release; longest untested stretch 2; 1 excluded; "
         "7 runs, 7 of them now"
     )
     held = replace(finding.conditions, resolved="2025-10-01T12:00:00Z", requirements=("ham<2",))
-    assert rows.conditions(replace(finding, conditions=held)) == (
+    assert facts.conditions(replace(finding, conditions=held)) == (
         "CPython 3.11.7, linux-x86_64, dependencies newest as of 2025-10-01, with ham<2"
     )
     pypy = replace(held, interpreter=Interpreter("", "3.10", "pypy", "macos", ()), resolved="")
-    assert rows.conditions(replace(finding, conditions=pypy)).startswith("PyPy 3.10, macos, dep")
+    assert facts.conditions(replace(finding, conditions=pypy)).startswith("PyPy 3.10, macos, dep")
 
 
 def test_safe_text_is_one_line_that_no_terminal_acts_on_and_that_can_be_written() -> None:
-    told = rows.safe(HOSTILE)
+    told = words.safe(HOSTILE)
     assert told.isprintable()
     assert told.encode()
-    assert rows.safe(told) == told
+    assert words.safe(told) == told
     assert "\\x1b[31mred" in told
     assert "\\u202eback \\u200b\\u2028\\ufeff \\udcff" in told
 
@@ -398,18 +398,18 @@ def test_safe_text_is_one_line_that_no_terminal_acts_on_and_that_can_be_written(
 def test_hostile_names_and_reasons_are_safe_in_every_sentence() -> None:
     probe = Probe(HOSTILE, HOSTILE, HOSTILE, case=HOSTILE)
     finding = found("gb!u", probe=probe, detail=HOSTILE, replay=HOSTILE, stopped=HOSTILE)
-    texts = [answer(finding), rows.title(finding), replay(finding), rows.conditions(finding)]
-    texts += [detail for _, detail in rows.evidence(finding)]
+    texts = [answer(finding), facts.title(finding), replay(finding), facts.conditions(finding)]
+    texts += [detail for _, detail in facts.evidence(finding)]
     texts += [row.detail for row in rows.rows(finding)]
     assert all(text.isprintable() for text in texts)
 
 
 def test_a_run_decides_a_release_only_where_no_other_run_contradicts_it() -> None:
     finding = found("g!bu")
-    assert rows.decided(finding) == [(Version("1.0"), "good"), (Version("1.2"), "bad")]
+    assert facts.decided(finding) == [(Version("1.0"), "good"), (Version("1.2"), "bad")]
     untestable = Measurement(Version("1.0"), Outcome.UNTESTABLE)
     more = replace(finding, measurements=(*finding.measurements, untestable))
-    assert rows.decided(more) == rows.decided(finding)
+    assert facts.decided(more) == facts.decided(finding)
 
 
 def test_the_command_that_looks_further_names_no_witness_outside_its_range() -> None:

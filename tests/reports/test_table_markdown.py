@@ -11,8 +11,8 @@ from sample_findings import hostile
 from bisector.inputs.documents import Document, Refused
 from bisector.model import Claim, Documented, Outcome, Probe, ProcessPeak
 from bisector.reports.grid import grids
-from bisector.reports.rows import MIB
 from bisector.reports.table_markdown import evidence, render
+from bisector.reports.words import MIB
 
 LEGEND = (
     "✓ good, ✗ bad, in brackets where inferred from measured neighbours that agree; "

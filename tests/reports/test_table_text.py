@@ -14,7 +14,7 @@ from bisector.finding import Finding
 from bisector.model import Probe, ProcessPeak
 from bisector.reports import table_text
 from bisector.reports.grid import fold, grids
-from bisector.reports.rows import MIB
+from bisector.reports.words import MIB
 
 LEGEND = f"{table_text.LEGEND}\n"
 

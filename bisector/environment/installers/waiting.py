@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from bisector.pace import LEAST_BYTES_S, Pace
+from bisector.run.pace import LEAST_BYTES_S, Pace
 
 _LOOK_S = 1.0
 _BUSY = 0.05

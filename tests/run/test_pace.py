@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisector.pace import LEAST_BYTES_S, SILENT_S, Pace
+from bisector.run.pace import LEAST_BYTES_S, SILENT_S, Pace
 
 looks = st.lists(st.floats(0.1, 3.0), min_size=1, max_size=80)
 

@@ -1,0 +1,144 @@
+"""What is told of a finding as a whole, each in a line of plain safe text."""
+
+from __future__ import annotations
+
+from packaging.version import Version
+
+from bisector.finding import Finding
+from bisector.model import (
+    Conditions,
+    Excluded,
+)
+from bisector.reports.rows import rows
+from bisector.reports.words import count, safe, sure
+from bisector.run.sandbox import NONE, left
+from bisector.search.observed import verdict
+
+_MOST_SAID = 8
+
+
+def decided(finding: Finding) -> list[tuple[Version, str]]:
+    """Return the candidates that are good or bad, and which of the two, in version order."""
+    runs = finding.runs
+    told = []
+    for release in finding.plan.candidates:
+        said = verdict([run.outcome for run in runs.get(release.version, ())])
+        if said.decided:
+            told.append((release.version, said.value))
+    return told
+
+
+def excluded(finding: Finding) -> list[Excluded]:
+    """Return the excluded releases in version order; pre-releases only where they are searched."""
+    pre = any(release.version.is_prerelease for release in finding.plan.candidates)
+    kept = [e for e in finding.plan.excluded if pre or not e.version.is_prerelease]
+    return sorted(kept, key=lambda e: e.version)
+
+
+def longest_undecided(finding: Finding) -> tuple[Version, ...]:
+    """Return the longest stretch of the range without a decided release, excluded ones counted."""
+    known = {version for version, _ in decided(finding)}
+    inside = {release.version for release in finding.plan.candidates}
+    longest: list[Version] = []
+    stretch: list[Version] = []
+    for version in sorted(inside.union(e.version for e in excluded(finding))):
+        stretch = [] if version in known else [*stretch, version]
+        longest = max(longest, stretch, key=len)
+    return tuple(longest)
+
+
+def sureness(finding: Finding) -> tuple[str, ...]:
+    """Return how sure each transition is."""
+    told = []
+    for transition in finding.transitions:
+        kind = "lines part" if transition.parting else transition.kind.value
+        sides = f"{kind} {transition.before} → {transition.after}"
+        unconfirmed = "" if transition.confirmed else ", not confirmed by a second run"
+        told.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
+    return tuple(told)
+
+
+def surer(finding: Finding) -> str:
+    """Return the option that makes it surer, where a transition isn't very sure."""
+    unsure = any(transition.confidence < 0.95 for transition in finding.transitions)
+    return "--confidence 0.95" if unsure else ""
+
+
+def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
+    """Return what the runs on both sides of each transition gave as their reason.
+
+    Where nothing changed, it is each way to fail or to decide nothing once, with a release.
+    """
+    told = {row.version: row for row in rows(finding)}
+    sides = [v for t in finding.transitions for v in (t.before, t.after)]
+    shown = [told[version] for version in dict.fromkeys(sides) if version in told]
+    if not finding.transitions:
+        others = [row for row in reversed(told.values()) if row.outcome != "good"]
+        shown = list({(row.reason, row.detail): row for row in others}.values())
+    said = [(str(row.version), row.detail) for row in shown if row.detail]
+    left = len(said) - _MOST_SAID
+    return (*said[:_MOST_SAID], *([("…", f"{left} more, as --format json has them")] * (left > 0)))
+
+
+def looked_at(finding: Finding) -> str:
+    """Return how far the search looked."""
+    candidates = {release.version for release in finding.plan.candidates}
+    measured = {m.version for m in finding.measurements}
+    parts = [f"{len(measured & candidates)} of {count(len(candidates), 'candidate')}"]
+    if more := len(measured - candidates):
+        parts.append(f"{count(more, 'pre-release')}")
+    stretch = longest_undecided(finding)
+    word = "undecided" if {*stretch} & {*finding.conflicting} else "untested"
+    parts.append(f"longest {word} stretch {len(stretch)}")
+    if finding.plan.excluded:
+        parts.append(f"{len(finding.plan.excluded)} excluded")
+    made = sum(not m.cached for m in finding.measurements)
+    runs = f"{count(len(finding.measurements), 'run')}, {made} of them now"
+    if elsewhere := sum(m.elsewhere for m in finding.measurements):
+        runs += f", {elsewhere} measured elsewhere"
+    parts.append(runs)
+    return "; ".join(parts)
+
+
+def conditions(finding: Finding) -> str:
+    """Return what was held fixed."""
+    held = finding.conditions
+    policy = f"dependencies {held.policy}"
+    if held.resolved:
+        policy += f" as of {held.resolved[:10]}"
+    if held.requirements:
+        policy += f", with {', '.join(held.requirements)}"
+    order = ", in the order of upload" if finding.plan.by_upload else ""
+    where = interpreter(held)
+    if finding.axis.python_varies:
+        where = safe(f"{finding.over}, {held.interpreter.platform}")
+    return f"{where}, {safe(policy)}{order}{_confined(finding)}"
+
+
+def _confined(finding: Finding) -> str:
+    """Return what stood between the runs and the machine, and what that didn't keep from them."""
+    names = sorted({run.sandbox for run in finding.measurements if run.sandbox})
+    clauses = [f"in a sandbox ({name})" for name in names if name != NONE]
+    clauses += ["without a sandbox"] * (NONE in names)
+    found = f"; run {' and '.join(clauses)}" if clauses else ""
+    lacking = [f"{name} doesn't keep {what} from runs" for name in names if (what := left(name))]
+    return safe(found + "".join(f"; {one}" for one in lacking if not one.startswith(NONE)))
+
+
+def interpreter(held: Conditions) -> str:
+    """Return the interpreter and the platform, as people write them."""
+    names = {"cpython": "CPython", "pypy": "PyPy"}
+    name = names.get(held.interpreter.implementation, held.interpreter.implementation)
+    return safe(f"{name} {held.interpreter.version}, {held.interpreter.platform}")
+
+
+def title(finding: Finding) -> str:
+    """Return the probe's name and what it requires."""
+    said = f": {finding.probe.title}" if finding.probe.title else ""
+    return safe(f"{name(finding)}{said}")
+
+
+def name(finding: Finding) -> str:
+    """Return ``probe``, or ``probe[case]``."""
+    probe = finding.probe
+    return f"{probe.name}[{probe.case}]" if probe.case else probe.name
