@@ -27,7 +27,12 @@ def run(words: Sequence[str]) -> int:
             "bisect why --package PROJECT 1.4.2 1.5.0 -- COMMAND",
         )
     if asked.releases:
-        asked = replace(asked, attribute=False, confidence=asked.confidence or _SURE_ENOUGH)
+        asked = replace(
+            asked,
+            # Held dependencies are the same on both sides.
+            attribute=asked.attribute and asked.dependencies != "newest",
+            confidence=asked.confidence or _SURE_ENOUGH,
+        )
     findings = found(replace(asked, why=True))
     output.write(EXPLANATIONS[asked.format], findings, output.view())
     return status(findings)
