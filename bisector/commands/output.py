@@ -20,6 +20,7 @@ def view(asked: Request | None = None, sources: Sources | None = None) -> View:
         color=terminal.has_color(sys.stdout),
         memory=bool(asked and asked.memory),
         fold=bool(asked and asked.fold),
+        verbose=bool(asked and asked.verbose),
         sources=sources,
     )
 

@@ -13,7 +13,7 @@ from bisector.errors import UsageError
 from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
 from bisector.reports import facts
-from bisector.reports.formats import FILES, FINDINGS
+from bisector.reports.formats import FILES, FINDINGS, check
 from bisector.store.runs import Store, write
 
 
@@ -25,9 +25,13 @@ def run(words: Sequence[str]) -> int:
             f"--output is a folder for files, and --format {asked.format} is printed",
             "leave out the one or the other",
         )
+    if asked.format in FINDINGS:
+        check(FINDINGS, asked.format, {"--verbose": asked.verbose})
+    elif asked.verbose:
+        raise UsageError("the files have all that is known already", "leave out --verbose")
     findings = found(asked)
     if asked.format != "files":
-        output.write(FINDINGS[asked.format], findings, output.view())
+        output.write(FINDINGS[asked.format], findings, output.view(asked))
         return status(findings)
     store = Store(asked.results, settings.cache_dir())
     for finding in findings:
@@ -53,6 +57,7 @@ def parser() -> Parser:
     options.add_stored_option(parser_)
     options.add_why_options(parser_)
     options.add_format_option(parser_, ("files", *FINDINGS), "files")
+    options.add_verbose_option(parser_)
     parser_.add_argument(
         "--output",
         type=Path,

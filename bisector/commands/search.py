@@ -16,7 +16,7 @@ from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
 from bisector.inputs.request import Request
 from bisector.reports import as_text
-from bisector.reports.formats import FINDINGS
+from bisector.reports.formats import FINDINGS, check
 from bisector.session import scope
 from bisector.session.kinds import KINDS
 
@@ -82,8 +82,9 @@ def run(words: Sequence[str]) -> int:
         return _foresee(asked)
     if asked.old or asked.new:
         return compare.run(asked)
+    check(FINDINGS, asked.format, {"--verbose": asked.verbose})
     findings = found(asked)
-    output.write(FINDINGS[asked.format], findings, output.view())
+    output.write(FINDINGS[asked.format], findings, output.view(asked))
     return status(findings)
 
 
@@ -107,6 +108,7 @@ def parser() -> Parser:
     options.add_only_search_options(parser_, {name: kind.about for name, kind in KINDS.items()})
     options.add_why_options(parser_)
     options.add_format_option(parser_, FINDINGS)
+    options.add_verbose_option(parser_)
     return parser_
 
 

@@ -95,6 +95,16 @@ def add_format_option(
     parser.add_argument("--format", choices=tuple(formats), default=default)
 
 
+def add_verbose_option(parser: argparse.ArgumentParser) -> None:
+    """Add what shows all that is known of a search."""
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="show each measured release, and all else known",
+    )
+
+
 def add_stored_option(parser: argparse.ArgumentParser) -> None:
     """Add what reads the store alone."""
     parser.add_argument(

@@ -67,6 +67,7 @@ class Request:
     format: str = "text"
     memory: bool = False
     fold: bool = False
+    verbose: bool = False
     stored: bool = False
     evidence: bool = False
     output: Path | None = None

@@ -16,6 +16,7 @@ from bisector.reports.claims import claims
 from bisector.reports.differences import differences
 from bisector.reports.replay import further, replay
 from bisector.reports.rows import Row
+from bisector.reports.stretches import stretches
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
 from bisector.reports.words import MIB, safe
 
@@ -24,12 +25,21 @@ if TYPE_CHECKING:
 
 _BAR = 16
 _LONGEST = 300
+_EVIDENCE = "-v shows each release; `bisect report` writes it down, `bisect open` shows it"
 _STYLES = {"good": "green", "bad": "bold red", "untestable": "yellow"}
 
 
-def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False) -> str:
-    """Return what was found, for people."""
-    told = [printed(_finding(finding, width), width=width, color=color) for finding in findings]
+def render(
+    findings: Sequence[Finding], *, width: int = 100, color: bool = False, verbose: bool = False
+) -> str:
+    """Return what was found, for people: the verdict, what it rests on, and the verdict again.
+
+    ``verbose`` shows each measured release, and all that is known of the search.
+    """
+    told = [
+        printed(_finding(finding, width, verbose=verbose), width=width, color=color)
+        for finding in findings
+    ]
     told += [
         printed([plain(sentence, "bold")], width=width, color=color)
         for sentence in differences(findings)
@@ -37,12 +47,10 @@ def render(findings: Sequence[Finding], *, width: int = 100, color: bool = False
     return "\n".join(told)
 
 
-def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
+def _finding(finding: Finding, width: int, *, verbose: bool) -> Iterator[RenderableType]:
     yield plain(f"{facts.title(finding)}\n", "bold")
-    if pinned := failing.pin(finding):
-        yield plain(pinned, "bold")
-    for paragraph in paragraphs(finding):
-        yield plain(paragraph)
+    verdict = list(_verdict(finding))
+    yield from verdict
     for told, command in further(finding):
         yield plain(f"Open: {told}" + ("; to look further:" if command else ""))
         if command:
@@ -51,17 +59,55 @@ def _finding(finding: Finding, width: int) -> Iterator[RenderableType]:
     if lines := list(suspects.text(finding, width)):
         yield from map(verbatim, lines[1:])
         yield ""
-    if measured := rows.rows(finding):
+    measured = rows.rows(finding)
+    if measured:
         several = len(finding.failures) > 1
-        yield table(_columns(measured, finding.axis.noun, several=several), width)
+        columns = (
+            _columns(measured, finding.axis.noun, several=several)
+            if verbose
+            else _folded(finding, measured, several=several)
+        )
+        yield table(columns, width)
         yield ""
-    yield labelled(_facts(finding))
+    yield labelled(_facts(finding) if verbose else _short(finding))
     documented = finding.probe.documented
     for label, address in (("issue", documented.issue), ("fix", documented.fix)):
-        if address:
+        if address and verbose:
             yield verbatim(f"{label:<11}{safe(address)}")
     if finding.replay:
         yield verbatim(f"{'replay':<11}{replay(finding)}")
+    if measured:
+        yield ""
+        yield from verdict
+
+
+def _verdict(finding: Finding) -> Iterator[RenderableType]:
+    """Yield what to pin, and what was found."""
+    if pinned := failing.pin(finding):
+        yield plain(pinned, "bold")
+    for paragraph in paragraphs(finding):
+        yield plain(paragraph)
+
+
+def _short(finding: Finding) -> Iterator[tuple[str, str]]:
+    """Yield what is known of the search, as far as it bears on the verdict."""
+    if finding.affected:
+        yield "affected", words.joined(finding.affected)
+    sure = facts.sureness(finding)
+    if sure:
+        yield "confidence", "; ".join(sure[:4]) + (f"; {len(sure) - 4} more" if sure[4:] else "")
+    if option := facts.surer(finding):
+        yield "confidence", f"to be surer, {option} runs both sides again"
+    if own := causes.own(finding):
+        yield "fault", own
+    for claim in claims(finding):
+        if claim.agrees is False:
+            yield "documents", claim.sentence
+    yield "looked at", facts.looked_at(finding)
+    if stored := facts.stored(finding):
+        yield "stored", stored
+    if finding.measurements:
+        yield "evidence", _EVIDENCE
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
@@ -78,7 +124,29 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     for claim in claims(finding):
         yield "documents", claim.sentence
     yield "looked at", facts.looked_at(finding)
+    if stored := facts.stored(finding):
+        yield "stored", stored
     yield "conditions", facts.conditions(finding)
+
+
+def _folded(finding: Finding, measured: Sequence[Row], *, several: bool) -> list[Column]:
+    """Return the columns of what came out alike together."""
+    told = list(stretches(finding, measured))
+    columns = [
+        Column(finding.axis.noun, [one.label for one in told]),
+        Column("uploaded", [one.date for one in told], rank=4),
+        Column(
+            "outcome",
+            [one.said for one in told],
+            [_STYLES.get(one.rows[0].outcome, "magenta") for one in told],
+        ),
+        Column("failure", [one.failure if several else "" for one in told], rank=2),
+        Column("peak", [one.peak for one in told], right=True, rank=1),
+        Column("growth", [one.growth for one in told], right=True, rank=2),
+        Column("pool", [one.pool for one in told], rank=3),
+        Column("measured", [str(len(one.rows)) for one in told], right=True, rank=5),
+    ]
+    return [column for column in columns if any(column.cells)]
 
 
 def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Column]:

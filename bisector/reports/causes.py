@@ -61,6 +61,15 @@ def _side(finding: Finding, transition: Transition) -> str:
     return named.format(after=finding.axis.shown(transition.after))
 
 
+def own(finding: Finding) -> str:
+    """Return that each change whose fault was asked for is the package's own; empty where not."""
+    blames = {transition.cause.blame for transition in finding.transitions if transition.cause}
+    package = safe(finding.probe.package)
+    return (
+        f"{package}'s own, also with dependencies of its time" if blames == {Blame.PACKAGE} else ""
+    )
+
+
 def whose(finding: Finding) -> tuple[str, ...]:
     """Return whose fault each transition is, and what that was told from.
 

@@ -100,6 +100,17 @@ def looked_at(finding: Finding) -> str:
     return "; ".join(parts)
 
 
+def stored(finding: Finding) -> str:
+    """Return that the runs, or how many of them, were made before, and when; empty if none was."""
+    before = sorted(m.started[:10] for m in finding.measurements if m.cached and m.started)
+    if not before:
+        return ""
+    days = " to ".join(dict.fromkeys((before[0], before[-1])))
+    whole = len(before) == len(finding.measurements)
+    many = "all of it" if whole else count(len(before), "run")
+    return f"{many} measured before, {days}; --refresh measures anew"
+
+
 def conditions(finding: Finding) -> str:
     """Return what was held fixed."""
     held = finding.conditions

@@ -51,6 +51,7 @@ class View:
     color: bool = False
     memory: bool = False
     fold: bool = False
+    verbose: bool = False
     sources: Sources | None = None
 
 
@@ -71,7 +72,12 @@ class Format(Generic[Shown]):
 
 
 FINDINGS: Mapping[str, Format[Finding]] = {
-    "text": Format(lambda found, view: as_text.render(found, width=view.width, color=view.color)),
+    "text": Format(
+        lambda found, view: as_text.render(
+            found, width=view.width, color=view.color, verbose=view.verbose
+        ),
+        shows=("--verbose",),
+    ),
     "json": Format(lambda found, _: as_json.render(found)),
     "markdown": Format(lambda found, _: report_markdown.render_all(found)),
     "osv": Format(lambda found, _: osv.render(found)),

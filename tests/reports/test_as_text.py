@@ -46,8 +46,8 @@ def measured() -> Finding:
     return replace(finding, measurements=tuple(runs))
 
 
-def test_a_finding_at_120_columns() -> None:
-    assert as_text.render([measured()], width=120) == (
+def test_a_finding_in_full_at_120_columns() -> None:
+    assert as_text.render([measured()], width=120, verbose=True) == (
         """\
 eggs: Eggs must be fresh.
 
@@ -75,12 +75,47 @@ conditions CPython 3.11.7, linux-x86_64, dependencies newest
 issue      https://a.example/1
 fix        https://a.example/2
 replay     bisect --probe eggs --range '>=1.0,<2' --python 3.11
+
+Pin spam<1.2: 1.2 is bad: the eggs are bad.
+spam went bad in 1.2; 1.1 is the last good release before it. 1.2 is yanked.
 """  # noqa: E501  # as printed
     )
 
 
+def test_equal_neighbours_are_one_line_and_what_agrees_is_left_out() -> None:
+    lines = as_text.render([found("gggggbbbbbgg")], width=120).splitlines()
+    assert [line.split("  ")[0] for line in lines[7:14]] == [
+        "1.0 to 1.3",
+        "1.4",
+        "1.5",
+        "1.6 to 1.8",
+        "1.9",
+        "1.10",
+        "1.11",
+    ]
+    assert not [line for line in lines if line.startswith(("documents", "conditions", "said"))]
+
+
+@given(st.text("gbu!", min_size=2, max_size=120), st.integers(80, 200))
+def test_the_answer_is_in_sight_when_the_prompt_comes_back(letters: str, width: int) -> None:
+    """A terminal of 24 lines, the prompt on one of them."""
+    text = as_text.render([found(letters)], width=width)
+    verdict = text.split("\n\n")[1].partition("\nOpen:")[0]
+    assert text.endswith(f"\n\n{verdict}\n")
+
+
+@given(st.integers(0, 60), st.integers(1, 60), st.integers(0, 60), st.integers(80, 120))
+def test_one_window_is_told_on_one_screen(before: int, bad: int, after: int, width: int) -> None:
+    """What to pin, since when, how sure, where the evidence is, and the command, in 24 lines."""
+    text = as_text.render([found("g" * before + "b" * bad + "g" * after)], width=width)
+    screen = text.splitlines()[-23:]
+    for label in ("affected", "looked at", "evidence", "replay"):
+        assert [line for line in screen if line.startswith(label)]
+    assert text.splitlines()[2] in screen
+
+
 def test_at_80_columns_the_columns_that_matter_stay_and_claims_are_wrapped_in_their_own() -> None:
-    lines = as_text.render([measured()], width=80).splitlines()
+    lines = as_text.render([measured()], width=80, verbose=True).splitlines()
     assert lines[7:9] == [
         "release       uploaded    outcome      peak    growth  pool              runs",
         "1.0           2024-01-01  good     45.0 MiB   1.0 MiB  1 idle, 0 in use     2",
@@ -93,7 +128,7 @@ def test_at_80_columns_the_columns_that_matter_stay_and_claims_are_wrapped_in_th
 
 
 def test_columns_of_which_there_is_nothing_to_show_are_left_out() -> None:
-    lines = as_text.render([found("gu")], width=120).splitlines()
+    lines = as_text.render([found("gu")], width=120, verbose=True).splitlines()
     assert lines[5:8] == [
         "release  uploaded    outcome                    seconds  runs",
         "1.0      2024-01-01  good                          0.50     2",
@@ -119,7 +154,6 @@ eggs: Eggs must be fresh.
 Undecided: no release of spam was measured. The search was interrupted before it was settled.
 
 looked at  0 of 2 candidates; longest untested stretch 2; 0 runs, 0 of them now
-conditions CPython 3.11.7, linux-x86_64, dependencies newest
 """
     )
 
