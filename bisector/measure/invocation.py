@@ -75,13 +75,22 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
     return tuple(words)
 
 
-def inside(command: Iterable[str], folder: Path) -> tuple[str, ...]:
-    """Return the command with what it names of a folder named from there."""
+def inside(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...]:
+    """Return the command with what it names of ``source`` named from ``target``, a copy of that.
+
+    The files that it names elsewhere are copied there, under their name.
+    """
     words = []
-    for word in command:
-        path = Path(word)
-        within = path.is_absolute() and path.is_relative_to(folder)
-        words.append(str(path.relative_to(folder)) if within else word)
+    for position, word in enumerate(command):
+        path, colons, test = word.partition("::")
+        named = Path(os.path.normpath(source / path))
+        absolute = Path(path).is_absolute()
+        if absolute and named.is_relative_to(source):
+            word = f"{named.relative_to(source)}{colons}{test}"
+        elif position and not named.is_relative_to(source) and _is_file(named):
+            shutil.copy2(named, target / named.name)
+            word = f"{named.name}{colons}{test}"
+        words.append(word)
     return tuple(words)
 
 
@@ -116,6 +125,10 @@ def _exists(path: Path) -> bool:
     with suppress(OSError):  # code on a command line is too long for a name
         return path.exists()
     return False
+
+
+def _is_file(path: Path) -> bool:
+    return _exists(path) and path.is_file()
 
 
 _ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})

@@ -189,7 +189,7 @@ def _once(
     apart = conditions.isolated or caller is not None
     copy = caller.copy(folders["cwd"]) if caller is not None and probe.command else None
     if copy:
-        command, shown = inside(probe.command, task.cwd), probe.command
+        command, shown = inside(probe.command, task.cwd, folders["cwd"]), probe.command
     else:
         command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=apart)
     own = probe.reports or apart

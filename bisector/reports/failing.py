@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
@@ -16,6 +18,8 @@ from bisector.search.observed import Label, Verdict, together, verdict
 _LONGEST = 160
 _SHORT = 100
 _MOST_WAYS = 3
+_PLACE = re.compile(r" \(in [^()\n]+:[^()\n]+\)$")
+_FOUND_AT = re.compile(r" \(\{\w+\}/[^()]*\)$")
 
 
 def name(failure: Failure, longest: int = _LONGEST) -> str:
@@ -67,20 +71,38 @@ def guess(failure: Failure) -> str:
 
 def changes(failure: Failure) -> Iterator[str]:
     """Yield in which releases a failure's text is another, though it is taken to be the same."""
-    seen: dict[str, None] = {}
+    first = failures.told(failure.signature)
+    seen = {_plain(first)} if first else {_plain(text) for text, _ in failure.ways[:1]}
     for text, version in failure.ways:
-        said = _short(text, _LONGEST)
-        plain = sameness.plain(said)
-        if plain not in seen and seen and len(seen) < _MOST_WAYS:
+        plain = _plain(text)
+        if plain not in seen and len(seen) < _MOST_WAYS:
+            said = _short(text, _LONGEST)
             yield f"In {version} it says {said}, which is taken to be the same failure."
-        seen[plain] = None
+        seen.add(plain)
+
+
+def _plain(text: str) -> str:
+    """Return what a failure says without where, and without what varies."""
+    return sameness.plain(_first_line(text), named=True)
+
+
+def _first_line(text: str) -> str:
+    """Return the first line that says what is wrong, without where.
+
+    Some messages begin with an empty line, and those of imports end with a path.
+    """
+    lines = [line.strip() for line in _PLACE.sub("", text).splitlines() if line.strip()]
+    first = " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else ""
+    return _FOUND_AT.sub("", first)
 
 
 def _short(text: str, longest: int) -> str:
-    """Return what a failure says, on one line: the first of several, with what stands behind."""
-    first, _, rest = text.partition("\n")
-    place = rest[rest.rfind(" (in ") :] if " (in " in rest else ""
-    return safe(shortened(f"{first.strip()}{place}", longest))
+    """Return what a failure says, on one line: the first of several, and where, if that fits."""
+    first = _first_line(text)
+    found = _PLACE.search(text)
+    place = found[0] if found else ""
+    fits = len(first) + len(place) <= longest
+    return safe(shortened(f"{first}{place}" if fits else first, longest))
 
 
 def _spans(failure: Failure) -> Iterator[str]:
@@ -122,19 +144,27 @@ def pin(finding: Finding) -> str:
     known = _known(finding)
     if finding.over or finding.plan.by_upload or {True, False} - {bad for _, bad in known}:
         return ""
-    package = safe(finding.probe.package)
     last = next(n for n in range(len(known) - 1, -1, -1) if not known[n][1])
     first = next((n + 1 for n in range(last, -1, -1) if known[n][1]), 0)
     lower = f">={known[first][0]}" if first else ""
     if last == len(known) - 1:
-        before = known[first - 1][0]
-        failure = _failure_of(finding, before)
-        return f"Pin {package}{lower}: {before} {failure}." if failure else ""
-    after = known[last + 1][0]
-    upper = f"<={known[last][0]}" if _between(finding, known[last][0], after) else f"<{after}"
+        upper, bad = "", known[first - 1][0]
+    else:
+        bad = known[last + 1][0]
+        upper = f"<={known[last][0]}" if _between(finding, known[last][0], bad) else f"<{bad}"
+    failure = _failure_of(finding, bad)
+    if not failure:
+        return ""
     bounds = ",".join(filter(None, (lower, upper)))
-    failure = _failure_of(finding, after)
-    return f"Pin {package}{bounds}: {after} {failure}." if failure else ""
+    reach = _reach(finding, bounds, last + 1 - first)
+    return f"Pin {safe(finding.probe.package)}{bounds}{reach}: {bad} {failure}."
+
+
+def _reach(finding: Finding, bounds: str, tested: int) -> str:
+    """Return, in parentheses, how many of the releases in bounds were tested; empty where all."""
+    inside = [release.version for release in finding.plan.candidates]
+    number = len(list(SpecifierSet(bounds).filter(inside)))
+    return f" ({tested} of {number} releases tested)" if tested < number else ""
 
 
 def _known(finding: Finding) -> list[tuple[Version, bool]]:
@@ -160,10 +190,13 @@ def _failure_of(finding: Finding, version: Version) -> str:
     failure = next((one for one in finding.failures if version in one.releases), None)
     if failure is None:
         return ""
-    if failure.signature is not None or failure.reason:
-        return fails(failure)
     bad = [run for run in finding.runs[version] if run.outcome is Outcome.BAD]
     said = _short(bad[-1].detail, _SHORT) if bad else ""
+    signature = failure.signature
+    if signature is not None and not (signature.exception or signature.signal or failure.reason):
+        return said or fails(failure)
+    if signature is not None or failure.reason:
+        return fails(failure)
     return f"is bad: {said}" if said else "is bad"
 
 

@@ -37,6 +37,8 @@ _MADE = (
         "/sys/devices/system",
     ),
 )
+_MADE_ANEW = ("/dev", "/proc")
+"""What a run has of its own; bound from outside, a device such as /dev/null can't be opened."""
 _SCRATCH = ("/tmp", "/var/tmp")  # noqa: S108  # where programs write without asking
 
 
@@ -83,7 +85,7 @@ def _view(access: Access) -> Iterator[str]:
     for place in _SCRATCH:
         yield from ("--bind", str(scratch), place)
     yield from ("--tmpfs", str(home)) if home != Path("/") else ()
-    system = [Path(name) for name in SYSTEM]
+    system = [Path(name) for name in (*SYSTEM, *_MADE_ANEW)]
     bound: list[Path] = []
     for path in (*pythons(access.interpreter), *access.readable):
         # What is below the home is covered by now, unless it was bound here.

@@ -136,8 +136,16 @@ def _described(error: "BaseException", trace: "TracebackType | None") -> "dict[s
         "message": message[:_MAX_CHARS],
         "errno": getattr(error, "errno", None) if isinstance(error, OSError) else None,
         "name": getattr(error, "name", None) if isinstance(error, ImportError) else None,
-        "frames": _frames(trace),
+        "frames": _frames(trace) + _unparsed(error),
     }
+
+
+def _unparsed(error: "BaseException") -> "list[object]":
+    """Where a file that is no Python begins to be none, as a traceback shows it last."""
+    file = getattr(error, "filename", None) if isinstance(error, SyntaxError) else None
+    if not isinstance(file, str) or file.startswith("<"):
+        return []
+    return [[file[:_MAX_CHARS], getattr(error, "lineno", None) or 0, "<module>"]]
 
 
 def _frames(trace: "TracebackType | None") -> "list[object]":

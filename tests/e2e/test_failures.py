@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -678,6 +679,35 @@ def test_a_command_that_rewrites_what_it_names_has_a_copy_for_each_run(
     assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
     assert "A run changed egg.txt; what the command names is put back, " in finding["answer"]
     assert (bisect.folder / "egg.txt").read_text() == "raw"
+
+
+def test_what_is_rewritten_outside_of_the_folder_is_a_copy_too(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """The sandbox refuses to write it where it lies, and a copy of the folder is without it."""
+    index.add(plain("spam", "ggggbbgg"))
+    here, elsewhere = bisect.folder / "here", bisect.folder / "elsewhere"
+    for folder, name, text in (
+        (here, "beside.txt", ""),
+        (elsewhere, "check.py", REWRITES),
+        (elsewhere, "egg.txt", "raw"),
+    ):
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    words = ("--package", "spam", "--assure", "0", "--bad", "1.5", "--", "python")
+    finding = replace(bisect, folder=here).json(
+        *words, str(elsewhere / "check.py"), str(elsewhere / "egg.txt")
+    )
+    assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
+    assert (elsewhere / "egg.txt").read_text() == "raw"
+
+
+def test_a_device_may_be_named(bisect: Command, index: LocalIndex) -> None:
+    """As in `pytest -c /dev/null`."""
+    index.add(plain("spam", "ggggbbgg"))
+    bisect.write("check.py", "import spam, sys\nopen(sys.argv[1])\nassert not spam.BROKEN\n")
+    finding = bisect.json(*QUICK, "--bad", "1.5", *COMMAND, os.devnull)
+    assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
 
 
 def test_a_cache_beside_the_command_is_not_read_by_the_next_run(

@@ -19,6 +19,7 @@ RAISES = "def fry():\n    raise OSError('cold')"
 HANGS = "import time\ndef fry():\n    time.sleep(600)"
 CRASH = "import os, signal\ndef fry():\n    os.kill(os.getpid(), signal.SIGSEGV)"
 UNFIT = "raise RuntimeError('too old for this Python')"
+UNPARSED = "async = 1"
 
 
 def searched(
@@ -50,14 +51,21 @@ def test_one_release_in_the_middle_that_cannot_be_imported_is_found(
     assert finding["pin"] == f"Pin spam>=1.5: 1.4 can't be imported: {name} (in spam.py:<module>)."
 
 
+@pytest.mark.parametrize(
+    ("old", "name"),
+    [
+        (UNFIT, "RuntimeError: too old for this Python"),
+        (UNPARSED, "SyntaxError: invalid syntax (spam.py, line 1)"),
+    ],
+)
 def test_old_releases_that_cannot_be_imported_do_not_end_the_search(
-    bisect: Command, index: LocalIndex
+    bisect: Command, index: LocalIndex, old: str, name: str
 ) -> None:
     """They are no regression; what fails among those that can be is told first."""
-    finding = searched(bisect, index, [*[UNFIT] * 4, *[GOOD] * 5, KEY, *[GOOD] * 3])
+    finding = searched(bisect, index, [*[old] * 4, *[GOOD] * 5, KEY, *[GOOD] * 3])
     assert failures(finding) == [
         ("KeyError: 'pan'", ["introduced 1.8 1.9", "fixed 1.9 1.10"]),
-        ("RuntimeError: too old for this Python", ["fixed 1.3 1.4"]),
+        (name, ["fixed 1.3 1.4"]),
     ]
     assert finding["affected"] == ">=1.9,<1.10"
     assert finding["affected_by_any"] == [">=1.0,<1.4", ">=1.9,<1.10"]
@@ -73,7 +81,7 @@ def test_a_module_that_was_taken_out_is_a_failure(bisect: Command, index: LocalI
     name = "ModuleNotFoundError: No module named 'spam.eggs'"
     assert failures(finding) == [(name, ["introduced 1.3 1.4"])]
     assert " good; " not in finding["answer"]
-    assert finding["pin"].startswith("Pin spam<1.4: 1.4 ")
+    assert finding["pin"].startswith("Pin spam<1.4 (3 of 4 releases tested): 1.4 ")
 
 
 def test_three_failures_in_one_history_are_told_apart(bisect: Command, index: LocalIndex) -> None:

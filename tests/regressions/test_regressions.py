@@ -187,7 +187,7 @@ def test_what_a_dependency_did_is_not_the_doing_of_the_package(
     package: str,
     dependency: tuple[str, str],
 ) -> None:
-    """The package's releases only seem to differ, while a newer dependency is held for all.
+    """A newer dependency, held for all, broke what the package then learned to live with.
 
     The answer names the release of the dependency, or says why that can't be told.
     """
@@ -206,7 +206,7 @@ def test_what_a_dependency_did_is_not_the_doing_of_the_package(
     edge = culprit["transitions"][0]
     cause = found["transitions"][0]["cause"]
     named = [(t["before"], t["after"]) for c in cause["culprits"] for t in c["transitions"]]
-    assert cause["blame"] == ("dependency" if named else "undecided")
+    assert cause["blame"] == ("incompatible" if named else "undecided")
     assert named == [(edge["last_good"], edge["first_bad"])] or "can't be tested" in cause["why"]
     assert not changes(search(bisect, python, *words, "--with", f"{name}=={edge['last_good']}"))
     held = search(bisect, python, *words, "--with", f"{name}=={edge['first_bad']}")

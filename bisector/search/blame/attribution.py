@@ -93,7 +93,8 @@ class _Attribution:
     def _mended(self) -> Cause:
         """Return the cause of a fix on whose two sides nothing but the package differs.
 
-        The package mended it; whether a dependency that came later had made it bad is to be asked.
+        The package mended it; whether a dependency that came later had made it bad is to be asked,
+        and not known where that can't be tested.
         """
         if self.before.upload_time is None:
             return self._told(Blame.PACKAGE)
@@ -102,7 +103,9 @@ class _Attribution:
             f"{self.before.version} with dependencies of its own time",
         )
         self._note(self.before, OWN_TIME, run)
-        if run.outcome is not Outcome.GOOD:
+        if run.outcome is Outcome.UNTESTABLE:
+            return self._told(Blame.UNDECIDED, why=_untestable(run))
+        if run.outcome is Outcome.BAD:
             return self._told(Blame.PACKAGE)
         old = _pins(run, self.probe.package)
         return self._narrowed(Blame.INCOMPATIBLE, self.before, old, self.beside[0], Outcome.BAD)
@@ -132,9 +135,7 @@ class _Attribution:
             self._note(release, OWN_TIME, run)
         for run in measured:
             if run.outcome is Outcome.UNTESTABLE:
-                told = f"with dependencies of its own time, {run.version} can't be tested"
-                other = "; an older --python may be able to" * (run.reason is Reason.INSTALL_FAILED)
-                return f"{told}{_why(run)}{other}"
+                return _untestable(run)
         for side, (release, run) in enumerate(zip(releases, measured)):
             if run.outcome is not self.outcomes[side]:
                 old = _pins(run, self.probe.package)
@@ -215,10 +216,12 @@ class _Attribution:
         return Cause(blame, tuple(self.cells), why=why)
 
 
-def _why(run: Measurement) -> str:
-    """Return why a run decided nothing, in parentheses."""
+def _untestable(run: Measurement) -> str:
+    """Return that a release can't be tested with dependencies of its own time, and why."""
     told = ": ".join(filter(None, (run.reason.value if run.reason else "", run.detail)))
-    return f" ({told[:_LONGEST]})" if told else ""
+    why = f" ({told[:_LONGEST]})" if told else ""
+    other = "; an older --python may be able to" * (run.reason is Reason.INSTALL_FAILED)
+    return f"with dependencies of its own time, {run.version} can't be tested{why}{other}"
 
 
 def _beside(finding: Finding, version: Version, outcome: Outcome) -> tuple[str, ...]:

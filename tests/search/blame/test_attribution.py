@@ -213,6 +213,9 @@ def test_with_held_dependencies_it_is_the_packages_where_it_stands_with_those_of
         if then[0] is G:
             assert told.blame is Blame.INCOMPATIBLE
             minimal(told, B, old, held, lambda versions: truth[BEFORE, versions])
+        elif then[0] is U:
+            assert told.blame is Blame.UNDECIDED
+            assert "can't be tested" in told.why
         else:
             assert told == Cause(Blame.PACKAGE, told.cells)
         return
