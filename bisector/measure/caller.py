@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,9 @@ class Caller:
         new = Path(tempfile.mkdtemp(prefix="named-", dir=self.records.parent))
         for path in self.named:
             shutil.copy2(path, new / _record(path))
-        (new / "names").write_text(json.dumps(sorted(self.state())))
+        for name in ("began", "running"):
+            (new / name).mkdir()
+        (new / "first").write_text(json.dumps(self.state()))
         try:
             new.rename(self.records)
         except OSError:  # another run was faster
@@ -59,6 +62,28 @@ class Caller:
     def spoils(self) -> bool:
         """Whether a run has changed something."""
         return (self.records / "spoils").exists()
+
+    @contextmanager
+    def running(self) -> Iterator[Callable[[], bool]]:
+        """Note that a run is under way in the folder; give what tells whether it was alone there.
+
+        That is whether no other run of the search was under way at any time since.
+        """
+        token = secrets.token_hex(8)
+        began, running = self.records / "began", self.records / "running"
+        (began / token).touch()
+        (running / token).touch()
+        no_other = _count(running) == 1
+        before = _count(began)
+        try:
+            yield lambda: no_other and _count(began) == before
+        finally:
+            (running / token).unlink(missing_ok=True)
+
+    def first(self) -> State:
+        """Return what the files of the folder looked like before any run."""
+        stored = json.loads((self.records / "first").read_text())
+        return {name: (size, changed) for name, (size, changed) in stored.items()}
 
     def state(self) -> State:
         """Return what the files of the folder look like; nothing where they are too many."""
@@ -79,11 +104,15 @@ class Caller:
         return tuple(sorted(names - mine - self._others())) if after else ()
 
     def rewritten(self) -> tuple[str, ...]:
-        """Return what the command names and is not as at first; it is put back."""
+        """Return what the command names and is not as at first; it is put back.
+
+        Whoever finds it put back finds as well that a run has changed something.
+        """
         names = []
         for path in self.named:
             kept = self.records / _record(path)
             if kept.exists() and not _same(path, kept):  # else a run before has made it
+                self.spoil()
                 shutil.copy2(kept, path)
                 names.append(os.path.relpath(path, self.folder))
         return tuple(names)
@@ -107,7 +136,7 @@ class Caller:
 
         Return the copy; None where the folder is too large.
         """
-        first = set(json.loads((self.records / "names").read_text()))
+        first = self.first()
         files = []
         size_bytes = 0
         for path in self._files():
@@ -171,6 +200,10 @@ def remark(changed: Sequence[str]) -> str:
 def _record(path: Path) -> str:
     """Return the name under which a file is kept; its own may be another's, in another folder."""
     return f"file-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -121,9 +121,10 @@ def _run(
     task: Task,
     cancelled: threading.Event | None,
 ) -> Measurement:
-    """Return what a run measured; one that changed the caller's files doesn't count.
+    """Return what a run measured; one that found or left the caller's files changed doesn't count.
 
-    Then it is made again in a copy of the caller's folder, as all that come after it are.
+    What it read may be what another run beside it wrote. It is made again in a copy of the
+    caller's folder, as all that come after it are.
     """
     if task.probe.reports or task.conditions.isolated:
         return _once(measured, installation, place, task, cancelled)[0]
@@ -135,20 +136,23 @@ def _run(
     )
     caller.prepare()
     changed: tuple[str, ...] = ()
+    alone = False
     if not caller.spoils:
-        before = caller.state()
-        run, _ = _once(measured, installation, place / "first", task, cancelled)
-        changed, rewritten = caller.changed(before), caller.rewritten()
-        if rewritten or _was_refused(run):
+        with caller.running() as is_alone:
+            run, _ = _once(measured, installation, place / "first", task, cancelled)
+            changed, rewritten = caller.changed(caller.first()), caller.rewritten()
+            alone = is_alone()
+        if _was_refused(run):
             caller.spoil()
-        elif not (changed or caller.spoils):
+        elif not (changed or rewritten or caller.spoils):
             return run
         changed = (*rewritten, *changed)
     copied, there = _once(measured, installation, place / "copied", task, cancelled, caller)
     if changed and not caller.spoils:
         if there is not None and not set(there) & set(changed):
-            caller.leave(changed)  # by what else is at work in that folder
-            return run
+            if alone:
+                caller.leave(changed)  # by what else is at work in that folder
+            return copied
         caller.spoil()
     if rewritten := caller.rewritten():
         said = f"it changes {', '.join(rewritten)} also from a copy of its folder"

@@ -25,7 +25,8 @@ _PATIENCE_S = 1.0
 class _Run:
     """One measurement: it is stored as it completes, or when it is wanted if that is later.
 
-    Of several drivers that want the same run, the one that claims it makes it.
+    Of several drivers that want the same run, the one that claims it makes it. What nobody asked
+    for yet is begun only where no other driver makes it.
     """
 
     def __init__(self, task: Task, store: Store, *, wanted: bool) -> None:
@@ -76,8 +77,8 @@ class _Run:
         with self._lock:
             self._wanted = self._wanted or self._begun
             self._keep()
-            if not self._begun:
-                self._claim.release()
+        if not self._begun and self.measured and self.measured.cancel():
+            self.release()
 
     def want(self, task: Task) -> None:
         """Let it count, as the measurement of a task that is equal but for when it was resolved."""
@@ -85,15 +86,9 @@ class _Run:
             self.task, self._wanted = task, True
             self._keep()
 
-    @property
-    def waits(self) -> bool:
-        """Whether it isn't measured yet, for want of a thread or since another driver does."""
-        return not self._begun
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was stopped."""
-        return self._stopped.is_set()
+    def take(self) -> bool:
+        """Claim it; return False where another driver makes it, or has made it."""
+        return self._claim.take()
 
     def stop(self) -> None:
         """Stop it, be it running or not begun."""
@@ -107,10 +102,10 @@ class _Run:
             return
         self._kept = True
         # What the machine failed at is measured again; what was stopped counts as that.
-        counts = self._complete.reason is not Reason.ENVIRONMENT
-        if counts and not self._complete.cached:
-            self._store.save(self.task.probe, self.task.conditions, self._complete)
-        self._claim.release(made=counts)
+        if self._complete.reason is not Reason.ENVIRONMENT:
+            counted = not self._stopped.is_set()
+            self._claim.keep(self._complete, self.task.conditions, counted=counted)
+        self._claim.release()
 
 
 class Threads:
@@ -139,20 +134,23 @@ class Threads:
         self._installations.expect(tasks)
 
     def begin(self, tasks: Sequence[Task]) -> None:
-        """Begin to measure these; none is stored before it is started."""
-        self._early = [_Run(task, self._store, wanted=False) for task in tasks]
-        for run in self._early:
-            self._submit(run)
+        """Begin to measure those that no other driver does; none is stored before it is started."""
+        for task in tasks:
+            run = _Run(task, self._store, wanted=False)
+            if run.take():
+                self._early.append(run)
+                self._submit(run)
+            else:
+                run.release()
 
     @contextmanager
     def measuring(self, template: Task, /) -> Iterator[Start]:
         """Give what starts a measurement; each is stored as it completes."""
-        for early in self._early:
-            # What another driver has made of one that waits is known by now.
-            if early.waits or early.task.conditions != template.conditions:
-                early.stop()
-                early.release()
-        self._early = [early for early in self._early if not early.stopped]
+        others = [run for run in self._early if run.task.conditions != template.conditions]
+        for early in others:
+            self._early.remove(early)
+            early.stop()
+            early.release()
         try:
             yield self._start
         finally:
@@ -161,7 +159,7 @@ class Threads:
 
     def _start(self, task: Task) -> Running:
         run = next((early for early in self._early if early.task == task), None)
-        if run and run.measured:
+        if run and run.measured and not run.measured.cancelled():
             self._early.remove(run)
             run.want(task)
             return Running(run.measured, run.stop)

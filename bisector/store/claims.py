@@ -11,9 +11,20 @@ import hashlib
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from bisector.model import Conditions, Measurement, Probe, Release
+from bisector.store import keys
+
+if TYPE_CHECKING:
+    from bisector.store.runs import Store
 
 NAME = ".claims"
 _LOOK_S = 0.05
@@ -27,28 +38,24 @@ class Claims:
         self._lock = threading.Lock()
         self._file: int | None = None
 
-    def take(self, named: str, given_up: Callable[[], bool]) -> int | None:
-        """Claim what is ``named`` as soon as no other process does; return what to release.
+    def take(self, name: str) -> bool:
+        """Claim what has that name; return False where another process does.
 
-        None where claims can't be had, or where it was ``given_up`` meanwhile.
+        True as well where claims can't be had.
         """
-        place = int.from_bytes(hashlib.sha256(named.encode()).digest()[:7], "big")
-        while not given_up():
-            try:
-                with self._lock:
-                    file = self._opened()
-                    with suppress(BlockingIOError):
-                        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-                        return place
-            except OSError:
-                return None
-            time.sleep(_LOOK_S)
-        return None
+        try:
+            with self._lock:
+                fcntl.lockf(self._opened(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(name))
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
 
-    def release(self, place: int) -> None:
+    def release(self, name: str) -> None:
         """Let others claim it."""
         with self._lock, suppress(OSError):
-            fcntl.lockf(self._opened(), fcntl.LOCK_UN, 1, place)
+            fcntl.lockf(self._opened(), fcntl.LOCK_UN, 1, _place(name))
 
     def _opened(self) -> int:
         """Return the file, which stays open: closing it would release every claim (POSIX)."""
@@ -57,3 +64,110 @@ class Claims:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, flags, 0o666)
         return self._file
+
+
+def _place(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+
+@dataclass
+class Known:
+    """What a driver knows of the runs of one search: their digests, and how many of each release.
+
+    ``begun`` are the numbers of those that it is about to make.
+    """
+
+    digests: set[str] = field(default_factory=set)
+    runs: Counter[Version] = field(default_factory=Counter)
+    begun: set[tuple[Version, int]] = field(default_factory=set)
+
+    def add(self, version: Version, digest: str) -> None:
+        """Count a run, once."""
+        if digest not in self.digests:
+            self.digests.add(digest)
+            self.runs[version] += 1
+
+    def begin(self, version: Version) -> int:
+        """Return the number of the next run of a release, from 0."""
+        number = self.runs[version]
+        while (version, number) in self.begun:
+            number += 1
+        self.begun.add((version, number))
+        return number
+
+
+class Claim:
+    """A run that a driver is about to make, for all that want it; release it in the end.
+
+    Drivers number the runs of a release alike, in the order in which they are stored: one that is
+    already there isn't made again, whoever made it and whenever it was noticed. Nothing is shared
+    by who did not ask for what is stored: there all is measured anew.
+    """
+
+    def __init__(
+        self, store: Store, probe: Probe, conditions: Conditions, release: Release
+    ) -> None:
+        self._store = store
+        self._of = probe, conditions, release
+        self._known = store.known(probe, conditions)
+        self._number = 0
+        self._name = ""
+        self._digest = ""
+        self._lock = threading.RLock()
+        self._over = False
+        if self._known:
+            with store.lock:
+                self._number = self._known.begin(release.version)
+            self._name = f"{keys.short(probe, conditions)} {release.version} {self._number}"
+
+    def take(self) -> bool:
+        """Claim the run if nobody else makes it, nor has made it; return whether that is so."""
+        if not self._known:
+            return True
+        with self._lock:
+            return self._held() and self._store.nth(*self._of, self._number) is None
+
+    def wait(self, given_up: Callable[[], bool]) -> Measurement | None:
+        """Wait while another makes the run; return it, or None where it is to be made here.
+
+        That is also what is returned where it was ``given_up`` or released.
+        """
+        while self._known:
+            with self._lock:
+                if self._over:
+                    return None
+                if self._held():
+                    run = None
+                    if found := self._store.nth(*self._of, self._number):
+                        run, self._digest = found
+                    return run
+            if given_up():
+                return None
+            time.sleep(_LOOK_S)
+        return None
+
+    def keep(self, run: Measurement, conditions: Conditions, *, counted: bool) -> None:
+        """Store the run, unless another driver did; it is known here where it is ``counted``.
+
+        What isn't will be taken as another's by whoever asks for it. The ``conditions`` are those
+        that were claimed, but for when they were resolved. Raises UsageError.
+        """
+        probe, _, release = self._of
+        if not self._digest:
+            _, self._digest = self._store.put(probe, conditions, run)
+        if counted and self._known:
+            with self._store.lock:
+                self._known.add(release.version, self._digest)
+
+    def release(self) -> None:
+        """Let others have the run, or make it; once is enough."""
+        with self._lock:
+            if self._over or not self._known:
+                return
+            self._over = True
+            self._store.claims.release(self._name)
+        with self._store.lock:
+            self._known.begun.discard((self._of[2].version, self._number))
+
+    def _held(self) -> bool:
+        return self._store.claims.take(self._name)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from packaging.version import Version
@@ -19,7 +18,7 @@ from bisector.errors import UsageError
 from bisector.finding import Finding, Transition
 from bisector.model import Conditions, Json, Measurement, Probe, Reason, Release
 from bisector.store import keys, searches
-from bisector.store.claims import Claims
+from bisector.store.claims import Claim, Claims, Known
 from bisector.store.codec import (
     MEASUREMENT,
     conditions_to_json,
@@ -42,11 +41,10 @@ class Store:
     def __init__(self, root: Path, cache: Path | None = None) -> None:
         self.root = root
         self._files = Files(root, cache)
-        self._claims = Claims(root)
-        self._lock = threading.RLock()
+        self.claims = Claims(root)
+        self.lock = threading.RLock()
         self._refused: UsageError | None = None
-        self._known: dict[str, set[str]] = {}
-        self._runs: Counter[tuple[str, Version]] = Counter()
+        self._known: dict[str, Known] = {}
         self._described: set[Path] = set()
 
     @property
@@ -84,13 +82,16 @@ class Store:
 
     def save(self, probe: Probe, conditions: Conditions, measurement: Measurement) -> Path:
         """Write one measurement and return its file; it is complete, or it isn't there."""
-        named = keys.short(probe, conditions)
+        return self.put(probe, conditions, measurement)[0]
+
+    def put(
+        self, probe: Probe, conditions: Conditions, measurement: Measurement
+    ) -> tuple[Path, str]:
+        """Write one measurement; return its file and its digest. Raises UsageError."""
         data: dict[str, Json] = {"schema": MEASUREMENT, **measurement_to_json(measurement)}
-        with self._lock:
-            path, run = self._append(probe, conditions, data)
-            if named in self._known:
-                self._known[named].add(run.digest)
-        return path
+        with self.lock:
+            path, line = self._append(probe, conditions, data)
+        return path, line.digest
 
     def describe(self, finding: Finding) -> None:
         """Keep what a search looked at beside its measurements, so that they can be read alone.
@@ -99,7 +100,7 @@ class Store:
         """
         named = keys.short(finding.probe, finding.conditions)
         folder = self.folder(finding.probe, finding.conditions)
-        with self._lock:
+        with self.lock:
             found = self._files.of(folder, named)
             if not found or not searches.is_new(self._files, finding, found):
                 return
@@ -108,7 +109,7 @@ class Store:
     def caused(self, probe: Probe, conditions: Conditions) -> tuple[Transition, ...]:
         """Return the transitions whose cause earlier searches under these conditions told."""
         named = keys.short(probe, conditions)
-        with self._lock:
+        with self.lock:
             found = self._files.of(self.folder(probe, conditions), named)
             looked_at = searches.looked_at(self._files, found)
         return tuple(transition for search in looked_at for transition in search.transitions)
@@ -118,7 +119,7 @@ class Store:
 
         Of several on the same probe and interpreter, the one that was resolved last.
         """
-        with self._lock:
+        with self.lock:
             return searches.stored(self._files)
 
     def constraints(
@@ -129,7 +130,7 @@ class Store:
         They are those of an earlier search resolved for the same release, the newest first; a
         search that goes on tomorrow is the same search only with the same dependencies.
         """
-        with self._lock:
+        with self.lock:
             described = self._files.described(self.probe_folder(probe))
             return searches.resolved(self._files, described, probe, conditions, resolved_for)
 
@@ -149,18 +150,15 @@ class Store:
         }
         # Thousands of runs share a few versions and sets of distributions: hashing takes longest.
         fitting: dict[tuple[int, int], list[Measurement] | None] = {}
-        with self._lock:
-            known = self._known.setdefault(named, set())
-            fresh: list[Version] = []
+        with self.lock:
+            known = self._known.setdefault(named, Known())
             for found in self._files.of(self.folder(probe, conditions), named):
                 if found.line.schema != MEASUREMENT:
                     continue
                 measurement = self._files.measurement(found)
                 counts = measurement is not None and measurement.reason is not Reason.ENVIRONMENT
-                if found.line.digest not in known:
-                    known.add(found.line.digest)
-                    fresh += [measurement.version] if measurement and counts else []
                 if measurement is None or not counts:
+                    known.digests.add(found.line.digest)
                     continue
                 one = id(measurement.installed), id(measurement.version)
                 if one not in fitting:
@@ -169,7 +167,7 @@ class Store:
                     fitting[one] = runs.setdefault(measurement.version, []) if fits else None
                 if (several := fitting[one]) is not None:
                     several.append(measurement)
-            self._runs.update((named, version) for version in fresh)
+                    known.add(measurement.version, found.line.digest)
         for several in runs.values():
             several.sort(key=lambda measurement: measurement.started)
         return runs
@@ -182,46 +180,41 @@ class Store:
         self._check_writable()
         return Claim(self, probe, conditions, release)
 
+    def known(self, probe: Probe, conditions: Conditions) -> Known | None:
+        """Return what is known of the runs of a search; None where they were never asked for."""
+        return self._known.get(keys.short(probe, conditions))
+
+    def nth(
+        self, probe: Probe, conditions: Conditions, release: Release, number: int
+    ) -> tuple[Measurement, str] | None:
+        """Return a run of a release by its number, with its digest; None where it isn't stored.
+
+        Those that are known come first, then those that others have stored meanwhile, the oldest
+        first.
+        """
+        files = {file.sha256 for file in release.files if file.sha256}
+        with self.lock:
+            known = self._known[keys.short(probe, conditions)]
+            counted = known.runs[release.version]
+            position = number - counted if number >= counted else number
+            found: list[tuple[Measurement, str]] = []
+            beside = known.digests if number >= counted else set[str]()
+            for one in self._files.of(
+                self.folder(probe, conditions), keys.short(probe, conditions), beside
+            ):
+                if one.line.schema != MEASUREMENT:
+                    continue
+                run = self._files.measurement(one)
+                if run is None or run.reason is Reason.ENVIRONMENT:
+                    known.digests.add(one.line.digest)
+                elif run.version == release.version and _is_of(run, files, probe.package):
+                    found.append((run, one.line.digest))
+        found.sort(key=lambda one: one[0].started)
+        return found[position] if position < len(found) else None
+
     def tidy(self) -> Iterator[Tidied]:
         """Put all that is stored of each package into one file; yield what was done."""
         return tidy(self._files)
-
-    def _begin(self, named: str, version: Version) -> str:
-        """Return what the next run of a release is called; nothing where it isn't to be shared.
-
-        It isn't where what is stored was not asked for: then all is to be measured anew.
-        """
-        with self._lock:
-            if named not in self._known:
-                return ""
-            number = self._runs[named, version]
-            self._runs[named, version] += 1
-        return f"{named} {version} {number}"
-
-    def _end(self, named: str, version: Version) -> None:
-        """Forget a run that was begun and not made."""
-        with self._lock:
-            if named in self._known:
-                self._runs[named, version] -= 1
-
-    def _made_elsewhere(
-        self, probe: Probe, conditions: Conditions, release: Release
-    ) -> Measurement | None:
-        """Return a run of the release that others stored since it was last asked for."""
-        named = keys.short(probe, conditions)
-        files = {file.sha256 for file in release.files if file.sha256}
-        with self._lock:
-            known = self._known[named]
-            for found in self._files.of(self.folder(probe, conditions), named, known):
-                if found.line.schema != MEASUREMENT:
-                    continue
-                run = self._files.measurement(found)
-                if run is None or run.reason is Reason.ENVIRONMENT:
-                    known.add(found.line.digest)
-                elif run.version == release.version and _is_of(run, files, probe.package):
-                    known.add(found.line.digest)
-                    return run
-        return None
 
     def _append(
         self, probe: Probe, conditions: Conditions, data: Mapping[str, Json]
@@ -244,39 +237,6 @@ class Store:
     def _check_writable(self) -> None:
         if self._refused:
             raise self._refused
-
-
-class Claim:
-    """A run that a driver is about to make, for all that want it; release it once it is stored.
-
-    Drivers number the runs of a release alike, by how many they know of and have begun.
-    """
-
-    def __init__(
-        self, store: Store, probe: Probe, conditions: Conditions, release: Release
-    ) -> None:
-        self._store = store
-        self._of = probe, conditions, release
-        self._named = keys.short(probe, conditions), release.version
-        self._run = store._begin(*self._named)
-        self._place: int | None = None
-        self._over = False
-
-    def wait(self, given_up: Callable[[], bool]) -> Measurement | None:
-        """Wait while another makes the run; return it, or None where it is to be made here."""
-        if not self._run:
-            return None
-        self._place = self._store._claims.take(self._run, given_up)
-        return self._store._made_elsewhere(*self._of)
-
-    def release(self, *, made: bool = False) -> None:
-        """Let others have the run, or make it where it wasn't ``made``; once is enough."""
-        if not self._over:
-            self._over = True
-            if self._place is not None:
-                self._store._claims.release(self._place)
-            if not made:
-                self._store._end(*self._named)
 
 
 def _is_of(measurement: Measurement, files: Collection[str], package: str) -> bool:

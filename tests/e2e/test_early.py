@@ -39,7 +39,7 @@ def log(bisect: Command, index: LocalIndex) -> Path:
     index.add(plain("spam", "gggbbbgg", dependencies=["ham"]), release("ham", "1.0", ""))
     log = bisect.folder / "log"
     bisect.write("logged.py", LOGGED.replace("LOG", str(log)))
-    bisect.json(*PROBE, "--results", "before")
+    bisect.json(*PROBE, "--exhaustive", "--results", "before")
     age(bisect)
     log.write_text("")
     return log

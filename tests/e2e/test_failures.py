@@ -726,3 +726,22 @@ def test_a_cache_beside_the_command_is_not_read_by_the_next_run(
     finding = asked(bisect, "--bad", "1.5")
     assert changes(finding) == [("introduced", "1.3", "1.4"), ("fixed", "1.5", "1.6")]
     assert "A run changed cache.txt; " in finding["answer"]
+
+
+def test_what_one_run_writes_is_not_read_by_one_beside_it(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """Not even where that one ends first, and would itself have changed nothing."""
+    bisect = replace(bisect, sandbox="off")  # in one it could not be written
+    index.add(plain("spam", "gggbb"))
+    bisect.write(
+        "check.py",
+        "import pathlib, time, spam\n"
+        "mark = pathlib.Path('failed.txt')\n"
+        "if spam.BROKEN:\n"
+        "    mark.touch()\n"
+        "time.sleep(0.5 if spam.BROKEN else 0.3)\n"
+        "assert not mark.exists()\n",
+    )
+    finding = bisect.json(*QUICK, "--jobs", "3", "--exhaustive", *COMMAND)
+    assert changes(finding) == [("introduced", "1.2", "1.3")]

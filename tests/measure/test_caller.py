@@ -21,3 +21,27 @@ def test_a_file_that_a_run_made_is_not_taken_for_one_that_was_there(tmp_path: Pa
     assert later.rewritten() == ("given.txt",)
     assert (folder / "given.txt").read_text() == "as given"
     assert (folder / "made.txt").read_text() == "by a run"
+
+
+def test_whether_a_run_was_alone_is_known_whenever_the_other_began_or_ended(tmp_path: Path) -> None:
+    caller = Caller(tmp_path, (), tmp_path / "records")
+    caller.prepare()
+    with caller.running() as first:
+        assert first()
+        with caller.running() as beside:
+            assert not beside()
+            assert not first()
+        assert not first()
+    with caller.running() as later:
+        assert later()
+
+
+def test_what_is_put_back_is_known_to_have_been_changed(tmp_path: Path) -> None:
+    (tmp_path / "given.txt").write_text("as given")
+    caller = Caller(tmp_path, named(["given.txt"], tmp_path), tmp_path / "records")
+    caller.prepare()
+    assert not caller.rewritten()
+    assert not caller.spoils
+    (tmp_path / "given.txt").write_text("rewritten")
+    assert caller.rewritten()
+    assert caller.spoils
