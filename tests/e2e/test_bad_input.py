@@ -346,7 +346,8 @@ def test_an_index_that_fails_while_releases_are_installed(
     kept = len(bisect.stored())  # with what had been fetched ahead
     index.recover()
     finding = bisect.json(*words)
-    assert 2 <= kept == sum(m["cached"] for m in finding["measurements"]) < 5
+    cached = [m["cached"] for m in finding["measurements"]]
+    assert 2 <= kept == sum(cached) < len(cached)
     assert {m["outcome"] for m in finding["measurements"]} == {"good"}
 
 
