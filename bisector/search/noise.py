@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bisector.finding import Kind
 from bisector.model import Outcome
-from bisector.search import observed
+from bisector.search import alike, observed
 from bisector.search.observed import Observations, Seen, Verdict
 
 if TYPE_CHECKING:
@@ -139,16 +139,21 @@ def weigh(
     if doubtful(size, observations):
         untestable = [p for p, (good, bad) in counts.items() if not good + bad]
         return assess(size, counts, confidence, untestable=untestable, busy=busy)
+    found = observed.boundaries(size, observations)
+    runs = {position: sum(both) for position, both in counts.items()}
     changes = tuple(
         Change(
             kind=boundary.kind,
             before=boundary.before,
             after=boundary.after,
-            confidence=sureness(min(sum(counts[p]) for p in (boundary.before, boundary.after))),
+            confidence=max(
+                sureness(min(runs[boundary.before], runs[boundary.after])),
+                alike.sureness(runs, boundary, [one for one in found if one is not boundary]),
+            ),
             credible=(boundary.before, boundary.after),
             sure=True,
         )
-        for boundary in observed.boundaries(size, observations)
+        for boundary in found
     )
     tested = [position for position in sorted(counts) if sum(counts[position])]
     ends = [] if changes else [*tested[-1:], *tested[:1]]

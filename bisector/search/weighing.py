@@ -59,6 +59,8 @@ def want(
         if in_flight or (wanted is not None and wanted.stage < Stage.RERUN):
             return wanted
         assessments = weighed(size, observations, confidence)
+        if wanted is not None and wanted.stage is Stage.RERUN and _sure(assessments, observations):
+            wanted = None
         ends = assessments.values() if len(assessments) == 1 else ()
         following = next((one.next for one in ends if one.next is not None), None)
         return wanted if following is None else Want(following, Stage.RERUN)
@@ -74,6 +76,14 @@ def want(
     believed = _believed(observations, verdicts(size, observations, assessments))
     wanted = stages.want(question, believed, in_flight, idle)
     return wanted if wanted is not None and wanted.stage < Stage.SEEK else None
+
+
+def _sure(assessments: Assessments, observations: Observations) -> bool:
+    """Return whether every change is as sure as was asked, both its sides being run again."""
+    changes = [change for one in assessments.values() for change in one.changes]
+    sides = {side for change in changes for side in (change.before, change.after)}
+    again = all(len(observations[side]) >= noise.LEAST_RUNS for side in sides)
+    return again and all(one.settled for one in assessments.values())
 
 
 def _failures(observations: Observations) -> list[Label]:
