@@ -20,7 +20,7 @@ def test_killed_at_random_moments_it_loses_and_leaves_nothing(
     record_property: Callable[[str, object], None],
 ) -> None:
     """BISECTOR_KILLS asks for more than a few."""
-    kills = int(os.environ.get("BISECTOR_KILLS", "8"))
+    kills = int(os.environ.get("BISECTOR_KILLS", "4"))
     index.add(plain("spam", "g" * 6 + "b" * 5 + "g" * 3))
     figures = campaign(bisect, kills, at_once, seed=at_once)
     assert figures.with_runs_under_way, "no kill hit a measurement, so that nothing is shown"
