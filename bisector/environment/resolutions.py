@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ def path(cache: Path, how: str, held: Conditions, needed: Sequence[str]) -> Path
 
 
 def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
-    """Return what was resolved, and when; None where that is too long ago, or can't be read.
+    """Return what was resolved, and when; None where that is too long ago, or isn't as it was kept.
 
     Times are in UTC, as ``measure.now`` has them.
     """
@@ -37,6 +37,8 @@ def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
         if not kept.is_file():
             return None
         stored = json.loads(kept.read_text(encoding="utf-8"))
+        if stored.pop("digest") != _digest(stored):
+            return None
         if timedelta() <= _time(now) - _time(stored["resolved"]) < settings.FRESH:
             pins, wheels = tuple(stored["pins"]), dict(stored["wheels"])
             if all(isinstance(text, str) for text in (*pins, *wheels, *wheels.values())):
@@ -48,9 +50,14 @@ def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
 
 def save(kept: Path, resolution: Resolution, resolved: str) -> None:
     """Keep what was resolved; where that can't be, it is resolved again."""
-    stored = {"resolved": resolved, "pins": resolution.pins, "wheels": {**resolution.wheels}}
+    stored = {"resolved": resolved, "pins": [*resolution.pins], "wheels": {**resolution.wheels}}
     with suppress(OSError):
-        atomic.write(kept, json.dumps(stored).encode())
+        atomic.write(kept, json.dumps({**stored, "digest": _digest(stored)}).encode())
+
+
+def _digest(stored: Mapping[str, object]) -> str:
+    """Return what tells content that was written over, or cut short, from what was kept."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
 
 
 def _time(text: str) -> datetime:

@@ -15,6 +15,7 @@ from bisector import masks
 from bisector.environment.installers.messages import (
     BuildFailedError,
     InstallFailedError,
+    MismatchError,
     NotCachedError,
     SilentError,
 )
@@ -72,6 +73,9 @@ def measure(
             return replace(blank, reason=Reason.BUILD_FAILED, detail=detail, signature=signature)
         except InstallFailedError as error:
             return replace(blank, reason=Reason.INSTALL_FAILED, detail=neutral(str(error)))
+        except MismatchError as error:
+            detail = neutral(f"{error}; {error.hint}")  # where nobody else would say it
+            return replace(blank, reason=Reason.ENVIRONMENT, detail=detail)
         except (NotCachedError, InstallerError) as error:
             return replace(blank, reason=Reason.ENVIRONMENT, detail=neutral(str(error)))
         measured = replace(blank, installed=made.installed, differs=made.differs)

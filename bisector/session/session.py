@@ -76,6 +76,8 @@ class Driver:
 
     def _say_what_confines(self) -> None:
         """Say it where runs aren't confined as well as they could be, and nobody asked for that."""
+        if self.request.allow_build and self.request.sandbox != "off":
+            self.said.say("warning: --allow-build runs builds as yourself, in no sandbox")
         name = sandbox.chosen(self.request.sandbox).name
         lacking = sandbox.left(name)
         if lacking and self.request.sandbox != "off":

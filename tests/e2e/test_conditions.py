@@ -208,7 +208,9 @@ def test_a_wheel_that_is_not_the_one_listed_is_never_measured(
     index.add(release("spam", "1.1", "BROKEN = False", day=1))
     finding = ask.json(*PROBE)
     assert outcomes(finding) == {"1.0": "good", "1.1": "environment"}
-    assert "the index serves another file than it listed" in finding["measurements"][-1]["detail"]
+    detail = finding["measurements"][-1]["detail"]
+    assert "the index serves another file than it listed" in detail
+    assert detail.endswith("; --refresh lists the releases anew")
     assert outcomes(ask.json(*PROBE, "--refresh")) == {"1.0": "good", "1.1": "good"}
 
 

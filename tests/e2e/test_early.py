@@ -16,6 +16,9 @@ from e2e.projects import BROKEN, plain, release
 from e2e.test_interruption import stop, wait_for
 from local_index import LocalIndex
 
+from bisector.environment import resolutions
+from bisector.environment.installers.interface import Resolution
+
 LOGGED = BROKEN.replace(
     "import json, os, spam\n",
     """\
@@ -50,8 +53,8 @@ def age(bisect: Command, minutes: int = 10) -> None:
     for kept in bisect.folder.rglob("resolutions/*.json"):
         told = json.loads(kept.read_text())
         resolved = datetime.fromisoformat(told["resolved"].replace("Z", "+00:00"))
-        told["resolved"] = (resolved - timedelta(minutes=minutes)).isoformat()
-        kept.write_text(json.dumps(told))
+        earlier = (resolved - timedelta(minutes=minutes)).isoformat()
+        resolutions.save(kept, Resolution(told["pins"], told["wheels"]), earlier)
 
 
 def runs(log: Path) -> list[tuple[str, ...]]:

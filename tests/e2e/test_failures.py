@@ -643,6 +643,17 @@ def test_a_release_that_does_not_build_says_so_in_its_last_line(
     assert run["signature"]["exception"] == "RuntimeError"
 
 
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_who_lets_releases_be_built_is_told_that_no_sandbox_keeps_builds(
+    bisect: Command, index: LocalIndex, sandbox: str
+) -> None:
+    index.add(plain("spam", "gb"))
+    bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")
+    result = bisect(*QUICK, "--allow-build", "--sandbox", sandbox, *COMMAND)
+    warning = "warning: --allow-build runs builds as yourself, in no sandbox"
+    assert (warning in result.errors) == (sandbox == "auto")
+
+
 def test_a_project_that_installs_nothing_names_the_one_to_give(
     bisect: Command, index: LocalIndex
 ) -> None:

@@ -80,3 +80,12 @@ def test_where_it_can_t_be_kept_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "resolutions").write_text("a file")
     save(kept(tmp_path), FOUND, NOON)
     assert load(kept(tmp_path), NOON) is None
+
+
+def test_what_was_written_over_is_resolved_again(tmp_path: Path) -> None:
+    save(kept(tmp_path), FOUND, NOON)
+    written = kept(tmp_path).read_text()
+    kept(tmp_path).write_text(written.replace("spam==2.0", "spam==1.0"))
+    assert load(kept(tmp_path), NOON) is None
+    kept(tmp_path).write_text(written)
+    assert load(kept(tmp_path), NOON) == (FOUND, NOON)
