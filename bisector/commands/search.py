@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bisector import __version__
-from bisector.commands import compare, output
-from bisector.commands.findings import found, status
 from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
 from bisector.inputs.request import Request
-from bisector.reports import as_text
 from bisector.reports.formats import FINDINGS, check
-from bisector.session import scope
 from bisector.session.kinds import KINDS
 
 _COMMANDS = """\
@@ -78,9 +74,14 @@ def run(words: Sequence[str]) -> int:
     asked = request(parser(), words)
     if not (asked.probes or asked.command or asked.old or asked.new):
         raise slips.nothing_to_run()
+    from bisector.commands import output  # not for --help, which nobody wants to wait for
+    from bisector.commands.findings import found, status
+
     if asked.dry_run:
         return _foresee(asked)
     if asked.old or asked.new:
+        from bisector.commands import compare
+
         return compare.run(asked)
     check(FINDINGS, asked.format, {"--verbose": asked.verbose})
     findings = found(asked)
@@ -122,6 +123,10 @@ def _foresee(asked: Request) -> int:
             "--dry-run shows what a search over releases would look at",
             "leave it out, or leave out --from and --to, or --over",
         )
+    from bisector.commands import output
+    from bisector.reports import as_text
+    from bisector.session import scope
+
     output.listener()
     for python in scope.interpreters(asked):
         for wanted in scope.asked_for(asked):

@@ -5,30 +5,61 @@ A new format is a module with a ``render`` and a line here.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bisector.errors import UsageError
 from bisector.finding import Comparison, Finding
-from bisector.inputs.documents import Document
-from bisector.reports import (
-    as_json,
-    as_text,
-    chart,
-    comparisons,
-    github,
-    junit,
-    osv,
-    report_markdown,
-    reproducer,
-    suspects,
-    table_data,
-    table_html,
-    table_markdown,
-    table_text,
-)
-from bisector.reports.grid import Column, Grid, fold, grids, narrow
+
+if TYPE_CHECKING:
+    from bisector.inputs.documents import Document
+    from bisector.reports import (
+        as_json,
+        as_text,
+        chart,
+        comparisons,
+        github,
+        grid,
+        junit,
+        osv,
+        report_markdown,
+        reproducer,
+        suspects,
+        table_data,
+        table_html,
+        table_markdown,
+        table_text,
+    )
+    from bisector.reports.grid import Column, Grid
+else:
+
+    def _deferred(name: str) -> ModuleType:
+        """Return a module that is read when something of it is used: most runs use one or two."""
+        name = f"bisector.reports.{name}"
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.find_spec(name)
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    as_json, as_text, chart, comparisons, github, grid, junit, osv = map(
+        _deferred, ["as_json", "as_text", "chart", "comparisons", "github", "grid", "junit", "osv"]
+    )
+    report_markdown, reproducer, suspects = map(
+        _deferred, ["report_markdown", "reproducer", "suspects"]
+    )
+    table_data, table_html, table_markdown, table_text = map(
+        _deferred, ["table_data", "table_html", "table_markdown", "table_text"]
+    )
+
+SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file of a job's summary, in a GitHub workflow."""
 
 _MOST_COLUMNS = 8
 """What fits beside each other where Markdown is read; a wider table is one per probe."""
@@ -84,7 +115,7 @@ FINDINGS: Mapping[str, Format[Finding]] = {
     "junit": Format(lambda found, _: junit.render(found)),
     "github": Format(
         lambda found, _: github.render(found),
-        appends={github.SUMMARY: report_markdown.render_all},
+        appends={SUMMARY: lambda found: report_markdown.render_all(found)},
     ),
 }
 EXPLANATIONS: Mapping[str, Format[Finding]] = {
@@ -101,7 +132,7 @@ COMPARISONS: Mapping[str, Format[Comparison]] = {
     "junit": Format(lambda found, _: junit.render_comparisons(found)),
     "github": Format(
         lambda found, _: github.render_comparisons(found),
-        appends={github.SUMMARY: comparisons.render_markdown},
+        appends={SUMMARY: lambda compared: comparisons.render_markdown(compared)},
     ),
 }
 TABLES: Mapping[str, Format[Finding]] = {
@@ -125,9 +156,9 @@ TABLES: Mapping[str, Format[Finding]] = {
     ),
 }
 FILES: Mapping[str, Callable[[Finding], str]] = {
-    "report.md": report_markdown.render,
+    "report.md": lambda finding: report_markdown.render(finding),
     "finding.json": lambda finding: as_json.render([finding]),
-    "chart.svg": chart.memory_chart,
+    "chart.svg": lambda finding: chart.memory_chart(finding),
     "osv.json": lambda finding: osv.render([finding]),
     "reproducer.py": lambda finding: reproducer.render(finding) if finding.probe.text else "",
 }
@@ -146,13 +177,15 @@ def check(formats: Mapping[str, Format[Shown]], name: str, options: Mapping[str,
 
 
 def _tables(findings: Sequence[Finding], view: View) -> tuple[Grid, ...]:
-    tables = grids(findings)
-    return tuple(map(fold, tables)) if view.fold else tables
+    tables = grid.grids(findings)
+    return tuple(map(grid.fold, tables)) if view.fold else tables
 
 
 def _markdown(findings: Sequence[Finding], view: View) -> str:
-    tables = tuple(part for table in grids(findings) for part in narrow(table, _MOST_COLUMNS))
-    tables = tuple(map(fold, tables)) if view.fold else tables
+    tables = tuple(
+        part for table in grid.grids(findings) for part in grid.narrow(table, _MOST_COLUMNS)
+    )
+    tables = tuple(map(grid.fold, tables)) if view.fold else tables
     if not (cited := view.sources):
         return table_markdown.render(tables, memory=view.memory)
     claims = table_markdown.evidence(findings, cited.documents, cited.command)

@@ -14,9 +14,6 @@ from bisector.reports.answer import answer
 from bisector.reports.replay import replay
 from bisector.reports.words import joined, safe, shortened
 
-SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The variable that names the file of a step's summary, to which Markdown is appended."""
-
 _LONGEST = 3500
 """GitHub cuts an annotation's message at 4 KiB, without a word."""
 

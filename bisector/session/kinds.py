@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from bisector.model import Interpreter, Probe
-from bisector.search.candidates import Candidates
-from bisector.session import days, interpreters, releases
-
 if TYPE_CHECKING:
+    from bisector.model import Interpreter, Probe
+    from bisector.search.candidates import Candidates
     from bisector.session.session import Driver
 
 
@@ -18,16 +17,22 @@ if TYPE_CHECKING:
 class Kind:
     """A kind of search: ``about`` says what is searched, in the words of the command's help.
 
-    ``candidates`` returns what a search with a probe on an interpreter is over; it raises
-    BisectorError.
+    ``module`` of this package is read when such a search is asked for; its ``candidates`` returns
+    what a search with a probe on an interpreter is over, and raises BisectorError.
     """
 
     about: str
-    candidates: Callable[[Driver, Probe, Interpreter], Candidates]
+    module: str
+
+    def candidates(self, driver: Driver, probe: Probe, interpreter: Interpreter) -> Candidates:
+        """Return what a search of this kind is over; raises BisectorError."""
+        module = import_module(f"bisector.session.{self.module}")
+        of_kind: Callable[[Driver, Probe, Interpreter], Candidates] = module.candidates
+        return of_kind(driver, probe, interpreter)
 
 
 KINDS: Mapping[str, Kind] = {
-    "releases": Kind("those in the range", releases.candidates),
-    "dependencies": Kind("the days on which those of the newest changed", days.candidates),
-    "interpreters": Kind("those installed here, with the newest", interpreters.candidates),
+    "releases": Kind("those in the range", "releases"),
+    "dependencies": Kind("the days on which those of the newest changed", "days"),
+    "interpreters": Kind("those installed here, with the newest", "interpreters"),
 }

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector import settings
-from bisector.environment.installers.choice import INSTALLERS
+from bisector.environment.installers.choice import chosen
 from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
@@ -161,7 +161,7 @@ class Driver:
     @cached_property
     def installer(self) -> Installer:
         """What resolves and installs for all searches."""
-        kind = INSTALLERS[self.request.installer]
+        kind = chosen(self.request.installer)
         return kind(self._source.url, self._folder, self.request.offline, self.request.allow_build)
 
     def task(self, trial: Trial) -> Task:

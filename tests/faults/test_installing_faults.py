@@ -19,7 +19,7 @@ from e2e.projects import release
 from local_index import RESET, LocalIndex, Response
 from wheels import Built, sdist, wheel
 
-from bisector.environment.installers.choice import INSTALLERS
+from bisector.environment.installers.choice import chosen
 from bisector.environment.installers.messages import InstallFailedError, SilentError
 from bisector.environment.interpreter import find
 from bisector.environment.venv import make
@@ -391,7 +391,7 @@ def test_whose_fault_it_is(
     for name, value in fault.environ.items():
         monkeypatch.setenv(name, value)
     needed = [text.replace("file:SDIST", source.as_uri()) for text in fault.needed]
-    installer = INSTALLERS[kind](stocked.url, tmp_path, False, fault.allow_build)
+    installer = chosen(kind)(stocked.url, tmp_path, False, fault.allow_build)
     whose, said = "nobody", ""
     try:
         installer.install(str(environment.python), needed, fault.held)

@@ -20,7 +20,7 @@ from local_index import LocalIndex
 from packaging.version import Version
 from wheels import Built, wheel
 
-from bisector.environment.installers.choice import INSTALLERS
+from bisector.environment.installers.choice import chosen
 from bisector.environment.installers.uv import Uv
 from bisector.environment.interpreter import find
 from bisector.environment.pool import Installations
@@ -230,7 +230,7 @@ def test_a_release_that_stands_in_the_interpreter_s_place_is_to_blame_itself(
     script = "#!python\nprint('mine')\n"
     built = wheel("spam", "1.1", {"spam.py": "", "spam-1.1.data/scripts/python": script})
     index.add(built)
-    installer = INSTALLERS["pip"](index.url, task.folder)
+    installer = chosen("pip")(index.url, task.folder)
     measured = measure(replace(task, release=listed(built), installer=installer))
     assert measured.reason is Reason.INSTALL_FAILED
     assert measured.detail == "it brings a script named python, which is the interpreter"

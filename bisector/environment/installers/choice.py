@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bisector.environment.installers.pip import Pip
-from bisector.environment.installers.uv import Uv
+if TYPE_CHECKING:
+    from bisector.environment.installers.pip import Pip
+    from bisector.environment.installers.uv import Uv
 
-INSTALLERS: Mapping[str, type[Uv] | type[Pip]] = {"uv": Uv, "pip": Pip}
+INSTALLERS: Mapping[str, str] = {"uv": "Uv", "pip": "Pip"}
+"""The class of each, in the module of its name."""
+
+
+def chosen(name: str) -> type[Uv] | type[Pip]:
+    """Return the class of an installer; its module is read then, not for ``--help``."""
+    module = import_module(f"bisector.environment.installers.{name}")
+    kind: type[Uv] | type[Pip] = getattr(module, INSTALLERS[name])
+    return kind

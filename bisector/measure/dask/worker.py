@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from bisector import __version__, settings
 from bisector.environment import interpreter
-from bisector.environment.installers.choice import INSTALLERS
+from bisector.environment.installers.choice import chosen
 from bisector.environment.task import Task
 from bisector.environment.workspace import workspace
 from bisector.errors import BisectorError, UsageError
@@ -75,7 +75,7 @@ def _unfit(needed: Needs) -> str:
         return "it doesn't have the folder that is the index"
     try:
         counterpart(needed.interpreter)
-        if why := INSTALLERS[needed.installer].unfit():
+        if why := chosen(needed.installer).unfit():
             return why
         with workspace(settings.cache_dir() / "work"):
             return ""

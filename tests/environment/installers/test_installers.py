@@ -13,7 +13,7 @@ from e2e.projects import START, release
 from local_index import LocalIndex
 from wheels import Built, wheel
 
-from bisector.environment.installers.choice import INSTALLERS
+from bisector.environment.installers.choice import chosen
 from bisector.environment.installers.interface import Installer
 from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.installers.uv import Uv
@@ -58,7 +58,7 @@ def stocked(index: LocalIndex) -> LocalIndex:
 
 
 def installer(kind: str, index_url: str, folder: Path, *, offline: bool = False) -> Installer:
-    return INSTALLERS[kind](index_url, folder, offline)
+    return chosen(kind)(index_url, folder, offline)
 
 
 def listed(index: LocalIndex, built: Built) -> File:
