@@ -36,6 +36,16 @@ class Kind(str, Enum):
     CHANGED = "changed"
 
 
+class Stopped(str, Enum):
+    """Why a search ended before its answer, or before it was known whose fault that is."""
+
+    MAX_PROBES = "max-probes"
+    BUDGET = "budget"
+    BUDGET_IN_ATTRIBUTION = "budget before attribution"
+    INTERRUPTED = "interrupted"
+    ATTRIBUTION = "attribution"
+
+
 class Blame(str, Enum):
     """What makes the outcome change at a transition, as far as measuring tells."""
 
@@ -210,7 +220,7 @@ class Finding:
     bad_at_newest: bool = False
     longest_untested: int = 0
     conflicting: tuple[Version, ...] = ()
-    stopped: str = ""
+    stopped: Stopped | None = None
     decided: bool = True
     replay: str = ""
     any_failure: bool = False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from packaging.version import Version
 
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.model import (
     Conditions,
     Excluded,
@@ -40,7 +40,7 @@ def found(
     yanked: Sequence[str] = (),
     runs: int = 2,
     confidence: float | None = None,
-    stopped: str = "",
+    stopped: Stopped | None = None,
     probe: Probe | None = None,
     detail: str = "",
     any_failure: bool = False,

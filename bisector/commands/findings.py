@@ -9,7 +9,7 @@ from bisector import settings
 from bisector.commands import output
 from bisector.commands.budget import Budget
 from bisector.errors import UndecidedError, UsageError
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.inputs.request import Request
 from bisector.reports.progress import Lines
 from bisector.run import process, sandbox
@@ -18,8 +18,11 @@ from bisector.session.session import Driver
 from bisector.session.why import explained
 from bisector.store.runs import Store
 
-INTERRUPTED = ("interrupted", "attribution")
-_SPENT = {"interrupted": "budget", "attribution": "budget before attribution"}
+INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION)
+_SPENT = {
+    Stopped.INTERRUPTED: Stopped.BUDGET,
+    Stopped.ATTRIBUTION: Stopped.BUDGET_IN_ATTRIBUTION,
+}
 """What a finding says where not a person ended its search but its budget."""
 
 
@@ -67,7 +70,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
                     undecided = error
                     said.say(f"warning: {error.message}; {error.hint}")
                     continue
-                if (stopped := findings[-1].stopped) in INTERRUPTED:
+                if (stopped := findings[-1].stopped) and stopped in INTERRUPTED:
                     if budget.spent:
                         findings[-1] = replace(findings[-1], stopped=_SPENT[stopped])
                     return findings

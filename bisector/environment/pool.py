@@ -152,7 +152,7 @@ def _key(task: Task) -> object:
         tuple(requirements_of(task.probe, held, task.release)),
         task.probe.package,
         held.interpreter,
-        held.policy,
+        held.dependencies,
         held.constraints,
         task.installer,
         task.guard.mode,

@@ -23,11 +23,9 @@ from bisector.environment.task import Task, requirements_of
 from bisector.environment.venv import Environment
 from bisector.environment.workspace import place
 from bisector.errors import InstallerError
-from bisector.model import Distribution, File, Interpreter
+from bisector.model import Distribution, File, Interpreter, Policy
 from bisector.run import sandbox
 from bisector.wheels import admits, compatible
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> d
             cancelled=cancelled,
         )
     except InstallFailedError:
-        if not held or task.conditions.policy == "exact":
+        if not held or task.conditions.policy is Policy.EXACT:
             raise
         known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
     return wheels | dict(known)
@@ -184,9 +182,10 @@ def _listed(task: Task) -> tuple[str, ...]:
 
 def _before(task: Task) -> str:
     """Return the time up to which installers may see what was uploaded; empty where it is now."""
-    if task.conditions.policy == "released":
+    if task.conditions.policy is Policy.RELEASED:
         return _just_after_upload(task)
-    return f"{policy}T00:00:00Z" if _DAY.fullmatch(policy := task.conditions.policy) else ""
+    day = task.conditions.day
+    return f"{day}T00:00:00Z" if day else ""
 
 
 def _just_after_upload(task: Task) -> str:

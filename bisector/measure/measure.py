@@ -27,7 +27,7 @@ from bisector.measure import outcome
 from bisector.measure.caller import Caller, named, remark
 from bisector.measure.invocation import elsewhere, imported, inside, laid_out, readable
 from bisector.measure.refused import refused
-from bisector.model import Measurement, Outcome, Reason, Symptom
+from bisector.model import Measurement, Outcome, Policy, Reason, Symptom
 from bisector.run import limits, memory, process, records, sandbox
 from bisector.run.environ import scrubbed_environ
 from bisector.run.sandbox import Access, Confinement
@@ -262,7 +262,7 @@ def _once(
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     known = bool(probe.package) and not probe.reports
     meant = ""
-    if known and not found and task.conditions.policy != "exact":
+    if known and not found and task.conditions.policy is not Policy.EXACT:
         meant = elsewhere(probe, made, conditions.requirements)
     masked = _masks(task, place, made.prefix)
     run = replace(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from bisector.finding import Failure, Finding, Kind
+from bisector.finding import Failure, Finding, Kind, Stopped
 from bisector.model import Measurement, Outcome, Reason
 from bisector.reports import causes, failing, flaky
 from bisector.reports.changes import of_one_release, of_releases
@@ -68,18 +68,19 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     yield from _untested(finding)
     yield from _remarks(finding)
     if finding.stopped:
-        other = f"The search stopped before it was settled: {safe(finding.stopped)}."
-        yield _STOPPED.get(finding.stopped, other)
+        yield _STOPPED[finding.stopped]
 
 
 _STOPPED = {
-    "max-probes": "--max-probes ended the search before it was settled; repeated, it goes on.",
-    "budget": "--budget ended the search before it was settled; repeated, it goes on.",
-    "budget before attribution": (
+    Stopped.MAX_PROBES: (
+        "--max-probes ended the search before it was settled; repeated, it goes on."
+    ),
+    Stopped.BUDGET: "--budget ended the search before it was settled; repeated, it goes on.",
+    Stopped.BUDGET_IN_ATTRIBUTION: (
         "--budget ended the search before it was known whose fault that is."
     ),
-    "interrupted": "The search was interrupted before it was settled.",
-    "attribution": "It was interrupted before it was known whose fault that is.",
+    Stopped.INTERRUPTED: "The search was interrupted before it was settled.",
+    Stopped.ATTRIBUTION: "It was interrupted before it was known whose fault that is.",
 }
 
 

@@ -199,20 +199,19 @@ def _marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
 
 
 def _points(finding: Finding, axes: Axes, numbers: Mapping[Version, int]) -> Iterator[str]:
-    runs: dict[Version, list[int]] = {}
-    said: dict[Version, set[Outcome]] = {}
-    for measurement in finding.measurements:
-        if (peak := _peak(measurement)) is not None:
-            runs.setdefault(measurement.version, []).append(peak)
-            said.setdefault(measurement.version, set()).add(measurement.outcome)
-    agreed = [version for version in sorted(runs) if len(said[version]) == 1]
-    line = " ".join(f"{axes.x(v):.1f},{axes.y(median(runs[v])):.1f}" for v in agreed)
+    known = {
+        version: [(peak, run.outcome) for run in runs if (peak := _peak(run)) is not None]
+        for version, runs in finding.runs.items()
+    }
+    peaks = {version: [peak for peak, _ in runs] for version, runs in known.items() if runs}
+    agreed = [v for v in sorted(peaks) if len({outcome for _, outcome in known[v]}) == 1]
+    line = " ".join(f"{axes.x(v):.1f},{axes.y(median(peaks[v])):.1f}" for v in agreed)
     if len(agreed) > 1:
         yield f'<polyline class="trend" points="{line}"/>'
-    for version in sorted(set(runs) - set(agreed)):
-        ends = f"{axes.y(min(runs[version])):.1f}V{axes.y(max(runs[version])):.1f}"
+    for version in sorted(set(peaks) - set(agreed)):
+        ends = f"{axes.y(min(peaks[version])):.1f}V{axes.y(max(peaks[version])):.1f}"
         yield f'<path class="spread" d="M{axes.x(version):.1f} {ends}"/>'
-    yanked = {r.version for r in (*finding.plan.candidates, *finding.plan.prereleases) if r.yanked}
+    yanked = {version for version, release in finding.releases.items() if release.yanked}
     for measurement in finding.measurements:
         peak, main = _peak(measurement), measurement.main_process
         told = f"{measurement.version}{' (yanked)' if measurement.version in yanked else ''}: "

@@ -45,7 +45,7 @@ def claims(finding: Finding) -> tuple[ClaimRow, ...]:
 
 def _documented(text: str, claimed: Outcome, finding: Finding) -> ClaimRow:
     version = _version(text)
-    runs = [m for m in finding.measurements if m.version == version]
+    runs = finding.runs.get(version, []) if version else []
     decided = {run.outcome for run in runs if run.outcome is not Outcome.UNTESTABLE}
     excluded = next((e for e in finding.plan.excluded if e.version == version), None)
     if decided:
@@ -75,12 +75,14 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
         return ClaimRow(safe(claim.document), safe(claim.says), measured, None)
     some = claim.releases == "some"
     specifier = SpecifierSet("" if claim.releases in ("some", "all") else claim.releases)
-    measured_of = {measurement.version for measurement in finding.measurements}
+    measured_of = set(finding.runs)
     inside = set(specifier.filter(measured_of, prereleases=True))
-    said: dict[Version, set[Outcome]] = {}
-    for measurement in finding.measurements:
-        if measurement.version in inside and measurement.outcome is not Outcome.UNTESTABLE:
-            said.setdefault(measurement.version, set()).add(measurement.outcome)
+    decided = {
+        version: {run.outcome for run in runs} - {Outcome.UNTESTABLE}
+        for version, runs in finding.runs.items()
+        if version in inside
+    }
+    said = {version: outcomes for version, outcomes in decided.items() if outcomes}
     as_claimed = sorted(v for v, outcomes in said.items() if outcomes == {claim.outcome})
     otherwise = sorted(v for v, outcomes in said.items() if claim.outcome not in outcomes)
     agrees: bool | None = bool(as_claimed) if some else not otherwise

@@ -114,7 +114,7 @@ def stored(finding: Finding) -> str:
 def conditions(finding: Finding) -> str:
     """Return what was held fixed."""
     held = finding.conditions
-    policy = f"dependencies {held.policy}"
+    policy = f"dependencies {held.dependencies}"
     if held.resolved:
         policy += f" as of {held.resolved[:10]}"
     if held.requirements:

@@ -187,9 +187,7 @@ def _failures(finding: Finding) -> tuple[str, ...]:
 
 def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]:
     """Return the cell of each version: what was measured of it, or what its neighbours say."""
-    runs: dict[Version, list[Measurement]] = {}
-    for measurement in finding.measurements:
-        runs.setdefault(measurement.version, []).append(measurement)
+    runs = finding.runs
     excluded = {e.version: e for e in finding.plan.excluded}
     candidates = {r.version for r in finding.plan.candidates}
     numbers = _numbers(finding)

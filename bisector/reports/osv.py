@@ -162,7 +162,7 @@ def _is_own(finding: Finding) -> bool:
 
 def _uploaded(finding: Finding) -> dict[str, str]:
     """Return when the releases at the ends of windows came out, where the index said so."""
-    releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
+    releases = finding.releases
     ends = {v for t in finding.transitions for v in (t.after, *(t.zoom or ())[1:])}
     times = {end: releases[end].upload_time for end in sorted(ends) if end in releases}
     return {str(end): f"{time:%Y-%m-%d}" for end, time in times.items() if time}

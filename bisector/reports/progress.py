@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.model import Measurement, Reason
+from bisector.model import Measurement
 from bisector.reports import words
 from bisector.reports.answer import answer
 from bisector.reports.words import safe
@@ -53,7 +53,7 @@ class Lines:
 
     def _line(self, measurement: Measurement) -> str:
         """Return the line of a measurement; none where the machine failed it as it did before."""
-        if measurement.reason is not Reason.ENVIRONMENT:
+        if not measurement.of_machine:
             return line(measurement)
         if measurement.detail in self._failures:
             return ""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.model import Measurement
 from bisector.search.candidates import Item
 from bisector.search.knowledge import Knowledge, keys
@@ -81,7 +81,7 @@ class Bisection:
             self._pursue(lambda stage: stage < Stage.ASSURE or self._clock() < deadline)
         except KeyboardInterrupt:
             if not settled:
-                knowledge.stopped = "interrupted"
+                knowledge.stopped = Stopped.INTERRUPTED
         return knowledge.finding()
 
     def _pursue(self, allowed: Callable[[Stage], bool]) -> None:
@@ -105,7 +105,7 @@ class _Pursuit:
         item, stage = wanted
         if self.bisection.measured == self.knowledge.options.max_probes:
             if stage < Stage.ASSURE:
-                self.knowledge.stopped = "max-probes"
+                self.knowledge.stopped = Stopped.MAX_PROBES
             return None
         self.bisection.measured += 1
         self.bisection.listener.started(item, stage)

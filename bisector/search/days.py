@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 from packaging.version import Version
 
 from bisector.finding import Axis, Finding
-from bisector.model import Conditions, Plan, Probe, Release
+from bisector.model import Conditions, Plan, Policy, Probe, Release
 from bisector.search.blame.attribution import attribute_days
 from bisector.search.blame.narrowing import Laboratory
 from bisector.search.candidates import Candidates, Item, Trial
@@ -84,7 +84,8 @@ def held(conditions: Conditions, day: Item) -> Conditions:
     """Return the conditions with dependencies of a day."""
     return replace(
         conditions,
-        policy=f"{day.when:%Y-%m-%d}",
+        policy=Policy.ONE_DAY,
+        day=f"{day.when:%Y-%m-%d}",
         constraints=(),
         wheels={},
         resolved="",

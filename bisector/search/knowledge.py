@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
-from bisector.finding import Failure, Finding
+from bisector.finding import Failure, Finding, Stopped
 from bisector.model import Measurement, Outcome, Reason, Signature
 from bisector.search import failures, noise, observed, transitions, weighing
 from bisector.search.candidates import Candidates, Item
@@ -66,7 +66,7 @@ class Knowledge:
         self.confirmations = max(
             options.confirmations, noise.confirmations(options.confidence or 0.0)
         )
-        self.stopped = ""
+        self.stopped: Stopped | None = None
 
     def add(self, item: Item, measurement: Measurement) -> Measurement:
         """Add a run of an item, and return it as it is known: by the item's key."""

@@ -19,11 +19,13 @@ from bisector.inputs.locks.files import read
 from bisector.inputs.locks.requirements_txt import requirement
 from bisector.inputs.request import Request
 from bisector.measure.measure import now
-from bisector.model import Conditions, Interpreter, Plan, Probe, Release, Symptom
+from bisector.model import Conditions, Interpreter, Plan, Policy, Probe, Release, Symptom
 from bisector.search.blame.comparison import Pinned
 from bisector.store.runs import Store
 
 _TRIES = 5
+_POLICIES = {policy.value: policy for policy in (Policy.NEWEST, Policy.RELEASED)}
+"""What is no file, where the dependencies are asked for."""
 
 
 def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
@@ -40,7 +42,7 @@ def plain(request: Request, wanted: Probe, python: Interpreter) -> Conditions:
             )
     return Conditions(
         interpreter=python,
-        policy=request.dependencies,
+        policy=_POLICIES.get(request.dependencies, Policy.FILE),
         requirements=tuple(str(requirement(text)) for text in request.requirements),
         installer=request.installer,
         allow_build=request.allow_build,
@@ -69,7 +71,7 @@ def settle(
     """
     blank = plain(request, wanted, python)
 
-    if request.dependencies == "released":
+    if blank.policy is Policy.RELEASED:
         undated = [str(r.version) for r in made.candidates if r.upload_time is None]
         if undated:
             raise UsageError(
@@ -78,11 +80,11 @@ def settle(
                 "--dependencies released needs them; use --dependencies newest",
             )
         return blank
-    if request.dependencies != "newest":
+    if blank.policy is Policy.FILE:
         pinned = read(Path(request.dependencies), python).requirements
         # Its own pin would let no other release in, and then nothing would be held.
         others = tuple(p for p in pinned if Requirement(p).name != wanted.package)
-        return replace(blank, policy="file", constraints=others)
+        return replace(blank, constraints=others)
     failed: InstallerError | None = None
     for release in made.candidates[: -_TRIES - 1 : -1]:
         earlier = store.constraints(wanted, blank, release.version)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bisector.environment.task import requirements_of
 from bisector.errors import UsageError
-from bisector.model import Documented, Interpreter, Probe
+from bisector.model import Documented, Interpreter, Policy, Probe
 from bisector.reports.words import count
 from bisector.search.blame.pins import name_of
 from bisector.search.days import Days, positions
@@ -38,7 +38,7 @@ def candidates(driver: Driver, wanted: Probe, python: Interpreter) -> Days:
             f"the index doesn't say when {release.version} was uploaded",
             "--over dependencies needs that; --from and --to compare two sets",
         )
-    base = replace(conditions.plain(request, wanted, python), policy="of each day")
+    base = replace(conditions.plain(request, wanted, python), policy=Policy.EACH_DAY)
     needed = requirements_of(wanted, base, release)
     subject = f"{seen.project} {release.version}"
     now = conditions.complete(subject, needed, python.executable, driver.installer)

@@ -12,7 +12,7 @@ from packaging.version import Version
 from bisector.errors import BisectorError
 from bisector.finding import Finding, Transition
 from bisector.inputs import probe
-from bisector.model import Measurement, Probe, Reason
+from bisector.model import Measurement, Probe
 from bisector.search import noise
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
@@ -39,7 +39,7 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
             continue
         runs: dict[Version, list[Measurement]] = {}
         for measurement in kept.measurements:
-            if measurement.reason is not Reason.ENVIRONMENT:
+            if not measurement.of_machine:
                 runs.setdefault(measurement.version, []).append(measurement)
         knowledge = Knowledge(
             Releases(wanted, kept.plan, kept.conditions),

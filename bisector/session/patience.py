@@ -19,7 +19,7 @@ from bisector.errors import InstallerError
 from bisector.finding import Finding
 from bisector.inputs.request import Request
 from bisector.measure.workers import Start, Workers
-from bisector.model import Measurement, Outcome, Reason
+from bisector.model import Measurement, Outcome
 from bisector.search.scheduler import Running
 from bisector.session.scope import listed
 from bisector.store.runs import Store
@@ -149,4 +149,4 @@ def refuse_nothing(finding: Finding) -> Finding:
 
 
 def _not_had(run: Measurement) -> bool:
-    return run.reason is Reason.ENVIRONMENT and not run.installed
+    return run.of_machine and not run.installed

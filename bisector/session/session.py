@@ -20,7 +20,7 @@ from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
 from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
-from bisector.finding import CONFIDENCE, Failure, Finding
+from bisector.finding import CONFIDENCE, Failure, Finding, Stopped
 from bisector.inputs.request import Request, replay
 from bisector.measure.threads import Threads
 from bisector.measure.workers import Workers
@@ -135,7 +135,7 @@ class Driver:
                     caused = candidates.attributed(about, self.bench(template, kind))
                     failures[number] = replace(failure, transitions=caused.transitions)
         except KeyboardInterrupt:
-            finding = replace(finding, stopped="attribution")
+            finding = replace(finding, stopped=Stopped.ATTRIBUTION)
         except (InstallerError, IndexUnavailableError) as error:
             # What was found stands without that.
             why = f"whose fault it is could not be measured: {error.message}"
@@ -279,7 +279,7 @@ class Driver:
             raise UndecidedError(f"{max(ends)} of {subject.package} can't be searched")
         candidates = Releases(subject, plan, held, tuple(ends))
         found = self._search(candidates, options)
-        if found.stopped == "interrupted":
+        if found.stopped is Stopped.INTERRUPTED:
             raise KeyboardInterrupt
         return found
 

@@ -53,7 +53,7 @@ def pair(driver: Driver, finding: Finding, transition: Transition) -> Pair | Non
     Where a dependency did it, it is its releases that are compared. None where the sides are none
     of the finding's releases.
     """
-    releases = {r.version: r for r in (*finding.plan.candidates, *finding.plan.prereleases)}
+    releases = finding.releases
     cause = transition.cause
     if cause and cause.blame is Blame.DEPENDENCY:
         return _of_dependency(driver, finding, transition, releases)
@@ -85,7 +85,7 @@ def _of_dependency(
     ends = (steps[0].zoom or (steps[0].before, steps[0].after)) if steps else None
     versions = (str(ends[0]), str(ends[1])) if ends else (change.before, change.after)
     version = _held(transition, cause)
-    runs = [m for m in finding.measurements if m.version == version and m.installed]
+    runs = [m for m in finding.runs.get(version, ()) if m.installed]
     if version not in releases or not runs:
         return None
     task = _task(driver, finding, releases[version])
@@ -127,7 +127,7 @@ def _pinned(pins: Mapping[str, str]) -> list[str]:
 
 def _failure(finding: Finding, version: Version) -> Measurement | None:
     """Return the newest bad run of a release."""
-    runs = [m for m in finding.measurements if m.version == version]
+    runs = finding.runs.get(version, [])
     return next((m for m in reversed(runs) if m.outcome is Outcome.BAD), None)
 
 
@@ -135,7 +135,6 @@ def _tells_of_memory(finding: Finding, sides: tuple[Version, Version]) -> bool:
     """Return whether memory is what the two sides differ in."""
     peaks = []
     for version in sides:
-        runs = [m for m in finding.measurements if m.version == version]
-        mains = [run.main_process for run in runs]
+        mains = [run.main_process for run in finding.runs.get(version, ())]
         peaks.append(max((m.peak_memory_bytes for m in mains if m), default=0))
     return all(peaks) and max(peaks) > _MORE * min(peaks)

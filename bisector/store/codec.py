@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Mapping
 from enum import Enum
@@ -19,6 +20,7 @@ from bisector.model import (
     Json,
     Measurement,
     Plan,
+    Policy,
     Probe,
     Reason,
     Release,
@@ -45,6 +47,8 @@ SHARED = {
     SEARCH: ("candidates", "prereleases", "excluded"),
 }
 """The fields that are the same in many values of a schema."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def measurement_to_json(measurement: Measurement) -> dict[str, Json]:
@@ -99,7 +103,7 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
         "platform": interpreter.platform,
         "installer": conditions.installer,
         "allow_build": conditions.allow_build,
-        "dependencies": conditions.policy,
+        "dependencies": conditions.dependencies,
         "requirements": list(conditions.requirements),
         "timeout_s": conditions.timeout_s,
         "memory_bytes": conditions.memory_bytes,
@@ -117,6 +121,7 @@ def conditions_to_json(probe: Probe, conditions: Conditions) -> dict[str, Json]:
 def conditions_from_json(data: Mapping[str, Any]) -> tuple[Probe, Conditions]:
     """Return the probe, as it was then, and what was held; raises ValueError."""
     held = msgspec.convert(data, ConditionsFields)
+    day = held.dependencies if _DAY.fullmatch(held.dependencies) else ""
     probe = Probe(
         name=held.probe,
         package=held.package,
@@ -130,7 +135,7 @@ def conditions_from_json(data: Mapping[str, Any]) -> tuple[Probe, Conditions]:
     )
     return probe, Conditions(
         interpreter=Interpreter("", held.python, held.implementation, held.platform, ()),
-        policy=held.dependencies,
+        policy=Policy.ONE_DAY if day else Policy(held.dependencies),
         constraints=held.constraints,
         requirements=held.requirements,
         wheels=held.wheels,
@@ -142,6 +147,7 @@ def conditions_from_json(data: Mapping[str, Any]) -> tuple[Probe, Conditions]:
         memory_bytes=held.memory_bytes,
         symptom=held.symptom,
         isolated=held.isolated,
+        day=day,
     )
 
 

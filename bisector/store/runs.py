@@ -156,7 +156,7 @@ class Store:
                 if found.line.schema != MEASUREMENT:
                     continue
                 measurement = self._files.measurement(found)
-                counts = measurement is not None and measurement.reason is not Reason.ENVIRONMENT
+                counts = measurement is not None and not measurement.of_machine
                 if measurement is None or not counts:
                     known.digests.add(found.line.digest)
                     continue

@@ -19,7 +19,7 @@ from bisector.environment.release import Installation
 from bisector.environment.task import Task
 from bisector.environment.venv import Environment
 from bisector.errors import InstallerError
-from bisector.model import Conditions, Interpreter, Probe, Release
+from bisector.model import Conditions, Interpreter, Policy, Probe, Release
 
 
 class Maker:
@@ -165,7 +165,7 @@ def test_what_a_run_has_changed_is_made_again_before_it_is_asked_for(
         task("2.0"),
         replace(task("1.0"), probe=Probe(name="eggs", package="spam", dependencies=("ham",))),
         replace(task("1.0"), conditions=replace(task("1.0").conditions, constraints=("ham==1",))),
-        replace(task("1.0"), conditions=replace(task("1.0").conditions, policy="released")),
+        replace(task("1.0"), conditions=replace(task("1.0").conditions, policy=Policy.RELEASED)),
         replace(task("1.0"), conditions=replace(task("1.0").conditions, requirements=("ham",))),
         replace(task("1.0"), installer=Uv("", Path(), allow_build=True)),
     ],

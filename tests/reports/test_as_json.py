@@ -11,7 +11,7 @@ from histories import HOSTILE, found
 from jsonschema import Draft202012Validator
 from sample_findings import hostile, sample, uploads
 
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.model import (
     Claim,
     Documented,
@@ -274,7 +274,7 @@ def test_a_finding_as_a_whole() -> None:
         uploads(),
         hostile(),
         found("ggbbg", yanked=["1.2", "1.4"]),
-        found("gg-b!ux", runs=1, stopped="max-probes"),
+        found("gg-b!ux", runs=1, stopped=Stopped.MAX_PROBES),
         found("uuu"),
         found("gbgb"),
     ],

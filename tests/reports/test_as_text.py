@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from rich.cells import cell_len
 from sample_findings import hostile, uploads
 
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.model import Claim, Documented, Outcome, Probe, ProcessPeak
 from bisector.reports import as_text
 from bisector.reports.words import MIB
@@ -147,7 +147,7 @@ def test_nothing_is_wider_than_the_terminal_but_what_is_to_be_copied(width: int)
 
 
 def test_nothing_measured_has_no_table() -> None:
-    assert as_text.render([found("--", stopped="interrupted", replay="")]) == (
+    assert as_text.render([found("--", stopped=Stopped.INTERRUPTED, replay="")]) == (
         """\
 eggs: Eggs must be fresh.
 
@@ -187,7 +187,7 @@ def test_hostile_text_is_shown_not_acted_on(width: int) -> None:
         documented=Documented(HOSTILE, HOSTILE, bad=(HOSTILE,)),
         claims=(Claim(HOSTILE, HOSTILE, Outcome.BAD, "some"),),
     )
-    mine = found("gb!ux", probe=probe, detail=HOSTILE, replay=HOSTILE, stopped=HOSTILE)
+    mine = found("gb!ux", probe=probe, detail=HOSTILE, replay=HOSTILE)
     for finding in (mine, hostile()):
         told = as_text.render([finding], width=width)
         assert all(line.isprintable() for line in told.splitlines())

@@ -21,6 +21,7 @@ from bisector.model import (
     Interpreter,
     Measurement,
     Outcome,
+    Policy,
     Probe,
     Reason,
     Signature,
@@ -61,7 +62,7 @@ def compared(
     return Comparison(
         probe=Probe("check", "", "python check.py", reports=False),
         conditions=Conditions(
-            Interpreter("python", "3.11.7", "cpython", "linux-x86_64", ()), "exact"
+            Interpreter("python", "3.11.7", "cpython", "linux-x86_64", ()), Policy.EXACT
         ),
         names=("old.txt", "new.txt"),
         changes=changes,

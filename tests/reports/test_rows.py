@@ -9,7 +9,7 @@ import pytest
 from histories import HOSTILE, found
 from packaging.version import Version
 
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.model import Interpreter, Measurement, Outcome, Probe, ProcessPeak
 from bisector.reports import facts, rows, words
 from bisector.reports.answer import answer
@@ -172,14 +172,14 @@ def test_finding_nothing_is_an_answer_that_says_how_far_it_reaches(
             f"{BROKE} Undecided: the runs made don't make this as sure as was asked for.",
         ),
         (
-            found("gg-bb", runs=1, stopped="max-probes"),
+            found("gg-bb", runs=1, stopped=Stopped.MAX_PROBES),
             (
                 f"spam went bad between 1.1 and 1.3 (1.2 untested). {UNSURE} "
                 "--max-probes ended the search before it was settled; repeated, it goes on."
             ),
         ),
         (
-            found("---", stopped="interrupted"),
+            found("---", stopped=Stopped.INTERRUPTED),
             (
                 "Undecided: no release of spam was measured. "
                 "The search was interrupted before it was settled."
@@ -397,7 +397,7 @@ def test_safe_text_is_one_line_that_no_terminal_acts_on_and_that_can_be_written(
 
 def test_hostile_names_and_reasons_are_safe_in_every_sentence() -> None:
     probe = Probe(HOSTILE, HOSTILE, HOSTILE, case=HOSTILE)
-    finding = found("gb!u", probe=probe, detail=HOSTILE, replay=HOSTILE, stopped=HOSTILE)
+    finding = found("gb!u", probe=probe, detail=HOSTILE, replay=HOSTILE)
     texts = [answer(finding), facts.title(finding), replay(finding), facts.conditions(finding)]
     texts += [detail for _, detail in facts.evidence(finding)]
     texts += [row.detail for row in rows.rows(finding)]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from bisector.finding import Finding, Kind
+from bisector.finding import Finding, Kind, Stopped
 from bisector.model import (
     Conditions,
     Excluded,
@@ -266,7 +266,7 @@ def test_interrupted_at_any_moment_it_goes_on_to_the_same_answer(
     history = line(f"g{good[0]}b{bad}{good[1]}g")
     first, world = bisect(history, world=World(history, interrupt_at=moment), options=chosen)
     assert len(first.measurements) <= min(moment, len(world.asked))
-    assert first.stopped != "interrupted" or not world.settled_in
+    assert first.stopped is not Stopped.INTERRUPTED or not world.settled_in
     resumed, more = bisect(history, known=first.measurements)
     whole, _ = bisect(history)
     assert told(resumed) == told(whole)
@@ -313,14 +313,14 @@ def test_it_assures_for_as_long_as_the_search_took() -> None:
 def test_assurance_is_interrupted_without_losing_the_answer() -> None:
     history = line("g" * 20 + "b" * 20)
     finding, _ = bisect(history, world=World(history, interrupt_at=12), options=Options())
-    assert finding.stopped == ""
+    assert finding.stopped is None
     assert told(finding) == [("introduced", "1.19", "1.20")]
 
 
 def test_before_the_answer_an_interrupt_is_said_to_be_one() -> None:
     history = line("g" * 20 + "b" * 20)
     finding, _ = bisect(history, world=World(history, interrupt_at=3), options=Options())
-    assert finding.stopped == "interrupted"
+    assert finding.stopped is Stopped.INTERRUPTED
     assert len(finding.measurements) == 3
 
 

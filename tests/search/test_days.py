@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from bisector.finding import Kind
-from bisector.model import Conditions, Interpreter, Measurement, Outcome, Probe, Release
+from bisector.model import Conditions, Interpreter, Measurement, Outcome, Policy, Probe, Release
 from bisector.search.days import Days, held, positions
 from bisector.search.knowledge import Knowledge, Options
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
 HELD = Conditions(
     Interpreter("python", "3.11.7", "cpython", "linux", ()),
-    policy="of each day",
+    policy=Policy.EACH_DAY,
     constraints=("ham==1.0",),
     wheels={"ham-1.0-py3-none-any.whl": "ab"},
     resolved="2024-05-01T00:00:00Z",
@@ -68,7 +68,7 @@ def test_a_day_holds_to_nothing_but_its_date() -> None:
     """What was resolved for another day must not be held on this one."""
     day = positions(FIRST, [])[0]
     made = held(HELD, day)
-    assert made.policy == "2024-02-28"
+    assert made.dependencies == "2024-02-28"
     assert (made.constraints, made.wheels, made.resolved, made.resolved_for) == ((), {}, "", "")
     assert made.interpreter == HELD.interpreter
 
@@ -81,7 +81,7 @@ def test_a_day_is_a_measurement_of_the_release_under_the_days_conditions() -> No
     candidates = days([FIRST + timedelta(days=5)])
     trials = [candidates.trial(item) for item in candidates.items]
     assert [trial.release for trial in trials] == [RELEASE] * 2
-    assert [trial.conditions.policy for trial in trials] == ["2024-02-28", "2024-03-04"]
+    assert [trial.conditions.dependencies for trial in trials] == ["2024-02-28", "2024-03-04"]
     assert [trial.label for trial in trials] == ["2024-02-28", "2024-03-04"]
 
 

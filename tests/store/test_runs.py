@@ -41,6 +41,7 @@ from bisector.model import (
     Measurement,
     Outcome,
     Plan,
+    Policy,
     Probe,
     ProcessPeak,
     Reason,
@@ -426,7 +427,7 @@ def test_what_was_the_machines_fault_is_measured_again(tmp_path: Path) -> None:
     "changed",
     [
         replace(CONDITIONS, constraints=("ham==2.1",)),
-        replace(CONDITIONS, policy="released"),
+        replace(CONDITIONS, policy=Policy.RELEASED),
         replace(CONDITIONS, requirements=("eggs",)),
         replace(CONDITIONS, timeout_s=61.0),
         replace(CONDITIONS, memory_bytes=1 << 30),
@@ -678,8 +679,8 @@ def test_what_is_bad_and_what_is_beside_a_run_tells_measurements_apart() -> None
         replace(CONDITIONS, symptom=Symptom(memory_bytes=1)),
         replace(CONDITIONS, symptom=Symptom(timeout=True)),
         replace(CONDITIONS, isolated=True),
-        replace(CONDITIONS, policy="exact"),
-        replace(CONDITIONS, policy="2024-01-22"),
+        replace(CONDITIONS, policy=Policy.EXACT),
+        replace(CONDITIONS, policy=Policy.ONE_DAY, day="2024-01-22"),
     ]
     assert len({plain, *(key(PROBE, other) for other in others)}) == 1 + len(others)
 

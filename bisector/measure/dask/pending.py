@@ -154,7 +154,7 @@ class Flights:
                 measurement = self._measurement(flight)
                 if measurement is None:
                     continue
-                if measurement.reason is not Reason.ENVIRONMENT:
+                if not measurement.of_machine:
                     self._store.save(flight.task.probe, flight.task.conditions, measurement)
             except BaseException as error:
                 self._end(flight, error)

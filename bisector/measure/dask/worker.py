@@ -23,7 +23,7 @@ from bisector.environment.task import Task
 from bisector.environment.workspace import workspace
 from bisector.errors import BisectorError, UsageError
 from bisector.measure.measure import measure
-from bisector.model import Interpreter, Measurement, Reason
+from bisector.model import Interpreter, Measurement
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -53,7 +53,7 @@ class Answer:
     @property
     def decided(self) -> bool:
         """Whether the release was measured, and the machine not at fault."""
-        return self.measurement is not None and self.measurement.reason is not Reason.ENVIRONMENT
+        return self.measurement is not None and not self.measurement.of_machine
 
 
 def needs(task: Task) -> Needs:

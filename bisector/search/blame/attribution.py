@@ -22,7 +22,7 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.model import Conditions, Measurement, Outcome, Reason, Release
+from bisector.model import Conditions, Measurement, Outcome, Policy, Reason, Release
 from bisector.search.blame.narrowing import Laboratory, exact, narrow
 from bisector.search.blame.pins import Mix, changes
 from bisector.search.candidates import Trial
@@ -73,7 +73,7 @@ class _Attribution:
         """Return whose fault the transition is."""
         if not any(self.beside):
             return Cause(Blame.PACKAGE)
-        dated = self.conditions.policy != "released"
+        dated = self.conditions.policy is not Policy.RELEASED
         if dated and self.fixed and self.beside[0] == self.beside[1]:
             return self._mended()
         why = self._in_their_own_time() if dated else ""
@@ -114,7 +114,8 @@ class _Attribution:
         """Return the same conditions, but for dependencies of each release's own time."""
         return replace(
             self.conditions,
-            policy="released",
+            policy=Policy.RELEASED,
+            day="",
             constraints=(),
             wheels={},
             resolved="",
@@ -226,7 +227,7 @@ def _untestable(run: Measurement) -> str:
 
 def _beside(finding: Finding, version: Version, outcome: Outcome) -> tuple[str, ...]:
     """Return what was installed beside a release in the newest run with that outcome."""
-    runs = [m for m in finding.measurements if m.version == version and m.outcome is outcome]
+    runs = [m for m in finding.runs.get(version, ()) if m.outcome is outcome]
     return _pins(runs[-1], finding.probe.package)
 
 

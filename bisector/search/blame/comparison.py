@@ -14,7 +14,7 @@ from bisector.finding import (
     Culprit,
     Transition,
 )
-from bisector.model import Conditions, Outcome, Probe, Release
+from bisector.model import Conditions, Outcome, Policy, Probe, Release
 from bisector.search.blame.narrowing import Laboratory, narrow
 from bisector.search.blame.pins import Mix, changes, mixed, name_of
 from bisector.search.candidates import Trial
@@ -42,7 +42,8 @@ class Comparing:
         self.old, self.new = old, new
         self.conditions = replace(
             conditions,
-            policy="exact",
+            policy=Policy.EXACT,
+            day="",
             constraints=(),
             wheels={**old.wheels, **new.wheels},
             resolved=resolved,

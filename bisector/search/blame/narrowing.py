@@ -15,7 +15,7 @@ from bisector.finding import (
     Kind,
     Transition,
 )
-from bisector.model import Conditions, Measurement, Outcome, Probe
+from bisector.model import Conditions, Measurement, Outcome, Policy, Probe
 from bisector.search.blame.ddmin import ddmin
 from bisector.search.blame.pins import Mix, loosened, mixed, without
 from bisector.search.candidates import Trial
@@ -118,4 +118,11 @@ def _smaller(
 def exact(conditions: Conditions, constraints: Iterable[str]) -> Conditions:
     """Return conditions that hold to just these versions: what can't live with them fails."""
     held = tuple(constraints)
-    return replace(conditions, policy="exact", constraints=held, resolved="", resolved_for="")
+    return replace(
+        conditions,
+        policy=Policy.EXACT,
+        day="",
+        constraints=held,
+        resolved="",
+        resolved_for="",
+    )

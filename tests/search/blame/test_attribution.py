@@ -30,6 +30,7 @@ from bisector.model import (
     Measurement,
     Outcome,
     Plan,
+    Policy,
     Probe,
     Release,
 )
@@ -98,11 +99,11 @@ class World:
         self.asked.append(trial)
         version = str(trial.release.version)
         held = trial.conditions
-        if held.policy == "released":
+        if held.policy is Policy.RELEASED:
             assert (held.constraints, held.wheels, held.resolved) == ((), {}, "")
             versions = self.own[version]
         else:
-            assert held.policy == "exact"
+            assert held.policy is Policy.EXACT
             told = {pin.partition("==")[0]: int(pin[-1]) for pin in held.constraints}
             versions = (told["eggs"], told["ham"], told["toast"])
         return measured(version, self.truth[version, versions], versions)
@@ -127,7 +128,7 @@ def measured(version: str, outcome: Outcome, versions: Set | None) -> Measuremen
 def finding(
     was: Outcome,
     beside: tuple[Set | None, Set | None],
-    policy: str = "newest",
+    policy: Policy = Policy.NEWEST,
     *,
     dated: bool = True,
     parting: bool = False,
@@ -244,7 +245,7 @@ def test_with_dependencies_of_each_releases_time_the_two_are_crossed(
     assume(old != new)
     now = B if was is G else G
     truth |= {(BEFORE, old): was, (AFTER, new): now}
-    told = cause(finding(was, (old, new), "released"), World(truth, jobs=jobs))
+    told = cause(finding(was, (old, new), Policy.RELEASED), World(truth, jobs=jobs))
     by_dependencies, by_package = truth[BEFORE, new], truth[AFTER, old]
     assert told.cells == (
         Cell(Version(BEFORE), f"of {AFTER}", by_dependencies, f"it is {by_dependencies.value}"),
@@ -277,7 +278,7 @@ def test_of_days_it_is_what_changed_between_them(
     now = B if was is G else G
     held = Release(Version("1.5"), (), upload_time=DAY)
     truth |= {(AFTER, old): was, (AFTER, new): now}
-    found = attribute_days(finding(was, (old, new), "of each day"), held, World(truth))
+    found = attribute_days(finding(was, (old, new), Policy.EACH_DAY), held, World(truth))
     told = found.transitions[0].cause
     assert told is not None
     assert (told.blame, told.cells) == (Blame.DEPENDENCY, ())
@@ -301,19 +302,22 @@ def test_the_releases_of_a_culprit_are_searched_with_all_others_held() -> None:
     assert [culprit.change for culprit in told.culprits] == [Change("ham", "1", "2")]
     ((subject, conditions, change),) = world.searched
     assert (subject.package, change.name) == ("ham", "ham")
-    assert (conditions.policy, conditions.constraints) == ("exact", ("eggs==1", "toast==1"))
+    assert (conditions.policy, conditions.constraints) == (
+        Policy.EXACT,
+        ("eggs==1", "toast==1"),
+    )
     assert conditions.requirements == ("spam==1.4",)
 
 
 def test_a_culprit_whose_releases_cannot_be_searched_says_why() -> None:
     truth = everywhere(lambda _version, versions: versions[1] == 1)
     world = World(truth, unsearchable="2 of ham can't be searched")
-    told = cause(finding(G, ((1, 1, 1), (1, 2, 1)), "released"), world)
+    told = cause(finding(G, ((1, 1, 1), (1, 2, 1)), Policy.RELEASED), world)
     assert told.culprits == (Culprit(Change("ham", "1", "2"), (), "2 of ham can't be searched"),)
 
 
-@pytest.mark.parametrize("policy", ["newest", "released", "file"])
-def test_what_has_nothing_beside_it_is_its_own_without_a_measurement(policy: str) -> None:
+@pytest.mark.parametrize("policy", [Policy.NEWEST, Policy.RELEASED, Policy.FILE])
+def test_what_has_nothing_beside_it_is_its_own_without_a_measurement(policy: Policy) -> None:
     world = World({})
     assert cause(finding(G, (None, None), policy), world) == Cause(Blame.PACKAGE)
     assert world.asked == []
