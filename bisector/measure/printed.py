@@ -31,6 +31,7 @@ _USAGE = re.compile(
     r"(?i)\b(?:unrecognized arguments?|unrecognized option|no such option|no such command"
     r"|unknown option|invalid choice)\b.*"
 )
+_FIXTURE = re.compile(r"^E +(fixture '[^']*' not found)$", re.MULTILINE)
 
 
 def raised(output: bytes) -> Uncaught | None:
@@ -42,11 +43,12 @@ def raised(output: bytes) -> Uncaught | None:
 def refused(output: bytes) -> str:
     """Return what a command line tool says of a word that it doesn't know; empty where it didn't.
 
-    That is how argparse, optparse, click and getopt say it.
+    That is how argparse, optparse, click and getopt say it, and pytest of a fixture.
     """
-    lines = output.decode("utf-8", "replace").splitlines()
-    found = filter(None, (_USAGE.search(line) for line in reversed(lines[-5:])))
-    return next((match[0].strip() for match in found), "")
+    text = output.decode("utf-8", "replace")
+    found = filter(None, (_USAGE.search(line) for line in reversed(text.splitlines()[-5:])))
+    fixture = _FIXTURE.search(text)
+    return next((match[0].strip() for match in found), fixture[1] if fixture else "")
 
 
 def _from_test(lines: Sequence[str]) -> Uncaught | None:

@@ -10,7 +10,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
-from bisector.model import Outcome, Reason
+from bisector.model import Outcome, Reason, Signature
 from bisector.reports.words import listed, safe, shortened
 from bisector.search import failures, sameness
 from bisector.search.observed import Label, Verdict, together, verdict
@@ -93,7 +93,7 @@ def _first_line(text: str) -> str:
     """
     lines = [line.strip() for line in _PLACE.sub("", text).splitlines() if line.strip()]
     first = " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else ""
-    return _FOUND_AT.sub("", first)
+    return _FOUND_AT.sub("", first).rstrip(".")
 
 
 def _short(text: str, longest: int) -> str:
@@ -193,8 +193,8 @@ def _failure_of(finding: Finding, version: Version) -> str:
     bad = [run for run in finding.runs[version] if run.outcome is Outcome.BAD]
     said = _short(bad[-1].detail, _SHORT) if bad else ""
     signature = failure.signature
-    if signature is not None and not (signature.exception or signature.signal or failure.reason):
-        return said or fails(failure)
+    if signature is not None and signature == Signature(status=signature.status):
+        return said or fails(failure)  # the last line printed tells more than the status
     if signature is not None or failure.reason:
         return fails(failure)
     return f"is bad: {said}" if said else "is bad"

@@ -84,6 +84,14 @@ def test_a_module_that_was_taken_out_is_a_failure(bisect: Command, index: LocalI
     assert finding["pin"].startswith("Pin spam<1.4 (3 of 4 releases tested): 1.4 ")
 
 
+def test_what_only_exits_is_told_by_the_last_line_that_it_prints(
+    bisect: Command, index: LocalIndex
+) -> None:
+    exits = "def fry():\n    print('3 eggs are stale')\n    raise SystemExit(1)"
+    finding = searched(bisect, index, [*[GOOD] * 4, *[exits] * 4], "--exhaustive")
+    assert finding["pin"] == "Pin spam<1.4: 1.4 exited with status 1: 3 eggs are stale."
+
+
 def test_three_failures_in_one_history_are_told_apart(bisect: Command, index: LocalIndex) -> None:
     """One of them a crash; the newest release's comes first, and one gives way to another."""
     sources = [GOOD, CRASH, CRASH, GOOD, KEY, KEY, RAISES, RAISES]

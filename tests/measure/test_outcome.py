@@ -113,6 +113,18 @@ E       spam.errors.StaleError: 3 eggs
 unit/test_eggs.py:4: StaleError
 1 failed in 0.01s
 """
+PYTEST_FIXTURE = """\
+file /home/me/unit/test_eggs.py, line 1
+  def test_fresh(pan):
+E       fixture 'pan' not found
+>       available fixtures: cache, capfd, tmp_path
+>       use 'pytest --fixtures [testpath]' for help on them.
+
+/home/me/unit/test_eggs.py:1
+=========================== short test summary info ============================
+ERROR unit/test_eggs.py::test_fresh
+1 error in 0.07s
+"""
 UNITTEST = """\
 F
 ======================================================================
@@ -229,6 +241,7 @@ def test_the_exception_that_was_printed_is_the_failure(
         ),
         ("Usage: spam\n\nError: No such option: --fry\n", "No such option: --fry"),
         ("Error: No such command 'fry'.\n", "No such command 'fry'."),
+        (PYTEST_FIXTURE, "fixture 'pan' not found"),
         ("3 eggs are stale\n", ""),
     ],
 )

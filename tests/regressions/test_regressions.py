@@ -7,6 +7,7 @@ kept apart from what the search measured. The scripts beside this file are the r
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from itertools import groupby
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from e2e.command import Command, changes, outcomes
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.environment import interpreter
@@ -59,6 +61,17 @@ PROXY = plain(
 )
 TOKEN = plain("token_algorithm", "--package", "PyJWT", "--range", ">=1.4.1,<1.6.2")
 CRASH = plain("orjson_attributes", "--package", "orjson", "--range", ">=3.7.2,<3.8")
+REPORTED = {
+    # All as reported, but for the range; see LOG.md.
+    "aiosqlite": plain("unclosed_connection", "--range", ">=0.19", "--timeout", "10"),
+    "bcrypt": plain("hashed_password", "--range", ">=4", "--with", "passlib"),
+    "bleach": plain("style_attribute", "--range", ">=3.1.3,<5.1"),
+    "cachetools": plain("cache_module", "--range", ">=4.1,<5.1"),
+    "networkx": plain("graph_info", "--range", ">=2.6,<3.1"),
+    "pyflakes": plain("plain_fstring", "--range", "<2.4", command=("pyflakes",)),
+    "ruamel.yaml": plain("safe_load", "--range", ">=0.17.32,<0.18.5"),
+    "tenacity": plain("retried_call", "--range", ">=8.1,<9"),
+}
 DISTUTILS = probe("setuptools_distutils", "--range", ">=47.3.2,<50.2,!=49.2.*,!=49.3.*")
 
 
@@ -133,6 +146,39 @@ def test_of_two_windows_none_is_invented(
     bears_out(scan, found)
     assert kinds(scan) == ["introduced", "fixed"] * 2
     assert {"introduced", "fixed"} <= set(kinds(found))
+
+
+PIN = re.compile(
+    r"Pin [\w.-]+?(?P<bounds>[<>=][^ :]+)(?P<reach> \(.+ tested\))?: (?P<bad>\S+) .+[.]"
+)
+
+
+def called(finding: Finding) -> dict[str, str]:
+    """What each release does: nothing wrong, or the failure that it has."""
+    releases = {m["version"]: "" for m in finding["measurements"] if m["outcome"] == "good"}
+    for failure in finding["failures"]:
+        releases |= dict.fromkeys(failure["releases"], failure["name"])
+    return releases
+
+
+@pytest.mark.parametrize("package", REPORTED)
+def test_a_public_report_is_answered_as_a_scan_has_it(bisect: Command, package: str) -> None:
+    """What to pin, and why, is said first, and owns up to what was not looked at."""
+    words = ("--package", package, *REPORTED[package])
+    scan, found = full_scan(bisect, "3.11", *words), search(bisect, "3.11", *words)
+    known, seen = called(scan), called(found)
+    assert {version: bool(known[version]) for version in seen} == {
+        version: bool(name) for version, name in seen.items()
+    }
+    assert kinds(found)
+    assert set(changes(found)) <= set(changes(scan))
+
+    pin = PIN.fullmatch(found["pin"])
+    assert pin is not None
+    inside = [version for version in finals(scan) if version in SpecifierSet(pin["bounds"])]
+    assert not any(known[version] for version in inside if version in seen)
+    assert bool(pin["reach"]) == (not {*inside} <= {*seen})
+    assert known[pin["bad"]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="signals differ elsewhere")

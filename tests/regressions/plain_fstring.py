@@ -1,0 +1,3 @@
+"""What is checked: an f-string without a placeholder."""
+
+print(f"hello")  # noqa: F541
