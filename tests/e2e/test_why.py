@@ -300,6 +300,21 @@ def test_what_is_no_repository_is_one_clear_sentence(
     assert result.complaint[1].startswith("hint: ")
 
 
+def test_a_dirty_clone_is_read_as_its_commits_are_and_left_as_it_was(
+    bisect: Command, index: LocalIndex
+) -> None:
+    history = written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    history.git("clone", "--quiet", history.path.as_uri(), "dirty", at=str(bisect.folder))
+    unfinished = bisect.folder / "dirty" / "src" / "spam" / "limits.py"
+    unfinished.write_text("LIMIT = (\n")
+    bisect.write("check.py", CHECK)
+
+    told = explained(bisect, "--repo", str(bisect.folder / "dirty"))
+
+    assert told["repository"]["commit"]["id"] == history.identifiers[CULPRIT]
+    assert unfinished.read_text() == "LIMIT = (\n"
+
+
 def test_why_a_search_found_it_is_in_every_report(bisect: Command, index: LocalIndex) -> None:
     written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
     bisect.write("check.py", CHECK)
