@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from e2e.command import Command, changes
-from e2e.projects import START, release
+from e2e.projects import START, interpreters, release
 from local_index import LocalIndex
 from wheels import wheel
 
@@ -112,6 +113,38 @@ def test_three_failures_in_one_history_are_told_apart(bisect: Command, index: Lo
         ["1.6", "1.7"],
         ["1.4", "1.5"],
         ["1.1", "1.2"],
+    ]
+
+
+def test_a_crash_between_two_exceptions_is_a_failure_of_its_own(
+    bisect: Command, index: LocalIndex
+) -> None:
+    finding = searched(bisect, index, [GOOD, KEY, CRASH, RAISES, GOOD], "--exhaustive")
+    assert sorted(failures(finding)) == [
+        ("KeyError: 'pan'", ["introduced 1.0 1.1", "fixed 1.1 1.4"]),
+        ("OSError: cold", ["introduced 1.0 1.3", "fixed 1.3 1.4"]),
+        ("died of SIGSEGV", ["introduced 1.0 1.2", "fixed 1.2 1.4"]),
+    ]
+
+
+def test_failures_that_overlap_on_different_interpreters_are_told_apart_on_each(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """On the older one KeyError up to 1.4, on the newer one OSError from 1.3 on, and a crash."""
+    old, new = interpreters("3.10", "3.12")
+    both = "import sys\nif sys.version_info < (3, 12):\n{}\nelse:\n{}"
+    on_old = [GOOD, GOOD, KEY, KEY, KEY, GOOD, GOOD, GOOD]
+    on_new = [GOOD, CRASH, GOOD, RAISES, RAISES, RAISES, GOOD, GOOD]
+    for number, sources in enumerate(zip(on_old, on_new)):
+        source = both.format(*(textwrap.indent(one, "    ") for one in sources))
+        index.add(release("spam", f"1.{number}", source, day=number))
+    bisect.write("check.py", "import spam\nspam.fry()\n")
+    words = ("--python", old, "--python", new, "--exhaustive")
+    one, other = bisect("--format", "json", *QUICK, *words, *COMMAND).findings
+    assert failures(one) == [("KeyError: 'pan'", ["introduced 1.1 1.2", "fixed 1.4 1.5"])]
+    assert sorted(failures(other)) == [
+        ("OSError: cold", ["introduced 1.2 1.3", "fixed 1.5 1.6"]),
+        ("died of SIGSEGV", ["introduced 1.0 1.1", "fixed 1.1 1.2"]),
     ]
 
 
