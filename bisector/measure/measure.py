@@ -26,7 +26,7 @@ from bisector.errors import InstallerError
 from bisector.measure import outcome
 from bisector.measure.caller import Caller, named, remark
 from bisector.measure.invocation import elsewhere, imported, inside, laid_out, readable
-from bisector.measure.refused import refused
+from bisector.measure.refused import may_be_refused, refused
 from bisector.model import Measurement, Outcome, Policy, Reason, Symptom
 from bisector.run import limits, memory, process, records, sandbox
 from bisector.run.environ import scrubbed_environ
@@ -146,7 +146,7 @@ def _run(
             run, _ = _once(measured, installation, place / "first", task, cancelled)
             changed, rewritten = caller.changed(caller.first()), caller.rewritten()
             alone = is_alone()
-        if _was_refused(run):
+        if may_be_refused(run):
             caller.spoil()
         elif not (changed or rewritten or caller.spoils):
             return run
@@ -163,18 +163,6 @@ def _run(
         environment = Reason.ENVIRONMENT
         return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
     return replace(copied, remark=remark(changed) if changed else copied.remark)
-
-
-def _was_refused(run: Measurement) -> bool:
-    """Return whether a run may have failed because it couldn't write to the caller's folder."""
-    signs = ("Read-only file system", "Permission denied", "keeps from it")
-    texts = (run.output_tail, run.detail)
-    confined = run.sandbox not in ("", sandbox.NONE)
-    return (
-        confined
-        and run.outcome is not Outcome.GOOD
-        and any(sign in text for sign in signs for text in texts)
-    )
 
 
 def _once(

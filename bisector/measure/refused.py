@@ -7,7 +7,8 @@ import os
 import re
 from pathlib import Path
 
-from bisector.model import Signature
+from bisector.model import Measurement, Outcome, Signature
+from bisector.run import sandbox
 from bisector.run.records import Uncaught
 from bisector.run.sandbox import Confinement
 
@@ -45,3 +46,15 @@ def refused(
     if path.is_relative_to(access.folder):
         return ""
     return f"it wanted {path}, which {confinement.sandbox.name} keeps from it: see --sandbox"
+
+
+def may_be_refused(run: Measurement) -> bool:
+    """Return whether a run may have failed because it couldn't write to the caller's folder."""
+    signs = ("Read-only file system", "Permission denied", "keeps from it")
+    texts = (run.output_tail, run.detail)
+    confined = run.sandbox not in ("", sandbox.NONE)
+    return (
+        confined
+        and run.outcome is not Outcome.GOOD
+        and any(sign in text for sign in signs for text in texts)
+    )

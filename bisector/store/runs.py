@@ -16,7 +16,7 @@ from packaging.version import Version
 from bisector import atomic
 from bisector.errors import UsageError
 from bisector.finding import Finding, Transition
-from bisector.model import Conditions, Json, Measurement, Probe, Reason, Release
+from bisector.model import Conditions, Json, Measurement, Probe, Release
 from bisector.store import keys, searches
 from bisector.store.claims import Claim, Claims, Known
 from bisector.store.codec import (
@@ -205,7 +205,7 @@ class Store:
                 if one.line.schema != MEASUREMENT:
                     continue
                 run = self._files.measurement(one)
-                if run is None or run.reason is Reason.ENVIRONMENT:
+                if run is None or run.of_machine:
                     known.digests.add(one.line.digest)
                 elif run.version == release.version and _is_of(run, files, probe.package):
                     found.append((run, one.line.digest))
