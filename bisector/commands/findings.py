@@ -26,13 +26,13 @@ _SPENT = {
 """What a finding says where not a person ended its search but its budget."""
 
 
-def found(asked: Request, said: Lines | None = None) -> list[Finding]:
+def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
     """Return the findings asked for: searched for, or read from what is stored.
 
-    Progress is told to ``said``, or on standard error.
+    Progress is told to ``listener``, or on standard error.
     """
     store = Store(asked.results, settings.cache_dir())
-    said = said or output.listener(json_lines=asked.json_lines)
+    listener = listener or output.listener(json_lines=asked.json_lines)
     if asked.stored and asked.why:
         raise UsageError(
             "--stored runs nothing, and --why takes a run of each side",
@@ -41,7 +41,7 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     if asked.stored:
         known = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:
-            said.say(f"warning: {warning}")
+            listener.say(f"warning: {warning}")
         if not known:
             raise UndecidedError(
                 f"nothing of what is asked for is stored in {asked.results}",
@@ -57,18 +57,18 @@ def found(asked: Request, said: Lines | None = None) -> list[Finding]:
     sandbox.shield()
     findings = list[Finding]()
     undecided: UndecidedError | None = None
-    with Budget(asked.budget) as budget, Driver(asked, store, said) as searches:
+    with Budget(asked.budget) as budget, Driver(asked, store, listener) as searches:
         for python in scope.interpreters(asked):
             for one in wanted:
                 if len(wanted) > 1:
-                    said.say(f"{one.name}[{one.case}]" if one.case else one.name)
+                    listener.say(f"{one.name}[{one.case}]" if one.case else one.name)
                 try:
                     finding = searches.find(one, python)
                     findings.append(explained(searches, finding) if asked.why else finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error
-                    said.say(f"warning: {error.message}; {error.hint}")
+                    listener.say(f"warning: {error.message}; {error.hint}")
                     continue
                 if (stopped := findings[-1].stopped) and stopped in INTERRUPTED:
                     if budget.spent:

@@ -86,8 +86,8 @@ def empty(root: Path, interpreter: Interpreter) -> Environment:
     for _ in range(_TRIES):
         if not (prefix / _LAYOUT).exists():
             _keep(prefix, interpreter)
-        if kept := _kept(prefix):
-            return kept
+        if environment := _kept(prefix):
+            return environment
         shutil.rmtree(prefix, ignore_errors=True)
     raise InstallerError(f"{prefix} is broken", "remove that folder")
 
@@ -96,7 +96,7 @@ def _kept(prefix: Path) -> Environment | None:
     """Return the environment that is kept there; None where it isn't as it was made."""
     try:
         layout = json.loads((prefix / _LAYOUT).read_text(encoding="utf-8"))
-        python, site_packages, scripts = (prefix / place for place in layout["places"])
+        python, site_packages, scripts = (prefix / path for path in layout["places"])
         if layout["files"] == _contents(prefix):
             return Environment(prefix, python, site_packages, scripts)
     except (OSError, ValueError, TypeError, KeyError):
@@ -125,10 +125,10 @@ def _keep(prefix: Path, interpreter: Interpreter) -> None:
             return
         new = prefix.with_name(f"{prefix.name}-{os.getpid()}")
         try:
-            made = make(new, interpreter)
-            places = (made.python, made.site_packages, made.scripts)
+            environment = make(new, interpreter)
+            places = (environment.python, environment.site_packages, environment.scripts)
             layout = {
-                "places": [str(place.relative_to(made.prefix)) for place in places],
+                "places": [str(path.relative_to(environment.prefix)) for path in places],
                 "files": _contents(new),
             }
             (new / _LAYOUT).write_text(json.dumps(layout), encoding="utf-8")
@@ -146,46 +146,48 @@ def _generation() -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
-def move(made: Environment, prefix: Path) -> Environment:
+def move(environment: Environment, prefix: Path) -> Environment:
     """Return the environment, moved to ``prefix``, which its scripts name from now on."""
     try:
         prefix.parent.mkdir(parents=True, exist_ok=True)
-        made.prefix.rename(prefix)
-        moved = _at(prefix, made)
+        environment.prefix.rename(prefix)
+        moved = _at(prefix, environment)
         for script in moved.scripts.iterdir():
             if script.is_file() and not script.is_symlink():
-                _rewrite(script, bytes(made.prefix), bytes(prefix))
+                _rewrite(script, bytes(environment.prefix), bytes(prefix))
     except OSError as error:
         raise _unmade(prefix, error) from error
     return moved
 
 
-def copy(made: Environment, prefix: Path) -> Environment:
+def copy(environment: Environment, prefix: Path) -> Environment:
     """Return a copy at ``prefix`` of an environment without scripts that name their place."""
     try:
-        shutil.copytree(made.prefix, prefix, symlinks=True)
+        shutil.copytree(environment.prefix, prefix, symlinks=True)
     except OSError as error:
         raise _unmade(prefix, error) from error
-    return _at(prefix, made)
+    return _at(prefix, environment)
 
 
-def own(made: Environment, *, linked: bool) -> None:
+def own(environment: Environment, *, linked: bool) -> None:
     """Give an environment files of its own, that writing to them changes nothing elsewhere.
 
     An installer may have put links to its cache there. Hard ones may stay (``linked``) where
     nothing that runs can write to them; symbolic ones lead to what a run needn't see.
     """
     try:
-        for entry in _entries(made.prefix):
+        for entry in _entries(environment.prefix):
             if entry.is_symlink():
                 path = Path(entry.path)
-                if path.parent == made.scripts or path.resolve().is_relative_to(made.prefix):
+                if path.parent == environment.scripts or path.resolve().is_relative_to(
+                    environment.prefix
+                ):
                     continue  # that is its interpreter, or in it
             elif linked or entry.stat(follow_symlinks=False).st_nlink == 1:
                 continue
             _replace_by_copy(Path(entry.path))
     except OSError as error:
-        raise _unmade(made.prefix, error) from error
+        raise _unmade(environment.prefix, error) from error
 
 
 def _replace_by_copy(path: Path) -> None:
@@ -207,7 +209,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
-def state(made: Environment) -> str:
+def state(environment: Environment) -> str:
     """Return a digest that changes where anything in an environment is added, removed or written.
 
     A file is known by its inode, mode, size and times, as ``make`` knows it. The time of its last
@@ -215,33 +217,33 @@ def state(made: Environment) -> str:
     which no run can write to, it doesn't count. Raises OSError where something can't be read.
     """
     found: list[tuple[str, tuple[int, ...]]] = []
-    folders = [str(made.prefix)]
+    folders = [str(environment.prefix)]
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
-                told = entry.stat(follow_symlinks=False)
+                status = entry.stat(follow_symlinks=False)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                    found.append((entry.path, (told.st_mode,)))
+                    found.append((entry.path, (status.st_mode,)))
                 else:
                     known: tuple[int, ...] = (
-                        told.st_mode,
-                        told.st_ino,
-                        told.st_size,
-                        told.st_mtime_ns,
+                        status.st_mode,
+                        status.st_ino,
+                        status.st_size,
+                        status.st_mtime_ns,
                     )
-                    known += (told.st_ctime_ns,) if told.st_nlink == 1 else ()
+                    known += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
                     found.append((entry.path, known))
     return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
-def _at(prefix: Path, made: Environment) -> Environment:
-    """Return what ``made`` is at another place."""
+def _at(prefix: Path, environment: Environment) -> Environment:
+    """Return what ``environment`` is at another place."""
     return Environment(
         prefix,
-        prefix / made.python.relative_to(made.prefix),
-        prefix / made.site_packages.relative_to(made.prefix),
-        prefix / made.scripts.relative_to(made.prefix),
+        prefix / environment.python.relative_to(environment.prefix),
+        prefix / environment.site_packages.relative_to(environment.prefix),
+        prefix / environment.scripts.relative_to(environment.prefix),
     )
 
 

@@ -51,7 +51,7 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
         good = f"; {since} is the first good release" if since else ""
         told = [f"fails {failing.guess(first)}{good}.", *told[1:]]
     subject = safe(finding.over) or package
-    sentences = [f"{'It' if place else subject} {text}" for place, text in enumerate(told)]
+    sentences = [f"{'It' if position else subject} {text}" for position, text in enumerate(told)]
     if finding.plan.by_upload and sentences:
         sentences[0] = f"In the order of upload, {sentences[0]}"
     yield from sentences

@@ -26,10 +26,10 @@ def of_releases(finding: Finding) -> Iterator[str]:
 
     What is backported is one change that came to several lines: it is said once.
     """
-    for place, windows in enumerate(_strands(finding)):
+    for position, windows in enumerate(_strands(finding)):
         for kind in Kind:
             if group := [window[kind] for window in windows if kind in window]:
-                yield _together(group, finding, again=place > 0)
+                yield _together(group, finding, again=position > 0)
     for transition in finding.transitions[-1:]:
         if transition.parting:
             now = "bad" if transition.kind is Kind.INTRODUCED else "good"

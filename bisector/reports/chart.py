@@ -162,8 +162,8 @@ def _class(kind: str, failure: int) -> str:
 
 
 def _band(kind: str, left: float, right: float) -> str:
-    place = f'x="{left:.1f}" y="{TOP}" width="{max(right - left, 0):.1f}"'
-    return f'<rect class="{kind}" {place} height="{BOTTOM - TOP}"/>'
+    box = f'x="{left:.1f}" y="{TOP}" width="{max(right - left, 0):.1f}"'
+    return f'<rect class="{kind}" {box} height="{BOTTOM - TOP}"/>'
 
 
 def _marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
@@ -257,8 +257,8 @@ def _named(names: Sequence[str]) -> Iterator[str]:
     """Yield what each failure is called, on a line each below the rest, beside its colours."""
     for number, failure in enumerate(names, 1):
         y = HEIGHT - 24 + _ROW * number
-        place = f'x="{LEFT}" y="{y}" width="22" height="14"'
-        yield f'<rect class="{_class("window", number)}" {place}/>'
+        box = f'x="{LEFT}" y="{y}" width="22" height="14"'
+        yield f'<rect class="{_class("window", number)}" {box}/>'
         yield _point(Outcome.BAD, LEFT + 11, y + 7, "", number)
         yield f'<text x="{LEFT + 30}" y="{y + 11}">{_clipped(failure, 100)}</text>'
 

@@ -74,8 +74,8 @@ def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     lines = _changes(comparison)
     styles = ["bold red" if line[-1] else "" for line in lines]
     columns = [
-        Column(title, [line[place] for line in lines], styles if title == "" else ())
-        for place, title in enumerate(("changed", *map(safe, comparison.names), ""))
+        Column(title, [line[position] for line in lines], styles if title == "" else ())
+        for position, title in enumerate(("changed", *map(safe, comparison.names), ""))
     ]
     yield table(columns, width)
     yield ""

@@ -100,9 +100,9 @@ def _short(text: str, longest: int) -> str:
     """Return what a failure says, on one line: the first of several, and where, if that fits."""
     first = _first_line(text)
     found = _PLACE.search(text)
-    place = found[0] if found else ""
-    fits = len(first) + len(place) <= longest
-    return safe(shortened(f"{first}{place}" if fits else first, longest))
+    frame = found[0] if found else ""
+    fits = len(first) + len(frame) <= longest
+    return safe(shortened(f"{first}{frame}" if fits else first, longest))
 
 
 def _spans(failure: Failure) -> Iterator[str]:

@@ -116,9 +116,10 @@ def narrow(grid: Grid, most: int) -> tuple[Grid, ...]:
     tables = []
     for probe in dict.fromkeys(column.probe for column in grid.columns):
         places = [p for p, column in enumerate(grid.columns) if column.probe == probe]
-        columns = tuple(grid.columns[place] for place in places)
+        columns = tuple(grid.columns[position] for position in places)
         lines = tuple(
-            replace(line, cells=tuple(line.cells[place] for place in places)) for line in grid.lines
+            replace(line, cells=tuple(line.cells[position] for position in places))
+            for line in grid.lines
         )
         tables.append(Grid(grid.package, columns, lines, probe))
     return tuple(tables)
@@ -204,10 +205,10 @@ def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]
     measured = sorted(version for version, cell in said.items() if cell.known in telling)
     for version in versions:
         if version not in cells:
-            place = bisect_left(measured, version)
-            around = measured[max(place - 1, 0) : place + 1]
+            position = bisect_left(measured, version)
+            around = measured[max(position - 1, 0) : position + 1]
             outcomes = {(said[v].outcome, said[v].failure) for v in around}
-            agree = 0 < place < len(measured) and len(outcomes) == 1 and version in candidates
+            agree = 0 < position < len(measured) and len(outcomes) == 1 and version in candidates
             outcome, failure = outcomes.pop() if agree else ("", 0)
             inferred = Cell(Known.INFERRED, outcome, failure=failure)
             cells[version] = inferred if outcome else _NOTHING

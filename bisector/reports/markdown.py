@@ -52,7 +52,7 @@ def folded(summary: str, content: str) -> str:
 def table(head: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
     """Return a table of cells that are Markdown already; columns ``right`` are aligned so."""
     aligned = set(right)
-    rule = ["---:" if place in aligned else "---" for place in range(len(head))]
+    rule = ["---:" if position in aligned else "---" for position in range(len(head))]
     escaped = [[cell.replace("|", "\\|") for cell in cells] for cells in (head, rule, *lines)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
 

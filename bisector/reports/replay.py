@@ -95,9 +95,9 @@ def _wider(finding: Finding, range_: str, bounds: Sequence[str], prereleases: bo
     words = _words(finding)
     end = words.index("--") if "--" in words else len(words)
     options, command = _without_witnesses(words[:end]), words[end:]
-    place = options.index("--range") + 1 if "--range" in options else 0
-    if place and any(spec.operator in bounds for spec in SpecifierSet(options[place])):
-        options[place] = range_
+    position = options.index("--range") + 1 if "--range" in options else 0
+    if position and any(spec.operator in bounds for spec in SpecifierSet(options[position])):
+        options[position] = range_
     elif prereleases and "--pre" not in options:
         options.append("--pre")
     else:
@@ -108,9 +108,12 @@ def _wider(finding: Finding, range_: str, bounds: Sequence[str], prereleases: bo
 def _without_witnesses(options: Sequence[str]) -> list[str]:
     """Return the options without --good and --bad, which would lie outside another range."""
     dropped = {
-        place + n for place, o in enumerate(options) if o in ("--good", "--bad") for n in (0, 1)
+        position + n
+        for position, o in enumerate(options)
+        if o in ("--good", "--bad")
+        for n in (0, 1)
     }
-    return [option for place, option in enumerate(options) if place not in dropped]
+    return [option for position, option in enumerate(options) if position not in dropped]
 
 
 def _words(finding: Finding) -> list[str]:

@@ -49,14 +49,14 @@ def near(finding: Finding, measured: Sequence[Row], steps: int) -> list[Row]:
     every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
     sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))}
     near: set[int] = set()
-    flaky = [place for place, row in enumerate(measured) if row.disagrees][:8]
-    for place, row in enumerate(measured):
+    flaky = [position for position, row in enumerate(measured) if row.disagrees][:8]
+    for position, row in enumerate(measured):
         if row.version in sides:
-            near |= set(range(place - steps, place + steps + 1))
+            near |= set(range(position - steps, position + steps + 1))
     if not near:
         half = _MOST // 2
         near = {*range(half), *range(len(measured) - half, len(measured))}
-    return [row for place, row in enumerate(measured) if place in near.union(flaky)]
+    return [row for position, row in enumerate(measured) if position in near.union(flaky)]
 
 
 def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
@@ -75,7 +75,7 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
         ("runs", [str(row.runs) for row in shown], True),
     )
     kept = [column for column in columns if any(column[1])]
-    right = [place for place, column in enumerate(kept) if column[2]]
+    right = [position for position, column in enumerate(kept) if column[2]]
     told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
     left = len(measured) - len(shown)
     more = f"{words.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."

@@ -115,16 +115,16 @@ def _literal(text: str) -> str:
 
 def _after_future(script: str, inserted: str) -> str:
     """Return ``script`` with ``inserted`` behind its docstring and its __future__ imports."""
-    place = 0
+    position = 0
     for node in ast.parse(script).body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
         if not (docstring or future):
             break
-        place = node.end_lineno or place
+        position = node.end_lineno or position
     lines = script.splitlines(keepends=True)
     gap = "\n" if inserted else ""
-    return "".join(lines[:place]) + gap + inserted + "".join(lines[place:])
+    return "".join(lines[:position]) + gap + inserted + "".join(lines[position:])
 
 
 _UNPACK = """\

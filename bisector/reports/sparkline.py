@@ -12,7 +12,9 @@ def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
 
     It has no style of its own: the page that it is put into gives it one by its classes.
     """
-    known = [(place, size, bad) for place, (size, bad) in enumerate(peaks) if size is not None]
+    known = [
+        (position, size, bad) for position, (size, bad) in enumerate(peaks) if size is not None
+    ]
     if not known:
         return ""
     highest, last = max(1, *(size for _, size, _ in known)), max(len(peaks) - 1, 1)

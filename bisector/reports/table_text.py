@@ -93,8 +93,8 @@ def _columns(
     grid: Grid, heads: Sequence[str], told: Callable[[Cell], str], memory: bool
 ) -> list[terminal.Column]:
     columns = []
-    for place, head in enumerate(heads):
-        cells = [line.cells[place] for line in grid.lines]
+    for position, head in enumerate(heads):
+        cells = [line.cells[position] for line in grid.lines]
         texts = [told(cell) + _memory(cell, memory) for cell in cells]
         styles = [_STYLES.get(cell.outcome, "dim") for cell in cells]
         columns.append(terminal.Column(head, texts, styles))

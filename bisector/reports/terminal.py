@@ -131,10 +131,10 @@ def table(columns: Sequence[Column], width: int) -> Table:
             no_wrap=not column.wraps and needed(kept) <= width,
             overflow="fold",
         )
-    for place in range(max((len(column.cells) for column in kept), default=0)):
+    for position in range(max((len(column.cells) for column in kept), default=0)):
         made.add_row(
             *(
-                plain(column.cells[place], column.styles[place] if column.styles else "")
+                plain(column.cells[position], column.styles[position] if column.styles else "")
                 for column in kept
             )
         )

@@ -35,13 +35,13 @@ class Bench:
         options: Options,
         workers: Workers,
         store: Store,
-        said: Lines,
+        listener: Lines,
         history: History,
         *,
         refresh: bool = False,
     ) -> None:
         self.jobs = options.jobs
-        self.said = said
+        self.listener = listener
         self._template = template
         self._options = options
         self._workers = workers
@@ -53,7 +53,7 @@ class Bench:
 
     def measure(self, trials: Sequence[Trial], about: str) -> list[Measurement]:
         """Return a measurement of each trial, in their order; ``about`` says what they are."""
-        self.said.say(f"measuring {about}")
+        self.listener.say(f"measuring {about}")
         self._pursue(trials, until=None)
         return [self._known[_name(trial)] for trial in trials]
 
@@ -72,7 +72,7 @@ class Bench:
     ) -> tuple[Transition, ...]:
         """Return the transitions among the releases of a project between a change's two."""
         ends = Version(str(change.before)), Version(str(change.after))
-        self.said.say(f"which release of {change.name}: {change.before} → {change.after}")
+        self.listener.say(f"which release of {change.name}: {change.before} → {change.after}")
         return self._history(subject, conditions, ends).transitions
 
     def _pursue(self, trials: Sequence[Trial], until: Outcome | None) -> None:
@@ -88,7 +88,7 @@ class Bench:
                 break
         if not waiting:
             return
-        with self._workers.measuring(self._template) as start, self.said.running():
+        with self._workers.measuring(self._template) as start, self.listener.running():
             agenda = _Agenda(self, trials, waiting, until)
             pursue(agenda, lambda place: start(self._task(trials[place])), self.jobs)
 
@@ -114,7 +114,7 @@ class Bench:
         if version not in runs:
             return None
         if trial.probe.command and not self._warned:
-            self.said.say(
+            self.listener.say(
                 "warning: runs of this command are stored; if a file that it reads but doesn't "
                 "name has changed, --refresh"
             )
@@ -149,7 +149,7 @@ class _Agenda:
         if not self._waiting or self._waiting[0] > self._first:
             return None
         position = self._waiting.pop(0)
-        self._bench.said.trying(self._label(position))
+        self._bench.listener.trying(self._label(position))
         return position
 
     def waiting(self, _flying: Sequence[int], /) -> None:
@@ -157,10 +157,10 @@ class _Agenda:
 
     def done(self, position: int, measurement: Measurement, /) -> None:
         run = self._bench.note(self._trials[position], measurement)
-        self._bench.said.tried(self._label(position), run)
+        self._bench.listener.tried(self._label(position), run)
         if run.outcome is self._until:
             self._first = min(self._first, position)
-            self._bench.said.trying("")
+            self._bench.listener.trying("")
 
     def unwanted(self, flying: Sequence[int], /) -> list[int]:
         return [position for position in flying if position > self._first]

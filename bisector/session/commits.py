@@ -67,7 +67,7 @@ def searched(
     try:
         return _Commits(driver, sides, why, repository, proofs, traces, folder).search()
     except KeyboardInterrupt:
-        driver.said.say("the search of commits was interrupted")
+        driver.listener.say("the search of commits was interrupted")
         told = tuple(p.sentence(v) for p, v in zip(proofs, sides.versions))
         return Search(told, notes=("it was interrupted before the commit was known",))
     finally:
@@ -126,7 +126,7 @@ class _Commits:
         touched = self._repository.touched(commits)
         found = relevant(commits, touched, self._scope)
         size = f"{count(len(commits), 'commit')} between, {len(found)} of them can matter"
-        self._driver.said.say(f"{self._sides.package}: {size}; building runs their own code")
+        self._driver.listener.say(f"{self._sides.package}: {size}; building runs their own code")
         if not found:
             note = "no commit between them changes what is executed or built"
             return self._told(len(commits), 0, note=note)
@@ -205,7 +205,7 @@ class _Commits:
     def _outcome(self, commit: str, *, anew: bool = False) -> Outcome:
         """Return how a commit comes out, built if it wasn't before, or ``anew``."""
         short = commit[:12]
-        self._driver.said.trying(f"{short} ({self._repository.made(commit).subject[:50]})")
+        self._driver.listener.trying(f"{short} ({self._repository.made(commit).subject[:50]})")
         try:
             wheel = self._wheel(commit, anew=anew)
             run = failures.counted(self._measured(wheel))
@@ -213,8 +213,8 @@ class _Commits:
             self._notes.append(f"{short} can't be built: {error.message}")
             return Outcome.UNTESTABLE
         finally:
-            self._driver.said.trying("")
-        self._driver.said.tried(short, run)
+            self._driver.listener.trying("")
+        self._driver.listener.tried(short, run)
         failure = self._sides.failure
         if run.outcome is Outcome.BAD and failure:
             return run.outcome if failures.same(run, failure) else Outcome.UNTESTABLE

@@ -36,7 +36,7 @@ def compare(
     for path in files:
         locked = read(path, python)
         for why in locked.left_out:
-            driver.said.say(f"warning: {path} has what can't be installed: {why}")
+            driver.listener.say(f"warning: {path} has what can't be installed: {why}")
         needed = (*locked.requirements, *beside)
         sets.append(conditions.complete(str(path), needed, python.executable, installer))
     old, new = sets
@@ -47,7 +47,7 @@ def compare(
         raise UsageError(f"{old.name} and {new.name} lead to the same versions", "compare others")
     names = set(map(name_of, (*old.pins, *new.pins)))
     changed = count(len(comparing.changes), "distribution")
-    driver.said.say(f"{changed} of {len(names)} changed from {old.name} to {new.name}")
+    driver.listener.say(f"{changed} of {len(names)} changed from {old.name} to {new.name}")
     template = driver.task(Trial(comparing.probe, NOTHING, comparing.conditions))
     found = comparing.ends(driver.bench(template, None))
     if found.differs:

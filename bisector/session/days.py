@@ -50,7 +50,7 @@ def candidates(driver: Driver, wanted: Probe, python: Interpreter) -> Days:
         if other.upload_time and not other.version.is_prerelease
     ]
     days = positions(release.upload_time, uploads)
-    driver.said.say(
+    driver.listener.say(
         f"{subject}: {count(len(days), 'day')} since its upload after which its dependencies differ"
     )
     return Days(wanted, release, base, days, subject)

@@ -65,7 +65,7 @@ def candidates(driver: Driver, wanted: Probe, _python: Interpreter) -> Interpret
     fits, excluded = _apart(wanted, release, pythons, allow_build=request.allow_build)
     subject = f"{listing.project} {release.version}"
     held = _held(driver, wanted, release, fits)
-    driver.said.say(
+    driver.listener.say(
         f"{subject}: {count(len(fits), 'interpreter')} from Python {fits[0].version} to "
         f"{fits[-1].version}, {len(excluded)} excluded"
     )

@@ -21,8 +21,8 @@ def candidates(driver: Driver, wanted: Probe, python: Interpreter) -> Releases:
     """
     seen = prospect(driver.request, wanted, python)
     for warning in seen.warnings:
-        driver.said.say(f"warning: {warning}")
-    driver.said.say(summary(seen))
+        driver.listener.say(f"warning: {warning}")
+    driver.listener.say(summary(seen))
 
     def begin(likely: Conditions) -> None:
         driver.begin(Releases(wanted, seen.plan, likely, seen.witnesses))

@@ -51,10 +51,10 @@ class Driver:
 
     workers: Patient
 
-    def __init__(self, request: Request, store: Store, said: Lines) -> None:
+    def __init__(self, request: Request, store: Store, listener: Lines) -> None:
         self.request = request
         self.store = store
-        self.said = said
+        self.listener = listener
         self._source = settings.index_url(request.index_url)
         self._stack = ExitStack()
         self._folder = Path()
@@ -72,17 +72,17 @@ class Driver:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
         for warning in dict.fromkeys(self.store.warnings):
-            self.said.say(f"warning: {warning}")
+            self.listener.say(f"warning: {warning}")
 
     def _say_what_confines(self) -> None:
         """Say it where runs aren't confined as well as they could be, and nobody asked for that."""
         if self.request.allow_build and self.request.sandbox != "off":
-            self.said.say("warning: --allow-build runs builds as yourself, in no sandbox")
+            self.listener.say("warning: --allow-build runs builds as yourself, in no sandbox")
         name = sandbox.chosen(self.request.sandbox).name
         lacking = sandbox.left(name)
         if lacking and self.request.sandbox != "off":
             how = "run without a sandbox" if name == sandbox.NONE else f"are confined by {name}"
-            self.said.say(
+            self.listener.say(
                 f"warning: bubblewrap doesn't work here, so that runs {how}, "
                 f"which doesn't keep from them: {lacking}"
             )
@@ -92,7 +92,7 @@ class Driver:
         if request.scheduler:
             from bisector.measure.dask import cluster  # see `commands`
 
-            return cluster.connected(request.scheduler, request.jobs, self.store, self.said.say)
+            return cluster.connected(request.scheduler, request.jobs, self.store, self.listener.say)
         return closing(Threads(request.jobs, self.store, self._folder))
 
     def find(self, wanted: Probe, python: Interpreter) -> Finding:
@@ -109,7 +109,7 @@ class Driver:
         if request.attribute and request.max_probes is None and not finding.stopped:
             finding = self._attributed(candidates, finding)
         if request.keep_environments:
-            self.said.say(f"the environments are kept in {self._kept}")
+            self.listener.say(f"the environments are kept in {self._kept}")
         finding = replace(
             finding, replay=replay(request, wanted, None if finding.axis.python_varies else python)
         )
@@ -117,7 +117,7 @@ class Driver:
             try:
                 self.store.describe(finding)
             except UsageError as error:  # the answer is known, and must not be lost to the disk
-                self.said.say(f"warning: {error.message}")
+                self.listener.say(f"warning: {error.message}")
         return finding
 
     def _attributed(self, candidates: Candidates, finding: Finding) -> Finding:
@@ -139,7 +139,7 @@ class Driver:
         except (InstallerError, IndexUnavailableError) as error:
             # What was found stands without that.
             why = f"whose fault it is could not be measured: {error.message}"
-            self.said.say(f"warning: {why}")
+            self.listener.say(f"warning: {why}")
         return finding.with_failures(failures)
 
     def _jobs(self, probe: Probe) -> int:
@@ -198,7 +198,7 @@ class Driver:
             options,
             self.workers,
             self.store,
-            self.said,
+            self.listener,
             lambda subject, held, ends: self._history(subject, held, ends, options),
             refresh=self.request.refresh,
         )
@@ -242,7 +242,7 @@ class Driver:
         """Return what a search learned, from what is stored and what it measures."""
         probe, known = candidates.probe, self._known(candidates)
         if known and probe.command:
-            self.said.say(
+            self.listener.say(
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
@@ -251,12 +251,12 @@ class Driver:
             self.workers.expect([self.task(candidates.trial(item)) for item in items])
 
         knowledge = Knowledge(candidates, known, options)
-        with self.workers.measuring(self.task(_last(candidates))) as start, self.said.running():
+        with self.workers.measuring(self.task(_last(candidates))) as start, self.listener.running():
             found = Bisection(
                 knowledge,
                 lambda item: start(self._patient(self.task(candidates.trial(item)), knowledge)),
                 clock=time.monotonic,
-                listener=self.said,
+                listener=self.listener,
                 expect=None if probe.serial else expect,
             ).run()
         return found if self.request.offline else self.workers.accept(found)

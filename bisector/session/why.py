@@ -64,9 +64,9 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
 
     Nothing is suspected where a side comes out otherwise while it is traced.
     """
-    driver.said.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
+    driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
     serial = sides.tasks[0].probe.serial
-    with ThreadPoolExecutor(1 if serial else 2) as threads, driver.said.running():
+    with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
         old, new = threads.map(lambda task: _traced(task, sides), sides.tasks)
     notes = [
         note
