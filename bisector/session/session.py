@@ -164,10 +164,16 @@ class Driver:
         kind = chosen(self.request.installer)
         return kind(self._source.url, self._folder, self.request.offline, self.request.allow_build)
 
+    @cached_property
+    def _caches(self) -> tuple[Path, tuple[Path, ...]]:
+        """The folder to cache in, and folders where files change that no run changes."""
+        return settings.cache_dir(), (self.request.results.absolute(), settings.uv_cache_dir())
+
     def task(self, trial: Trial) -> Task:
         """Return what the measurement of a trial needs."""
-        keep, cache = self.request.keep_environments, settings.cache_dir()
+        keep = self.request.keep_environments
         folder = self._kept if keep else self._folder
+        cache, aside = self._caches
         return Task(
             trial.probe,
             trial.release,
@@ -177,7 +183,7 @@ class Driver:
             Path.cwd(),
             cache,
             keep=keep,
-            aside=(self.request.results.absolute(), settings.uv_cache_dir()),
+            aside=aside,
             guard=Guard(
                 self.request.sandbox,
                 self.request.network or trial.probe.network,
