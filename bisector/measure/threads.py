@@ -15,7 +15,7 @@ from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.measure.measure import Lent, measure
 from bisector.measure.workers import Start
-from bisector.model import Measurement, Reason
+from bisector.model import Measurement
 from bisector.search.scheduler import Running
 from bisector.store.runs import Store
 
@@ -102,7 +102,7 @@ class _Run:
             return
         self._kept = True
         # What the machine failed at is measured again; what was stopped counts as that.
-        if self._complete.reason is not Reason.ENVIRONMENT:
+        if not self._complete.of_machine:
             counted = not self._stopped.is_set()
             self._claim.keep(self._complete, self.task.conditions, counted=counted)
         self._claim.release()

@@ -1,6 +1,7 @@
 """Every format by its name; ``--format``'s choices are made from these tables.
 
-A new format is a module with a ``render`` and a line here.
+A new format is a module with a ``render``, which is named here where modules are, and a line in a
+table.
 """
 
 from __future__ import annotations

@@ -89,7 +89,12 @@ class Tree:
                     with suppress(psutil.Error):
                         self._known[pid] = psutil.Process(pid)
                 self._looks[pid] = look
-                self._samples[pid] = Sample(look.inner_pid, look.command, look.peak_bytes)
+                # Without a high-water mark a look is at what is resident now.
+                sample = Sample(look.inner_pid, look.command, look.peak_bytes)
+                before = self._samples.get(pid, sample)
+                if before.command == sample.command:
+                    sample = max(before, sample, key=lambda one: one.peak_memory_bytes)
+                self._samples[pid] = sample
         for pid in supervising.keys() - {self._outer.pid}:
             if self._init is None:
                 with suppress(psutil.Error):

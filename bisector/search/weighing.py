@@ -7,6 +7,7 @@ for the places of all at once, and goes first until two runs of a position disag
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from bisector.model import Outcome
 from bisector.search import noise, observed, stages
@@ -56,11 +57,13 @@ def want(
     size = question.size
     if not noise.doubtful(size, observations):
         wanted = stages.want(question, observations, in_flight, idle)
+        confirming = wanted is not None and wanted.stage is Stage.CONFIRM
+        if confirming and _sure(weighed(size, observations, confidence), observations):
+            question = replace(question, confirmations=noise.LEAST_RUNS)
+            wanted = stages.want(question, observations, in_flight, idle)
         if in_flight or (wanted is not None and wanted.stage < Stage.RERUN):
             return wanted
         assessments = weighed(size, observations, confidence)
-        if wanted is not None and wanted.stage is Stage.RERUN and _sure(assessments, observations):
-            wanted = None
         ends = assessments.values() if len(assessments) == 1 else ()
         following = next((one.next for one in ends if one.next is not None), None)
         return wanted if following is None else Want(following, Stage.RERUN)
@@ -79,7 +82,10 @@ def want(
 
 
 def _sure(assessments: Assessments, observations: Observations) -> bool:
-    """Return whether every change is as sure as was asked, both its sides being run again."""
+    """Return whether every change is as sure as was asked by runs of others than its two sides.
+
+    Those have been run twice all the same.
+    """
     changes = [change for one in assessments.values() for change in one.changes]
     sides = {side for change in changes for side in (change.before, change.after)}
     again = all(len(observations[side]) >= noise.LEAST_RUNS for side in sides)

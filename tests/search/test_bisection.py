@@ -28,6 +28,7 @@ from bisector.model import (
     Release,
     Signature,
 )
+from bisector.search import noise
 from bisector.search.bisection import Bisection
 from bisector.search.candidates import Item
 from bisector.search.knowledge import Knowledge, Options
@@ -426,7 +427,8 @@ def test_the_confidence_asked_for_is_worked_for_and_no_further() -> None:
     finding, world = bisect(history, options=Options(assure_s=0, confidence=0.97))
     assert finding.transitions[0].confidence >= 0.97
     assert finding.decided
-    assert world.asked.count("1.1") == world.asked.count("1.2")
+    sides = [world.asked.count(side) for side in ("1.1", "1.2")]
+    assert noise.LEAST_RUNS <= min(sides) <= max(sides) <= noise.confirmations(0.97)
     unreachable, busy = bisect(history, options=Options(assure_s=0, confidence=1 - 1e-12))
     assert not unreachable.decided
     assert busy.asked.count("1.1") == 12
