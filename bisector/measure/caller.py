@@ -70,15 +70,19 @@ class Caller:
         That is whether no other run of the search was under way at any time since.
         """
         token = secrets.token_hex(8)
-        began, running = self.records / "began", self.records / "running"
-        (began / token).touch()
-        (running / token).touch()
-        no_other = _count(running) == 1
-        before = _count(began)
+        (self.records / "began" / token).touch()
+        (self.records / "running" / token).touch()
         try:
-            yield lambda: no_other and _count(began) == before
+            yield self.watch(1)
         finally:
-            (running / token).unlink(missing_ok=True)
+            (self.records / "running" / token).unlink(missing_ok=True)
+
+    def watch(self, own: int = 0) -> Callable[[], bool]:
+        """Return what tells whether no run but ``own`` was under way in the folder since."""
+        began = self.records / "began"
+        before = _count(began)
+        no_other = _count(self.records / "running") == own
+        return lambda: no_other and _count(began) == before
 
     def first(self) -> State:
         """Return what the files of the folder looked like before any run."""

@@ -151,6 +151,7 @@ def _run(
         elif not (changed or rewritten or caller.spoils):
             return run
         changed = (*rewritten, *changed)
+    is_quiet = caller.watch()
     copied, there = _once(measured, installation, place / "copied", task, cancelled, caller)
     if changed and not caller.spoils:
         if there is not None and not set(there) & set(changed):
@@ -158,7 +159,8 @@ def _run(
                 caller.leave(changed)  # by what else is at work in that folder
             return copied
         caller.spoil()
-    if rewritten := caller.rewritten():
+    # What still runs in the folder itself may have rewritten it as well.
+    if (rewritten := caller.rewritten()) and is_quiet():
         said = f"it changes {', '.join(rewritten)} also from a copy of its folder"
         environment = Reason.ENVIRONMENT
         return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)

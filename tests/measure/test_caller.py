@@ -34,6 +34,14 @@ def test_whether_a_run_was_alone_is_known_whenever_the_other_began_or_ended(tmp_
         assert not first()
     with caller.running() as later:
         assert later()
+        since = caller.watch()
+        assert not since()
+    assert not since()
+    since = caller.watch()
+    assert since()
+    with caller.running():
+        pass
+    assert not since()
 
 
 def test_what_is_put_back_is_known_to_have_been_changed(tmp_path: Path) -> None:
