@@ -1,4 +1,4 @@
-"""What is said of a number: where it stepped, by how much, how sure that is; and where it didn't."""
+"""What is said of a number: where it stepped, by how much, and how sure that is; or not."""
 
 from __future__ import annotations
 
@@ -20,34 +20,44 @@ NOISE = (
     [
         (
             "up",
-            "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
-            f"pairs, +41.0% to +41.2%. {NOISE}",
+            (
+                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
+                f"pairs, +41.0% to +41.2%. {NOISE}"
+            ),
             0,
         ),
         (
             "up and down",
-            "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
-            "pairs, +41.0% to +41.2%. It went down by 29% (34.0 to 24.1 MiB) between 1.5 and 1.7 "
-            f"(1.6 untested), 96% sure: 6 interleaved pairs, -29.2% to -29.0%. {NOISE}",
+            (
+                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
+                "pairs, +41.0% to +41.2%. It went down by 29% (34.0 to 24.1 MiB) between 1.5 and 1.7 "
+                f"(1.6 untested), 96% sure: 6 interleaved pairs, -29.2% to -29.0%. {NOISE}"
+            ),
             0,
         ),
         (
             "drift",
-            "No step found, but drift: peak memory of {0} went up by 6.0% (24.1 to 34.0 MiB) "
-            "little by little from 1.0 to 1.7, 96% sure: 6 interleaved pairs, +5.0% to +7.0%. "
-            f"{NOISE}",
+            (
+                "No step found, but drift: peak memory of {0} went up by 6.0% (24.1 to 34.0 MiB) "
+                "little by little from 1.0 to 1.7, 96% sure: 6 interleaved pairs, +5.0% to +7.0%. "
+                f"{NOISE}"
+            ),
             1,
         ),
         (
             "flat",
-            "No step found: peak memory of {0} is 24.1 to 34.0 MiB in the 8 releases measured, "
-            f"from 1.0 to 1.7; a lasting step of more than 1% would have shown. {NOISE}",
+            (
+                "No step found: peak memory of {0} is 24.1 to 34.0 MiB in the 8 releases measured, "
+                f"from 1.0 to 1.7; a lasting step of more than 1% would have shown. {NOISE}"
+            ),
             1,
         ),
         (
             "suspected",
-            "Undecided: peak memory of {0} may have changed by 3.0% (+1.0% to +5.0%) in 1.4, 85% "
-            f"sure after 60 interleaved pairs. {NOISE}",
+            (
+                "Undecided: peak memory of {0} may have changed by 3.0% (+1.0% to +5.0%) in 1.4, "
+                f"85% sure after 60 interleaved pairs. {NOISE}"
+            ),
             3,
         ),
         (
