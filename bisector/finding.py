@@ -19,6 +19,7 @@ from bisector.model import (
     Release,
     Signature,
 )
+from bisector.series import Series
 
 CONFIDENCE = 0.95
 """How sure every change is to be, where nothing else is asked for."""
@@ -208,6 +209,7 @@ class Finding:
     is the release, as ``spam 1.5``, that is held where something else varied, which ``axis`` says:
     a version then is that of an interpreter, say, or a date. ``confidence`` is what was asked for,
     and ``suspicions`` are the changes of any failure that don't reach it where runs disagree.
+    ``series`` is what was asked where it is not outcomes but a number.
     """
 
     probe: Probe
@@ -232,6 +234,7 @@ class Finding:
     axis: Axis = Axis()
     confidence: float | None = None
     suspicions: tuple[Suspicion, ...] = ()
+    series: Series | None = None
 
     @property
     def runs(self) -> dict[Version, list[Measurement]]:

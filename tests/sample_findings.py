@@ -25,6 +25,7 @@ from bisector.model import (
     Release,
     Signature,
 )
+from bisector.series import Level, Series, Step
 
 MIB = 1024 * 1024
 FIRST = datetime(2023, 7, 31, tzinfo=timezone.utc)
@@ -255,3 +256,44 @@ def hostile() -> Finding:
         transitions=transitions(runs),
         replay=HOSTILE,
     )
+
+
+def stepping() -> dict[str, Finding]:
+    """Return what searches for steps of a number find, by what that is."""
+    versions = [Version(f"1.{number}") for number in range(8)]
+    memory = [24.1 * MIB] * 4 + [34.0 * MIB] * 4
+    levels = {v: Level(m, m - 100, m + 100, 8) for v, m in zip(versions, memory)}
+    up = Step(versions[3], versions[4], memory[3], memory[4], 0.4108, (0.41, 0.412), True, 0.964, 6)
+    blank = Series("peak_memory_bytes", 0.01, levels, noise=0.0004, floor=0.0002, seen=0.004)
+    blank = replace(blank, unit="bytes")
+    one = sample()[0]
+    plan = Plan(releases([str(version) for version in versions]))
+    runs = tuple(run("spam", str(v), "good", m / MIB) for v, m in zip(versions, memory))
+    asked = replace(
+        one,
+        plan=plan,
+        measurements=runs,
+        transitions=(),
+        failures=(),
+        affected=(),
+        conflicting=(),
+        suspicions=(),
+        bad_at_oldest=False,
+        bad_at_newest=False,
+        decided=True,
+    )
+    down = replace(up, old=up.new, new=up.old, change=-0.291, interval=(-0.292, -0.29))
+    down = replace(down, before=versions[5], after=versions[7], untested=(versions[6],))
+    drift = replace(up, before=versions[0], after=versions[7], change=0.06, interval=(0.05, 0.07))
+    differences = replace(up, old=0.0, new=7.0, change=7.0, interval=(7.0, 7.0), relative=False)
+    size = Series("size", 0.01, levels, (differences,), relative=False)
+    suspected = replace(up, change=0.03, interval=(0.01, 0.05), confidence=0.85, pairs=60)
+    return {
+        "up": replace(asked, series=replace(blank, steps=(up,))),
+        "up and down": replace(asked, series=replace(blank, steps=(up, down))),
+        "drift": replace(asked, series=replace(blank, drift=drift)),
+        "flat": replace(asked, series=blank),
+        "suspected": replace(asked, series=replace(blank, suspected=(suspected,)), decided=False),
+        "differences": replace(asked, series=size),
+        "nothing": replace(asked, series=Series("size", 0.01, {}), decided=False),
+    }

@@ -83,6 +83,11 @@ def status(findings: Sequence[Finding]) -> int:
     """Return the exit status that says what was found."""
     if any(finding.stopped in INTERRUPTED for finding in findings):
         return 130
-    if any(finding.transitions and finding.decided for finding in findings):
+    if any(finding.decided and _changed(finding) for finding in findings):
         return 0
     return 1 if all(finding.decided for finding in findings) else 3
+
+
+def _changed(finding: Finding) -> bool:
+    """Return whether anything changed: the outcome, or the number that was asked for."""
+    return bool(finding.transitions or (finding.series and finding.series.steps))

@@ -14,6 +14,7 @@ from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
 from bisector.inputs.request import Request
 from bisector.reports.formats import FINDINGS, check
+from bisector.session import numbers
 from bisector.session.kinds import KINDS
 
 _COMMANDS = """\
@@ -77,6 +78,7 @@ def run(words: Sequence[str]) -> int:
     from bisector.commands import output  # not for --help, which nobody wants to wait for
     from bisector.commands.findings import found, status
 
+    numbers.check(asked)
     if asked.dry_run:
         return _foresee(asked)
     if asked.old or asked.new:

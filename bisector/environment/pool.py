@@ -156,4 +156,5 @@ def _key(task: Task) -> object:
         held.constraints,
         task.installer,
         task.guard.mode,
+        task.environment,
     )

@@ -20,7 +20,7 @@ class Task:
     ``folder`` is where the environment is made, ``cwd`` where a plain script or command runs.
     What is in ``cache`` outlives the command. ``aside`` are folders of our own that may lie in
     ``cwd``. ``patience_s`` is less time than the conditions give, where that is known to do.
-    ``guard`` is how runs are kept from the machine.
+    ``guard`` is how runs are kept from the machine. Runs with another ``environment`` share none.
     """
 
     probe: Probe
@@ -34,6 +34,7 @@ class Task:
     aside: tuple[Path, ...] = ()
     patience_s: float | None = None
     guard: Guard = field(default_factory=Guard)
+    environment: int = 0
 
 
 def requirements_of(probe: Probe, conditions: Conditions, release: Release) -> list[str]:

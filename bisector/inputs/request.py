@@ -75,6 +75,9 @@ class Request:
     releases: Sequence[str] = ()
     repository: str = ""
     build_environment: Sequence[str] = ()
+    metric: str = ""
+    metric_output: str = ""
+    threshold: float | None = None
 
 
 def with_extras(request: Request) -> Request:
@@ -145,6 +148,12 @@ def replay(request: Request, wanted: Probe, python: Interpreter | None) -> str:
         words += ["--bad-output", request.bad_output]
     if request.bad_memory is not None:
         words += ["--bad-memory", str(request.bad_memory)]
+    if request.metric:
+        words += ["--metric", request.metric]
+    if request.metric_output:
+        words += ["--metric-output", request.metric_output]
+    if request.threshold is not None:
+        words += ["--threshold", f"{100 * request.threshold:g}%"]
     if request.installer != "uv":
         words += ["--installer", request.installer]
     if request.command:

@@ -32,6 +32,21 @@ def pattern(text: str) -> str:
     return text
 
 
+def pattern_of_one_group(text: str) -> str:
+    """Return a regular expression with one group, as it is written."""
+    if text and (groups := re.compile(pattern(text)).groups) != 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has {groups or 'no'} groups; one holds the number, (?:...) is none"
+        )
+    return text
+
+
+def share(text: str) -> float:
+    """Return the share that a text like 5% or 0.05 is, above 0."""
+    of = 100 if text.rstrip().endswith("%") else 1
+    return _number(text.rstrip().rstrip("%"), "a share like 5%", lambda number: number > 0) / of
+
+
 def _number(text: str, wanted: str, allowed: Callable[[float], bool]) -> float:
     with suppress(ValueError):
         if isfinite(number := float(text)) and allowed(number):

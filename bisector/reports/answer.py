@@ -10,12 +10,13 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Stopped
 from bisector.model import Measurement, Outcome, Reason
-from bisector.reports import causes, failing, flaky
+from bisector.reports import causes, failing, flaky, steps
 from bisector.reports.changes import of_one_release, of_releases
 from bisector.reports.facts import decided, excluded, longest_undecided
 from bisector.reports.words import count, listed, safe, shortened, why_not
 from bisector.search import failures
 from bisector.search.observed import Label
+from bisector.series import Series
 
 _LONGEST = 160
 _MISSING = re.compile(r"No module named '?([\w.]+)")
@@ -28,12 +29,22 @@ def answer(finding: Finding) -> str:
 
 def paragraphs(finding: Finding) -> list[str]:
     """Return what was found: a paragraph on the failure most likely meant, one on each other."""
+    if finding.series:
+        return [" ".join(_of_numbers(finding, finding.series))]
     first, *others = finding.failures or (None,)
     told = [" ".join(_first(finding, first))]
     told += [
         failing.paragraph(failure) + _faults(finding, failure) for failure in others if failure
     ]
     return [text for text in told if text]
+
+
+def _of_numbers(finding: Finding, series: Series) -> Iterator[str]:
+    """Yield what is said of a number, and of the search as a whole."""
+    yield from steps.sentences(finding, series)
+    yield from _untested(finding)
+    yield from _remarks(finding)
+    yield from _ended(finding)
 
 
 def _faults(finding: Finding, failure: Failure) -> str:
@@ -67,6 +78,11 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     yield from _others(finding)
     yield from _untested(finding)
     yield from _remarks(finding)
+    yield from _ended(finding)
+
+
+def _ended(finding: Finding) -> Iterator[str]:
+    """Yield why the search ended before its answer, where it did."""
     if finding.stopped:
         yield _STOPPED[finding.stopped]
 

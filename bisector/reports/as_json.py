@@ -9,7 +9,7 @@ from typing import Any
 
 from bisector.finding import Failure, Finding, Kind, Suspicion, Transition
 from bisector.model import Measurement
-from bisector.reports import failing, suspects
+from bisector.reports import failing, steps, suspects
 from bisector.reports.answer import answer
 from bisector.reports.claims import claims
 from bisector.store.codec import cause_to_json, measurement_to_json, plain
@@ -70,6 +70,8 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             {"document": c.document, "says": c.says, "measured": c.measured, "agrees": c.agrees}
             for c in claims(finding)
         ],
+        "metric": steps.to_json(finding.series) if finding.series else None,
+        "steps": list(map(steps.step_to_json, finding.series.steps)) if finding.series else [],
         "replay": finding.replay,
         "measurements": [
             _measurement(m, m.version in yanked)
@@ -141,6 +143,7 @@ def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
         "peak_memory_bytes": main.peak_memory_bytes if main else None,
         "peak_memory_sampled": main.sampled if main else None,
         "seconds": measurement.wall_s,
+        "cpu_seconds": measurement.cpu_s,
         "cached": measurement.cached,
         "elsewhere": measurement.elsewhere,
     }

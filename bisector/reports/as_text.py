@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Plan, Probe, Release
-from bisector.reports import causes, facts, failing, rows, suspects, words
+from bisector.reports import causes, facts, failing, rows, steps, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
@@ -63,8 +63,8 @@ def _finding(finding: Finding, width: int, *, verbose: bool) -> Iterator[Rendera
     if measured:
         several = len(finding.failures) > 1
         columns = (
-            _columns(measured, finding.axis.noun, several=several)
-            if verbose
+            _columns(measured, finding, several=several)
+            if verbose or finding.series
             else _folded(finding, measured, several=several)
         )
         yield table(columns, width)
@@ -149,11 +149,11 @@ def _folded(finding: Finding, measured: Sequence[Row], *, several: bool) -> list
     return [column for column in columns if any(column.cells)]
 
 
-def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Column]:
+def _columns(measured: Sequence[Row], finding: Finding, *, several: bool) -> list[Column]:
     """Return the columns of which there is anything to show; failures where there are several."""
     highest = max((row.peak_memory_bytes or 0 for row in measured), default=0)
     columns = [
-        Column(noun, [row.label for row in measured]),
+        Column(finding.axis.noun, [row.label for row in measured]),
         Column("uploaded", [row.date for row in measured], rank=3),
         Column(
             "outcome",
@@ -164,11 +164,19 @@ def _columns(measured: Sequence[Row], noun: str, *, several: bool) -> list[Colum
         Column("peak", [row.peak if highest else "" for row in measured], right=True, rank=1),
         Column("", [_bar(row.peak_memory_bytes or 0, highest) for row in measured], rank=6),
         Column("growth", [_growth(row) for row in measured], right=True, rank=2),
+        *_numbers(measured, finding),
         Column("pool", [row.pool for row in measured], rank=2),
         Column("seconds", [f"{row.seconds:.2f}" for row in measured], right=True, rank=5),
         Column("runs", [str(row.runs) for row in measured], right=True, rank=4),
     ]
     return [column for column in columns if any(column.cells)]
+
+
+def _numbers(measured: Sequence[Row], finding: Finding) -> Iterator[Column]:
+    """Yield the column of the number that was asked for."""
+    if finding.series:
+        numbers = steps.cells(finding.series, [row.version for row in measured])
+        yield Column(steps.title(finding.series), numbers, right=True)
 
 
 def _growth(row: Row) -> str:

@@ -14,6 +14,7 @@ from bisector.reports.claims import claims
 from bisector.reports.markdown import block, code, escape, link, table
 from bisector.reports.replay import replay
 from bisector.reports.rows import Row
+from bisector.reports.steps import cells, title
 from bisector.reports.words import shortened
 
 LONGEST = 300
@@ -46,8 +47,10 @@ def evidence(
 
 def near(finding: Finding, measured: Sequence[Row], steps: int) -> list[Row]:
     """Return the rows so many steps from each transition; those at both ends without any."""
+    stepped = finding.series.steps if finding.series else ()
     every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
     sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))}
+    sides |= {v for s in stepped for v in (s.before, s.after)}
     near: set[int] = set()
     flaky = [position for position, row in enumerate(measured) if row.disagrees][:8]
     for position, row in enumerate(measured):
@@ -69,6 +72,11 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
         ("failure", [escape(row.failure) if several else "" for row in shown], False),
         ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
         ("growth", [_size(row.growth_bytes, words.mib(row.growth_bytes)) for row in shown], True),
+        (
+            escape(title(finding.series)) if finding.series else "",
+            list(map(escape, cells(finding.series, [row.version for row in shown]))),
+            True,
+        ),
         ("pool", [escape(row.pool) for row in shown], False),
         ("said", [escape(shortened(r.detail, 240 if r.disagrees else 120)) for r in shown], False),
         ("seconds", [f"{row.seconds:.2f}" for row in shown], True),

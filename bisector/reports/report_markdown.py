@@ -229,6 +229,8 @@ def _title(finding: Finding) -> str:
     if finding.affected:
         return f"{escape(package)} {_affected(finding, 3)} fails: {requirement}"
     said = "no change found" if finding.decided else "undecided"
+    if finding.series and finding.series.steps:
+        said = f"{escape(shortened(finding.series.metric, 80))} stepped"
     if finding.over and finding.transitions and finding.decided:
         said = finding.axis.title
     return f"{escape(shortened(finding.over, 80) or package)}: {said}: {requirement}"

@@ -33,6 +33,7 @@ from bisector.search.candidates import Candidates, Item, Trial
 from bisector.search.failures import kind
 from bisector.search.knowledge import Knowledge, Options, known_as
 from bisector.search.releases import Releases
+from bisector.session import numbers
 from bisector.session.bench import Bench
 from bisector.session.from_store import with_causes
 from bisector.session.kinds import KINDS
@@ -101,12 +102,19 @@ class Driver:
         Raises UsageError, UndecidedError or what asking the index and installing raise.
         """
         request = self.request
+        metric = numbers.asked_for(request, wanted)
         candidates = KINDS[request.over].candidates(self, wanted, python)
-        finding = self._search(candidates, self._options(candidates.probe))
-        if not (request.refresh or finding.over):
+        if metric is None:
+            finding = self._search(candidates, self._options(candidates.probe))
+        else:
+            from bisector.session import steps  # it needs numpy, which takes 0.1 s to import
+
+            finding = steps.searched(self, candidates, metric, self._recalled(candidates))
+        if not (request.refresh or finding.over or finding.series):
             known = self.store.caused(candidates.probe, candidates.conditions)
             finding = with_causes(finding, known)
-        if request.attribute and request.max_probes is None and not finding.stopped:
+        asked = request.attribute and not finding.series
+        if asked and request.max_probes is None and not finding.stopped:
             finding = self._attributed(candidates, finding)
         if request.keep_environments:
             self.listener.say(f"the environments are kept in {self._kept}")
@@ -214,7 +222,8 @@ class Driver:
         request = self.request
         apart = probe.reports or request.isolated
         kept = request.keep_environments or request.max_probes is not None
-        return apart and not (kept or probe.serial or request.scheduler)
+        numbers_ = request.metric or request.metric_output
+        return apart and not (kept or probe.serial or request.scheduler or numbers_)
 
     def begin(self, candidates: Candidates) -> None:
         """Begin with what a search would measure first, before it is sure what is held."""
@@ -244,14 +253,19 @@ class Driver:
                     known[item.key] = [known_as(item, run) for run in stored]
         return known
 
-    def _search(self, candidates: Candidates, options: Options) -> Finding:
-        """Return what a search learned, from what is stored and what it measures."""
-        probe, known = candidates.probe, self._known(candidates)
-        if known and probe.command:
+    def _recalled(self, candidates: Candidates) -> dict[Version, list[Measurement]]:
+        """Return the stored runs, and say it where they may be of another command than today's."""
+        known = self._known(candidates)
+        if known and candidates.probe.command:
             self.listener.say(
                 f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
+        return known
+
+    def _search(self, candidates: Candidates, options: Options) -> Finding:
+        """Return what a search learned, from what is stored and what it measures."""
+        probe, known = candidates.probe, self._recalled(candidates)
 
         def expect(items: Sequence[Item]) -> None:
             self.workers.expect([self.task(candidates.trial(item)) for item in items])

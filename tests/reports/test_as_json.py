@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from histories import HOSTILE, found
 from jsonschema import Draft202012Validator
-from sample_findings import hostile, sample, uploads
+from sample_findings import hostile, sample, stepping, uploads
 
 from bisector.finding import Finding, Stopped
 from bisector.model import (
@@ -72,6 +72,46 @@ SUSPICION = of(
     }
 )
 
+NUMBER = {"type": "number"}
+STEP = of(
+    {
+        "kind": {"enum": ["up", "down"]},
+        "before": STRING,
+        "after": STRING,
+        "untested": STRINGS,
+        "old": NUMBER,
+        "new": NUMBER,
+        "change": NUMBER,
+        "interval": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        "pairs": COUNT,
+    }
+)
+METRIC = of(
+    {
+        "name": STRING,
+        "unit": or_null({"enum": ["bytes", "seconds"]}),
+        "relative": FLAG,
+        "threshold": NUMBER,
+        "noise": NUMBER,
+        "noise_floor": or_null(NUMBER),
+        "smallest_seen": or_null(NUMBER),
+        "drift": or_null(STEP),
+        "suspected": {"type": "array", "items": STEP},
+        "levels": {
+            "type": "array",
+            "items": of(
+                {
+                    "version": STRING,
+                    "median": NUMBER,
+                    "lowest": NUMBER,
+                    "highest": NUMBER,
+                    "runs": COUNT,
+                }
+            ),
+        },
+    }
+)
 MEASUREMENT = of(
     {
         "version": STRING,
@@ -89,6 +129,7 @@ MEASUREMENT = of(
         "peak_memory_bytes": or_null(COUNT),
         "peak_memory_sampled": or_null(FLAG),
         "seconds": {"type": "number", "minimum": 0},
+        "cpu_seconds": {"type": "number", "minimum": 0},
         "cached": FLAG,
         "elsewhere": FLAG,
     }
@@ -152,6 +193,8 @@ FINDING = of(
                 {"document": STRING, "says": STRING, "measured": STRING, "agrees": or_null(FLAG)}
             ),
         },
+        "metric": or_null(METRIC),
+        "steps": {"type": "array", "items": STEP},
         "replay": STRING,
         "measurements": {"type": "array", "items": MEASUREMENT},
     }
@@ -242,6 +285,8 @@ def test_a_finding_as_a_whole() -> None:
                 "agrees": False,
             },
         ],
+        "metric": None,
+        "steps": [],
         "replay": "bisect --probe eggs --range '>=1.0,<2' --python 3.11",
         "measurements": [
             {
@@ -260,6 +305,7 @@ def test_a_finding_as_a_whole() -> None:
                 "peak_memory_bytes": 45,
                 "peak_memory_sampled": True,
                 "seconds": 0.5,
+                "cpu_seconds": 0.0,
                 "cached": False,
                 "elsewhere": False,
             }
@@ -277,6 +323,7 @@ def test_a_finding_as_a_whole() -> None:
         found("gg-b!ux", runs=1, stopped=Stopped.MAX_PROBES),
         found("uuu"),
         found("gbgb"),
+        *stepping().values(),
     ],
 )
 def test_every_finding_keeps_to_the_contract(finding: Finding) -> None:

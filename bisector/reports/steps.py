@@ -1,0 +1,190 @@
+"""What a number does over releases, as people say it, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from packaging.version import Version
+
+from bisector.finding import Finding
+from bisector.reports.words import count, listed, mib, safe, sure
+from bisector.series import Level, Series, Step
+
+_NAMES: Mapping[str, str] = {
+    "peak_memory_bytes": "peak memory",
+    "seconds": "time",
+    "cpu_seconds": "CPU time",
+}
+
+
+def sentences(finding: Finding, series: Series) -> Iterator[str]:
+    """Yield where the number stepped, what isn't sure, and how far that reaches."""
+    subject = f"{_name(series)} of {safe(finding.over or finding.probe.package)}"
+    for number, step in enumerate(series.steps):
+        again = "It" if number else subject
+        yield f"{again} {_went(series, step)} {_where(finding, step)}, {_basis(step)}."
+    if series.drift:
+        first, last = map(finding.axis.shown, (series.drift.before, series.drift.after))
+        yield (
+            f"No step found, but drift: {subject} {_went(series, series.drift)} little by little "
+            f"from {first} to {last}, {_basis(series.drift)}."
+        )
+    for step in series.suspected:
+        yield (
+            f"Undecided: {subject} may have changed by {_share(step.change, step)} "
+            f"({_interval(step)}) {_where(finding, step)}, {sure(step.confidence)} sure after "
+            f"{count(step.pairs, 'interleaved pair')}."
+        )
+    if len(series.levels) < 2:
+        only = f"only {next(iter(series.levels))}" if series.levels else "no release measured"
+        yield f"Undecided: {only} has a number for {_name(series)}."
+    elif not (series.steps or series.drift or series.suspected):
+        yield from _flat(finding, series, subject)
+    if noise := _noise(series):
+        yield noise
+
+
+def _flat(finding: Finding, series: Series, subject: str) -> Iterator[str]:
+    """Yield that nothing stepped, and what would have shown."""
+    medians = [level.median for level in series.levels.values()]
+    versions = list(series.levels)
+    shown = max(series.least, series.seen or 0.0)
+    size = f"{shown:.2g}" if not series.relative else f"{shown:.1%}".replace(".0%", "%")
+    yield (
+        f"No step found: {subject} is {_span(series, min(medians), max(medians))} in the "
+        f"{count(len(versions), finding.axis.noun)} measured, from "
+        f"{finding.axis.shown(versions[0])} to {finding.axis.shown(versions[-1])}; a lasting step "
+        f"of more than {size} would have shown."
+    )
+
+
+def _went(series: Series, step: Step) -> str:
+    way = "up" if step.up else "down"
+    if not step.relative:
+        return f"went {way} by {_amount(series, abs(step.change))} ({_sides(series, step)})"
+    return f"went {way} by {_share(abs(step.change), step)} ({_sides(series, step)})"
+
+
+def _where(finding: Finding, step: Step) -> str:
+    shown = finding.axis.shown
+    at = f"at {finding.axis.noun} " if finding.over else ""
+    if not step.untested:
+        return f"{at}{shown(step.after)}" if at else f"in {shown(step.after)}"
+    untested = f" ({listed(step.untested)} untested)" if not finding.over else ""
+    return f"between {at}{shown(step.before)} and {shown(step.after)}{untested}"
+
+
+def _basis(step: Step) -> str:
+    """Return how sure it is, and what that rests on."""
+    pairs = count(step.pairs, "interleaved pair")
+    return f"{sure(step.confidence)} sure: {pairs}, {_interval(step)}"
+
+
+def _share(change: float, step: Step) -> str:
+    if not step.relative:
+        return f"{change:+.4g}"
+    return f"{change:.0%}" if abs(change) >= 0.1 else f"{change:.1%}"
+
+
+def _interval(step: Step) -> str:
+    low, high = step.interval
+    if not step.relative:
+        return f"{low:+.4g} to {high:+.4g}"
+    return f"{low:+.1%} to {high:+.1%}"
+
+
+def _sides(series: Series, step: Step) -> str:
+    return _span(series, step.old, step.new)
+
+
+def _span(series: Series, one: float, other: float) -> str:
+    """Return two numbers in the unit of the larger, which is said once."""
+    largest = max(abs(one), abs(other))
+    first, second = (_amount(series, number, largest) for number in (one, other))
+    unit = f" {second.rpartition(' ')[2]}" if " " in second else ""
+    return second if first == second else f"{first.removesuffix(unit)} to {second}"
+
+
+def _noise(series: Series) -> str:
+    """Return how much runs of one release differ."""
+    if series.floor is None:
+        return ""
+
+    def shown(size: float) -> str:
+        return f"{size:.2%}" if series.relative else _amount(series, size)
+
+    return (
+        f"Runs of one release differ by {shown(series.noise)} (standard deviation), the same "
+        f"release in two environments by {shown(series.floor)}."
+    )
+
+
+def _amount(series: Series, number: float, largest: float | None = None) -> str:
+    """Return a number with its unit, as people read it beside the ``largest``."""
+    if series.unit == "bytes":
+        return mib(round(number))
+    if series.unit == "seconds":
+        largest = abs(number if largest is None else largest)
+        return f"{number:.3f} s" if largest >= 0.1 else f"{number * 1000:.2f} ms"
+    return f"{number:.4g}"
+
+
+def _name(series: Series) -> str:
+    return safe(_NAMES.get(series.metric, series.metric))
+
+
+def title(series: Series) -> str:
+    """Return what a column of the number is called."""
+    return safe(series.metric)
+
+
+def cells(series: Series | None, versions: list[Version]) -> list[str]:
+    """Return what to show of the number of some releases; nothing where they have none."""
+    levels = series.levels if series else {}
+    return [_cell(series, levels[v]) if series and v in levels else "" for v in versions]
+
+
+def _cell(series: Series, level: Level) -> str:
+    return _amount(series, level.median)
+
+
+def to_json(series: Series) -> dict[str, Any]:
+    """Return the number that was asked for, with its level in each release measured."""
+    return {
+        "name": series.metric,
+        "unit": series.unit or None,
+        "relative": series.relative,
+        "threshold": series.least,
+        "noise": series.noise,
+        "noise_floor": series.floor,
+        "smallest_seen": series.seen,
+        "drift": step_to_json(series.drift) if series.drift else None,
+        "suspected": [step_to_json(step) for step in series.suspected],
+        "levels": [
+            {
+                "version": str(version),
+                "median": level.median,
+                "lowest": level.lowest,
+                "highest": level.highest,
+                "runs": level.runs,
+            }
+            for version, level in series.levels.items()
+        ],
+    }
+
+
+def step_to_json(step: Step) -> dict[str, Any]:
+    """Return one step; ``change`` is a share of the old number where the metric is relative."""
+    return {
+        "kind": "up" if step.up else "down",
+        "before": str(step.before),
+        "after": str(step.after),
+        "untested": [str(version) for version in step.untested],
+        "old": step.old,
+        "new": step.new,
+        "change": step.change,
+        "interval": list(step.interval),
+        "confidence": round(step.confidence, 4),
+        "pairs": step.pairs,
+    }

@@ -1,0 +1,195 @@
+"""A search for steps of a number: what is run is told by `stepping`, what was learned a series."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from bisector.errors import UsageError
+from bisector.finding import CONFIDENCE, Finding
+from bisector.model import Measurement, Probe
+from bisector.reports.words import listed
+from bisector.search import metric
+from bisector.search.candidates import Candidates
+from bisector.search.knowledge import Knowledge, Options, known_as
+from bisector.search.metric import Metric
+from bisector.search.scheduler import Running, pursue
+from bisector.search.stages import Stage
+from bisector.search.stepped import series
+from bisector.search.stepping import Stepping, Wanted
+
+if TYPE_CHECKING:
+    from bisector.reports.progress import Lines
+    from bisector.session.session import Driver
+
+_LONGEST_ASSURE_S = 30.0
+
+
+def searched(
+    driver: Driver,
+    candidates: Candidates,
+    wanted: Metric,
+    known: Mapping[Version, Sequence[Measurement]],
+) -> Finding:
+    """Return where a number stepped, from what is ``known`` and what is measured now.
+
+    Raises UsageError where no run has such a number.
+    """
+    options = _options(driver, candidates.probe, wanted)
+    search = _Search(candidates, wanted, options, driver.request.threshold, driver.listener)
+    search.recall(known)
+    template = driver.task(candidates.trial(candidates.items[-1]))
+    with driver.workers.measuring(template) as start, driver.listener.running():
+
+        def begin(one: Wanted) -> Running:
+            item = candidates.items[one.position]
+            driver.listener.started(item, one.stage)
+            task = driver.task(candidates.trial(item))
+            return start(replace(task, environment=search.environment(one.position)))
+
+        search.pursue(begin)
+    found = search.finding()
+    return found if driver.request.offline else driver.workers.accept(found)
+
+
+def _options(driver: Driver, probe: Probe, wanted: Metric) -> Options:
+    """Return how far the search goes: one run at once where others would change its number."""
+    request = driver.request
+    alone = probe.serial or (wanted.timed and request.jobs is None)
+    return Options(
+        assure_s=request.assure,
+        exhaustive=request.exhaustive,
+        max_probes=request.max_probes,
+        confidence=request.confidence or CONFIDENCE,
+        jobs=1 if alone else driver.workers.jobs,
+    )
+
+
+class _Search:
+    """What one search has on its agenda, and what it knows."""
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        wanted: Metric,
+        options: Options,
+        least: float | None,
+        said: Lines,
+    ) -> None:
+        self._candidates = candidates
+        self._metric = wanted
+        self._options = options
+        self._runs: dict[Version, list[Measurement]] = {}
+        self._begun: dict[int, int] = {}
+        self._measured = 0
+        self._stopped = ""
+        self._said = said
+        self._deadline = 0.0
+        self._assuring = False
+        confidence = options.confidence or CONFIDENCE
+        self._stepping = Stepping(len(candidates.items), confidence, least)
+
+    def recall(self, known: Mapping[Version, Sequence[Measurement]]) -> None:
+        """Take over the stored runs, in the order in which they were made.
+
+        What another machine took tells nothing of what this one takes.
+        """
+        position = {item.key: number for number, item in enumerate(self._candidates.items)}
+        runs = [run for version, some in known.items() if version in position for run in some]
+        here = (run for run in runs if not run.elsewhere)
+        for run in sorted(here, key=lambda run: run.started):
+            place = position[run.version]
+            self._runs.setdefault(run.version, []).append(run)
+            self._begun[place] = self._begun.get(place, 0) + 1
+            self._stepping.replay(place, self._metric.of(run))
+
+    def environment(self, position: int) -> int:
+        """Return in which of the two environments of a release its next run is made."""
+        number = self._begun.get(position, 0)
+        self._begun[position] = number + 1
+        return number % 2
+
+    def pursue(self, start: Callable[[Wanted], Running]) -> None:
+        """Measure until it is known, then assure as long as may be; an interrupt ends it."""
+        self._check()
+        began = time.monotonic()
+        try:
+            pursue(self, start, self._options.jobs)
+            if self._stopped:
+                return
+            assure_s = self._options.assure_s
+            if assure_s is None:
+                assure_s = min(_LONGEST_ASSURE_S, time.monotonic() - began)
+                assure_s = assure_s if self._measured else 0.0
+            self._assuring = True
+            self._deadline = time.monotonic() + assure_s
+            pursue(self, start, self._options.jobs)
+        except KeyboardInterrupt:
+            if not self._assuring:
+                self._stopped = "interrupted"
+
+    def next(self, flying: Sequence[Wanted], _idle: int, /) -> Wanted | None:
+        late = self._options.exhaustive or time.monotonic() < self._deadline
+        following = self._stepping.next(len(flying), assure=self._assuring and late)
+        if following is not None and self._measured == self._options.max_probes:
+            self._stopped = "" if following.stage is Stage.ASSURE else "max-probes"
+            return None
+        self._measured += following is not None
+        return following
+
+    def waiting(self, flying: Sequence[Wanted], /) -> None:
+        """Do nothing: what is run next follows from all of these."""
+
+    def done(self, wanted: Wanted, measurement: Measurement, /) -> None:
+        item = self._candidates.items[wanted.position]
+        run = known_as(item, measurement)
+        self._runs.setdefault(item.key, []).append(run)
+        self._stepping.add(wanted.position, self._metric.of(run))
+        self._said.finished(run, {})
+        self._check()
+
+    def unwanted(self, _flying: Sequence[Wanted], /) -> list[Wanted]:
+        return []
+
+    def _check(self) -> None:
+        """Raise UsageError where runs that tell something have no such number."""
+        runs = [run for some in self._runs.values() for run in some]
+        telling = [run for run in runs if metric.carries(run)]
+        if self._stepping.numbers or len(telling) < 2:
+            return
+        if self._metric.pattern:
+            raise UsageError(
+                f"no output ends with a number that {self._metric.pattern!r} matches",
+                "its one group must be the number; the last 4 KiB that a run prints are looked at",
+            )
+        versions = sorted({run.version for run in telling})
+        raise UsageError(
+            f"{listed(versions)} have no metric {self._metric.name!r}",
+            f"there are {', '.join(metric.names(telling))}",
+        )
+
+    def finding(self) -> Finding:
+        """Return what is known now."""
+        knowledge = Knowledge(self._candidates, self._runs, Options())
+        base = knowledge.finding()
+        found = series(self._candidates, self._stepping, self._metric)
+        enough = len(found.levels) > 1
+        return replace(
+            base,
+            transitions=(),
+            failures=(),
+            affected=(),
+            affected_by_any=(),
+            conflicting=(),
+            bad_at_oldest=False,
+            bad_at_newest=False,
+            failure=None,
+            stopped=self._stopped,
+            decided=enough and not (found.suspected or self._stopped),
+            confidence=self._options.confidence,
+            series=found,
+        )
