@@ -51,8 +51,8 @@ class Builder:
             return self._built(checkout, to)
         except BuildError as error:
             if missing:
-                told = f"{error.message}; its submodules could not be fetched: {missing}"
-                raise BuildError(told) from error
+                message = f"{error.message}; its submodules could not be fetched: {missing}"
+                raise BuildError(message) from error
             day = self.repository.run("show", "--no-patch", "--format=%cs", commit, "--").strip()
             with suppress(BuildError):
                 return self._built(checkout, to, "--exclude-newer", f"{day}T23:59:59Z")
@@ -111,8 +111,8 @@ def _reason(done: process.Completed) -> str:
         return f"its build was stopped ({done.ended.value})"
     lines = [line.strip(_FRAMES) for line in done.errors.decode("utf-8", "replace").splitlines()]
     end = next((n for n, line in enumerate(lines) if "Failed to build `" in line), len(lines))
-    told = [line for line in lines[:end] if line and not line.endswith("...")]
+    log = [line for line in lines[:end] if line and not line.endswith("...")]
     causes = [line.removeprefix("cause: ") for line in lines[end:] if line.startswith("cause: ")]
-    errors = [line for line in told if re.search(r"\w*Error\b|\berror\b", line)]
-    reason = errors[-1:] or [" ".join(told[-3:])] if told else causes[-1:]
+    errors = [line for line in log if re.search(r"\w*Error\b|\berror\b", line)]
+    reason = errors[-1:] or [" ".join(log[-3:])] if log else causes[-1:]
     return (reason or ["the build said nothing"])[0][:300]

@@ -62,36 +62,36 @@ def entries(
     """
     low, high = Version(before), Version(after)
     hosted = host(addresses)
-    found = []
+    entries = []
     for version, block in _sections(text):
         final = Version(version.base_version) == Version(high.base_version)
         if low < version <= high or (final and version > low):
-            found += [
-                Entry(str(version), said, (), _links(raw, hosted))
+            entries += [
+                Entry(str(version), plain, (), _links(raw, hosted))
                 for raw in _items(block)
-                if (said := _plain(raw))
+                if (plain := _plain(raw))
             ]
-    return tuple(found)
+    return tuple(entries)
 
 
-def ranked(found: Sequence[Entry], told: Iterable[str]) -> tuple[Entry, ...]:
-    """Return the entries that share words with what is ``told``, at most ``MOST``, the most first.
+def ranked(entries: Sequence[Entry], texts: Iterable[str]) -> tuple[Entry, ...]:
+    """Return the entries that share words with the ``texts``, at most ``MOST``, the most first.
 
     Those that share less than half of what the first does are left out.
 
     A word counts for more the fewer entries it is in (inverse document frequency: Spärck Jones,
     "A statistical interpretation of term specificity", 1972).
     """
-    words = {word for text in told for word in _words(text)}
-    each = [set(_words(entry.text)) for entry in found]
-    frequency = Counter(word for one in each for word in one)
+    words = {word for text in texts for word in _words(text)}
+    each = [set(_words(entry.text)) for entry in entries]
+    frequency = Counter(word for vocabulary in each for word in vocabulary)
     scored = []
-    for place, (entry, one) in enumerate(zip(found, each)):
-        shared = sorted(words & one, key=lambda word: (frequency[word], word))
-        score = sum(math.log((len(found) + 1) / frequency[word]) for word in shared)
+    for position, (entry, vocabulary) in enumerate(zip(entries, each)):
+        shared = sorted(words & vocabulary, key=lambda word: (frequency[word], word))
+        score = sum(math.log((len(entries) + 1) / frequency[word]) for word in shared)
         if shared:
-            scored.append((-score, place, replace(entry, shared=tuple(shared[:MOST]))))
-    scored.sort(key=lambda one: one[:2])
+            scored.append((-score, position, replace(entry, shared=tuple(shared[:MOST]))))
+    scored.sort(key=lambda item: item[:2])
     return tuple(entry for score, _, entry in scored[:MOST] if 2 * score <= scored[0][0])
 
 
@@ -146,14 +146,14 @@ def _items(block: str) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """Return an entry as one line, without the roles and links of its markup."""
-    told = re.sub(r"\*?Related issues and pull requests on GitHub:\*?", "", text)
-    told = re.sub(r":(?:issue|pr|pull|gh|bug):`(\d+)`", r"#\1", told)
-    told = _ROLE.sub(r"\1", told)
-    told = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", told)
-    told = re.sub(r"`([^`<]+?)\s*<[^`>]*>`_{1,2}", r"\1", told)
-    told = re.sub(r"`{1,2}([^`]*)`{1,2}_{0,2}", r"\1", told)
-    told = " ".join(told.split())
-    return told if len(told) <= _LONGEST else told[: _LONGEST - 1] + "…"
+    plain = re.sub(r"\*?Related issues and pull requests on GitHub:\*?", "", text)
+    plain = re.sub(r":(?:issue|pr|pull|gh|bug):`(\d+)`", r"#\1", plain)
+    plain = _ROLE.sub(r"\1", plain)
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", plain)
+    plain = re.sub(r"`([^`<]+?)\s*<[^`>]*>`_{1,2}", r"\1", plain)
+    plain = re.sub(r"`{1,2}([^`]*)`{1,2}_{0,2}", r"\1", plain)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
 
 
 def _links(text: str, hosted: tuple[str, str]) -> tuple[tuple[str, str], ...]:

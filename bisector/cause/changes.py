@@ -67,13 +67,13 @@ def _canonical(files: Mapping[str, bytes]) -> dict[str, tuple[str, bytes]]:
 
 
 def _parsed(paths: Iterable[str], files: Mapping[str, bytes]) -> dict[str, Sequence[Definition]]:
-    known: dict[str, Sequence[Definition]] = {}
+    parsed: dict[str, Sequence[Definition]] = {}
     for path in paths:
         try:
-            known[path] = definitions(files[path]) if path in files else ()
+            parsed[path] = definitions(files[path]) if path in files else ()
         except ValueError:
             continue
-    return known
+    return parsed
 
 
 def _whole(path: str, contents: Contents, known: Known) -> bool:
@@ -93,13 +93,13 @@ def _pieces(paths: Sequence[str], olds: Known, news: Known) -> Iterator[Edited]:
     for path in paths:
         before, after = _by_name(olds.get(path, ())), _by_name(news.get(path, ()))
         for name in dict.fromkeys((*before, *after)):
-            one, other = before.get(name, []), after.get(name, [])
-            if one and other:
-                if edit := _edit(one, other):
-                    yield Edited(path, name, other[0].sort, edit, other[0].first)
+            old, new = before.get(name, []), after.get(name, [])
+            if old and new:
+                if edit := _edit(old, new):
+                    yield Edited(path, name, new[0].sort, edit, new[0].first)
             else:
-                removed += [(path, d) for d in one]
-                added += [(path, d) for d in other]
+                removed += [(path, d) for d in old]
+                added += [(path, d) for d in new]
     moved = dict(_moved(removed, added))
     for path, d in added:
         if (path, d.name) in moved:
@@ -112,12 +112,12 @@ def _pieces(paths: Sequence[str], olds: Known, news: Known) -> Iterator[Edited]:
             yield Edited(path, d.name, d.sort, Edit.REMOVED, d.first)
 
 
-def _by_name(known: Iterable[Definition]) -> dict[str, list[Definition]]:
+def _by_name(pieces: Iterable[Definition]) -> dict[str, list[Definition]]:
     """Return the pieces by name; one may be defined in both branches of a condition."""
-    found: defaultdict[str, list[Definition]] = defaultdict(list)
-    for definition in known:
-        found[definition.name].append(definition)
-    return found
+    named: defaultdict[str, list[Definition]] = defaultdict(list)
+    for definition in pieces:
+        named[definition.name].append(definition)
+    return named
 
 
 def _edit(before: Sequence[Definition], after: Sequence[Definition]) -> Edit | None:
@@ -148,18 +148,18 @@ def _requirements(old: Iterable[str], new: Iterable[str]) -> Iterator[Edited]:
     """Yield the requirements that differ, by their names and markers."""
     before, after = _named(old), _named(new)
     for name in sorted({*before, *after}):
-        one, other = before.get(name), after.get(name)
-        if one != other:
-            edit = Edit.CHANGED if one and other else Edit.ADDED if other else Edit.REMOVED
-            yield Edited("METADATA", other or one or "", Sort.REQUIREMENT, edit, origin=one or "")
+        was, now = before.get(name), after.get(name)
+        if was != now:
+            edit = Edit.CHANGED if was and now else Edit.ADDED if now else Edit.REMOVED
+            yield Edited("METADATA", now or was or "", Sort.REQUIREMENT, edit, origin=was or "")
 
 
 def _named(requirements: Iterable[str]) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
+    named: dict[tuple[str, str], str] = {}
     for text in requirements:
         try:
             read = Requirement(text)
         except InvalidRequirement:
             continue
-        found[canonicalize_name(read.name), str(read.marker or "")] = str(read)
-    return found
+        named[canonicalize_name(read.name), str(read.marker or "")] = str(read)
+    return named

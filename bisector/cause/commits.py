@@ -63,8 +63,8 @@ class Scope:
             return path in self.modules and (not self.executed or path in self.executed)
         if not path.endswith(".py"):
             return not path.endswith(_PROSE)
-        known = path in self.modules
-        return not self.executed or not known or path in self.executed
+        is_module = path in self.modules
+        return not self.executed or not is_module or path in self.executed
 
 
 def scope(
@@ -104,18 +104,18 @@ class Weigher:
 
     def changed(self, commit: str, paths: Collection[str]) -> list[Suspect]:
         """Return the suspects that a commit changes, the likeliest first."""
-        found = []
+        changed = []
         pieces: dict[str, set[str]] = {}
         for suspect in self.suspects:
             path = suspect.edited.path
-            place = self.places.get(path, path)
-            if place not in paths:
+            tree_path = self.places.get(path, path)
+            if tree_path not in paths:
                 continue
-            if place not in pieces:
-                pieces[place] = self._pieces(commit, place)
-            if not suspect.edited.name or suspect.edited.name in pieces[place]:
-                found.append(suspect)
-        return found
+            if tree_path not in pieces:
+                pieces[tree_path] = self._pieces(commit, tree_path)
+            if not suspect.edited.name or suspect.edited.name in pieces[tree_path]:
+                changed.append(suspect)
+        return changed
 
     def _weight(self, commit: str, paths: Collection[str], *, closely: bool) -> float:
         ranks = {id(suspect): rank for rank, suspect in enumerate(self.suspects, 1)}
@@ -124,42 +124,48 @@ class Weigher:
         files = {self.places.get(s.edited.path, s.edited.path) for s in self.suspects}
         return _LEAST + len(files & set(paths))
 
-    def _pieces(self, commit: str, place: str) -> set[str]:
+    def _pieces(self, commit: str, path: str) -> set[str]:
         """Return the names of what a commit changes in one file."""
         before, after = (
-            Contents({place: content} if content else {})
+            Contents({path: content} if content else {})
             for content in (
-                self.repository.file(f"{commit}^", place),
-                self.repository.file(commit, place),
+                self.repository.file(f"{commit}^", path),
+                self.repository.file(commit, path),
             )
         )
         return {edited.name for edited in changes(before, after).edited}
 
 
 def described(
-    weigher: Weigher, made: Made, parent: str, paths: Collection[str], host: str, *, confirmed: bool
+    weigher: Weigher,
+    commit: Made,
+    parent: str,
+    paths: Collection[str],
+    host: str,
+    *,
+    confirmed: bool,
 ) -> Commit:
     """Return what is said of the commit that did it; ``host`` is its project's address."""
-    changed = weigher.changed(made.identifier, paths)
+    changed = weigher.changed(commit.identifier, paths)
     hunk = ""
     if changed:
         edited = changed[0].edited
-        place = weigher.places.get(edited.path, edited.path)
+        tree_path = weigher.places.get(edited.path, edited.path)
         try:
-            hunk = _hunk(weigher.repository.difference(made.identifier, place), edited.name)
+            hunk = _hunk(weigher.repository.difference(commit.identifier, tree_path), edited.name)
         except GitError:
             hunk = ""
-    number = next(filter(None, (pattern.search(made.subject) for pattern in _REQUESTS)), None)
+    number = next(filter(None, (pattern.search(commit.subject) for pattern in _REQUESTS)), None)
     request = number[1] if number else ""
     lab = "/-" if "gitlab" in host else ""
     return Commit(
-        identifier=made.identifier,
+        identifier=commit.identifier,
         parent=parent,
-        author_date=made.author_date,
-        subject=made.subject,
+        author_date=commit.author_date,
+        subject=commit.subject,
         confirmed=confirmed,
         pull_request=f"#{request}" if request else "",
-        address=f"{host}{lab}/commit/{made.identifier}" if host else "",
+        address=f"{host}{lab}/commit/{commit.identifier}" if host else "",
         hunk=hunk,
     )
 
@@ -187,15 +193,15 @@ def _hunk(difference: str, name: str) -> str:
 
 
 def _end(lines: Sequence[str], first: int, indent: int) -> int:
-    """Return the place behind the piece that begins at ``first``, so deep in its module."""
+    """Return the position behind the piece that begins at ``first``, so deep in its module."""
     open_ = 0
-    for place in range(first, len(lines)):
-        text = lines[place][1:]
+    for end in range(first, len(lines)):
+        text = lines[end][1:]
         outside = text.strip() and len(text) - len(text.lstrip()) <= indent
-        if place > first and open_ <= 0 and outside and text.strip()[0] not in ")]}":
+        if end > first and open_ <= 0 and outside and text.strip()[0] not in ")]}":
             again = text.strip() == lines[first][1:].strip()  # its old head beside its new one
-            if (not again and lines[place][:1] == lines[first][:1]) or lines[place][:1] == " ":
-                return place
-        if lines[place][:1] == lines[first][:1] or lines[place][:1] == " ":
+            if (not again and lines[end][:1] == lines[first][:1]) or lines[end][:1] == " ":
+                return end
+        if lines[end][:1] == lines[first][:1] or lines[end][:1] == " ":
             open_ += sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
     return len(lines)

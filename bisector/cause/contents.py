@@ -34,10 +34,10 @@ class Contents:
     @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """The labels and addresses of its ``Project-URL`` fields, and its home page."""
-        found = [tuple(map(str.strip, text.partition(",")[::2])) for text in self._urls]
+        labelled = [tuple(map(str.strip, text.partition(",")[::2])) for text in self._urls]
         home = self._header.get("Home-page", "").strip()
-        found += [("Homepage", home)] if home and home != "UNKNOWN" else []
-        return tuple((label, address) for label, address in found if address)
+        labelled += [("Homepage", home)] if home and home != "UNKNOWN" else []
+        return tuple((label, address) for label, address in labelled if address)
 
     @property
     def sources(self) -> dict[str, bytes]:
@@ -73,15 +73,15 @@ def of_wheel(path: Path) -> Contents:
 
 def installed(site_packages: Path, package: str) -> Contents:
     """Return the contents of an installed release; empty where it isn't there."""
-    for found in distributions(path=[str(site_packages)]):
-        if canonicalize_name(found.metadata["Name"] or "") == package:
-            return Contents(_files(found), found.read_text("METADATA") or "")
+    for distribution in distributions(path=[str(site_packages)]):
+        if canonicalize_name(distribution.metadata["Name"] or "") == package:
+            return Contents(_files(distribution), distribution.read_text("METADATA") or "")
     return Contents({})
 
 
-def _files(found: Distribution) -> dict[str, bytes]:
+def _files(distribution: Distribution) -> dict[str, bytes]:
     read = {}
-    for file in found.files or ():
+    for file in distribution.files or ():
         path = PurePosixPath(file).as_posix()
         if not _is_apart(path):
             with suppress(OSError):

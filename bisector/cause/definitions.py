@@ -86,21 +86,21 @@ def definitions(source: bytes) -> tuple[Definition, ...]:
     return (module, *_within(tree.body, "", lines))
 
 
-def at(known: Sequence[Definition], line: int, code_name: str) -> Definition | None:
+def at(pieces: Sequence[Definition], line: int, code_name: str) -> Definition | None:
     """Return the piece that a code object came of, by its first line and ``co_name``.
 
     A lambda or a comprehension belongs to the innermost function around it.
     """
-    functions = [d for d in known if d.sort is Sort.FUNCTION]
+    functions = [d for d in pieces if d.sort is Sort.FUNCTION]
     for definition in functions:
         if definition.first == line and definition.short == code_name:
             return definition
     if code_name == MODULE:
-        return known[0] if known else None
+        return pieces[0] if pieces else None
     around = [d for d in functions if d.first <= line <= d.last]
     if code_name.startswith("<") and around:
         return max(around, key=lambda d: d.first)
-    classes = [d for d in known if d.sort is Sort.CLASS and d.short == code_name]
+    classes = [d for d in pieces if d.sort is Sort.CLASS and d.short == code_name]
     return next((d for d in classes if d.first <= line <= d.last), None)
 
 
@@ -160,12 +160,12 @@ def _identities(nodes: Sequence[ast.AST]) -> frozenset[int]:
 def _shape(node: object, apart: frozenset[int], *, annotations: bool) -> str:
     """Return the syntax of a node as text, without docstrings and what is ``apart``."""
     if isinstance(node, list):
-        told = [
+        shapes = [
             _shape(item, apart, annotations=annotations)
             for item in node
             if id(item) not in apart and not _is_docstring(item)
         ]
-        return f"[{', '.join(told)}]"
+        return f"[{', '.join(shapes)}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = [

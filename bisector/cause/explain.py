@@ -19,17 +19,18 @@ def explanation(
     contents: tuple[Contents, Contents],
     traces: tuple[Trace, Trace] | None,
     kind: Kind,
-    told: Sequence[str] = (),
+    texts: Sequence[str] = (),
     changelog: str = "",
 ) -> Explanation:
     """Return what differs between two releases, ranked by what the runs executed of it.
 
-    Without ``traces`` nothing is suspected. ``told`` is what is required, and what is known of the
-    failure in words; ``changelog`` the text that the entries between the releases are taken from.
+    Without ``traces`` nothing is suspected. ``texts`` are what is required, and what is known of
+    the failure in words; ``changelog`` the text that the entries between the releases are taken
+    from.
     """
     old, new = contents
     changed = changes(old, new)
-    found = suspects(changed, *traces, kind, "\n".join(told[1:])) if traces else ()
+    suspected = suspects(changed, *traces, kind, "\n".join(texts[1:])) if traces else ()
     bad = (changed.old, changed.new)[kind is Kind.INTRODUCED]
     entered = side(traces[kind is Kind.INTRODUCED], bad).entered if traces else {}
     executed = sum(
@@ -38,7 +39,7 @@ def explanation(
         and (edited.path, edited.name) in entered
         for edited in changed.edited
     )
-    words = [*(suspect.edited.label for suspect in found[:5]), *told]
+    words = [*(suspect.edited.label for suspect in suspected[:5]), *texts]
     addresses = new.addresses or old.addresses
     between = entries(changelog, *versions, addresses)
     return Explanation(
@@ -48,7 +49,7 @@ def explanation(
         files=changed.files,
         functions=changed.functions,
         executed=executed,
-        suspects=found,
+        suspects=suspected,
         entries=ranked(between, words),
         addresses=addresses,
     )

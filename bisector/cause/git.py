@@ -56,37 +56,37 @@ class Repository:
         """Return the commits of all tags, by their names."""
         fields = ("refname:strip=2", "objectname", "*objectname", "objecttype", "*objecttype")
         shape = "%00".join(f"%({name})" for name in fields)
-        found = {}
+        commits = {}
         for line in self.run("for-each-ref", f"--format={shape}", "refs/tags").splitlines():
             name, direct, peeled, kind, peeled_kind = line.split("\0")
             if "commit" in (kind, peeled_kind):
-                found[name] = peeled if peeled_kind == "commit" else direct
-        return found
+                commits[name] = peeled if peeled_kind == "commit" else direct
+        return commits
 
     def tree(self, commit: str) -> dict[str, str]:
         """Return the blob of each file of a commit, by its path; submodules are left out.
 
         A link is what it leads to, as what is built of it has that.
         """
-        found, links = {}, []
+        blobs, links = {}, []
         for line in self.run("ls-tree", "-r", "-z", commit).split("\0"):
-            told, _, path = line.partition("\t")
-            if path and told.split()[1] == "blob":
-                mode, _, found[path] = told.split()
+            header, _, path = line.partition("\t")
+            if path and header.split()[1] == "blob":
+                mode, _, blobs[path] = header.split()
                 links += [path] if mode == "120000" else []
         for path in links:
-            target = self.run("cat-file", "blob", found[path])
+            target = self.run("cat-file", "blob", blobs[path])
             there = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-            found[path] = found.get(there, found[path])
-        return found
+            blobs[path] = blobs.get(there, blobs[path])
+        return blobs
 
     def between(self, old: str, new: str) -> list[str]:
         """Return the commits reachable from ``new`` and not from ``old``, along first parents.
 
         They come in the order in which they were built on each other, the oldest first.
         """
-        told = self.run("rev-list", "--first-parent", "--reverse", f"^{old}", new)
-        return told.split()
+        output = self.run("rev-list", "--first-parent", "--reverse", f"^{old}", new)
+        return output.split()
 
     def inside(self, merge: Made) -> list[str]:
         """Return what a merge brought in, the oldest first, along first parents."""
@@ -110,13 +110,13 @@ class Repository:
         """Return the paths in which each commit differs from the first that it is built upon."""
         words = ["log", "--no-walk=unsorted", "--first-parent", "-m", "--root", "-z"]
         words += ["--name-only", "--no-renames", "--format=%x01%H"]
-        found: dict[str, list[str]] = {}
+        by_commit: dict[str, list[str]] = {}
         for start in range(0, len(commits), _AT_ONCE):
-            told = self.run(*words, *commits[start : start + _AT_ONCE], "--")
-            for part in told.split("\1")[1:]:
+            output = self.run(*words, *commits[start : start + _AT_ONCE], "--")
+            for part in output.split("\1")[1:]:
                 commit, _, paths = part.partition("\0")
-                found[commit.strip()] = [p for p in paths.lstrip("\n").split("\0") if p]
-        return found
+                by_commit[commit.strip()] = [p for p in paths.lstrip("\n").split("\0") if p]
+        return by_commit
 
     def submodules(self, commit: str) -> list[str]:
         """Return the paths at which a commit has other repositories."""
@@ -202,6 +202,6 @@ def run(folder: Path, *words: str) -> str:
         ) from error
     if done.exit_status != 0:
         lines = done.errors.decode("utf-8", "replace").strip().splitlines()
-        told = next((line for line in lines if line.startswith(("fatal:", "error:"))), "")
-        raise GitError(told.partition(": ")[2] or "git failed and said nothing")
+        reason = next((line for line in lines if line.startswith(("fatal:", "error:"))), "")
+        raise GitError(reason.partition(": ")[2] or "git failed and said nothing")
     return done.output.decode("utf-8", "surrogateescape")

@@ -77,7 +77,7 @@ def tagged(tags: Iterable[str], project: str, version: str) -> list[str]:
     version, so that ``1.0`` is ``1.0.0``.
     """
     wanted = Version(version)
-    found = []
+    matching = []
     for tag in tags:
         match = _PREFIX.match(tag)
         name = (match["name"] or "") if match else ""
@@ -85,10 +85,10 @@ def tagged(tags: Iterable[str], project: str, version: str) -> list[str]:
             continue
         try:
             if match and Version(tag[match.end() :].replace("_", ".")) == wanted:
-                found.append(tag)
+                matching.append(tag)
         except InvalidVersion:
             continue
-    return sorted(found, key=lambda tag: (len(tag), tag))
+    return sorted(matching, key=lambda tag: (len(tag), tag))
 
 
 def compared(commit: str, by: str, tree: Mapping[str, str], modules: Mapping[str, str]) -> Proof:

@@ -51,15 +51,15 @@ def side(trace: Trace, known: Known) -> Side:
     """Return what a run executed, by the pieces that its modules define."""
     entered: dict[tuple[str, str], Entered] = {}
     names: set[str] = set()
-    for function, one in trace.functions.items():
+    for function, entry in trace.functions.items():
         definition = at(known.get(function.path, ()), function.line, function.name)
         if definition is None:
             continue
-        place = (function.path, definition.name)
+        piece = (function.path, definition.name)
         # A lambda or a comprehension in a function is no other place than that.
         exact = definition.short == function.name or definition.name == MODULE
-        if place not in entered or exact:
-            entered[place] = one
+        if piece not in entered or exact:
+            entered[piece] = entry
         if definition.sort is Sort.FUNCTION:
             names |= definition.named
     frames = []
@@ -85,14 +85,14 @@ def suspects(
     """
     sides = side(old, changed.old), side(new, changed.new)
     quoted = frozenset(_QUOTED.findall(message))
-    told = [
+    weighed = [
         replace(
             _evidence(edited, sides, kind),
             quoted=_quoted(edited, changed, quoted) if quoted else "",
         )
         for edited in changed.edited
     ]
-    ranked = sorted(filter(_matters, told), key=_order)
+    ranked = sorted(filter(_matters, weighed), key=_order)
     return tuple(_suspect(evidence, kind) for evidence in ranked[:MOST])
 
 
@@ -134,14 +134,14 @@ class _Evidence:
 
 def _evidence(edited: Edited, sides: tuple[Side, Side], kind: Kind) -> _Evidence:
     old, new = sides
-    place = (edited.path, edited.name)
-    before = place
+    piece = (edited.path, edited.name)
+    before = piece
     if edited.edit is Edit.MOVED:
         path, _, name = edited.origin.partition(":")
         before = (path, name)
-    entered = _entered(edited, old, before), _entered(edited, new, place)
+    entered = _entered(edited, old, before), _entered(edited, new, piece)
     introduced = kind is Kind.INTRODUCED
-    failing, there = (new, place) if introduced else (old, before)
+    failing, there = (new, piece) if introduced else (old, before)
     bad, good = reversed(entered) if introduced else entered
     frame = failing.frames.index(there) if there in failing.frames else None
     names = {name.strip().rpartition(".")[2] for name in edited.name.split(",")}
@@ -157,7 +157,7 @@ def _quoted(edited: Edited, changed: Changes, quoted: frozenset[str]) -> str:
     return min(quoted & (words[0] ^ words[1]), default="")
 
 
-def _entered(edited: Edited, side: Side, place: tuple[str, str]) -> Entered | None:
+def _entered(edited: Edited, side: Side, piece: tuple[str, str]) -> Entered | None:
     """Return how a piece was entered: a function, the functions of an extension, a data file."""
     if edited.sort is Sort.DATA and (opened := side.trace.files.get(edited.path)):
         return Entered(opened, 0, 0)
@@ -168,7 +168,7 @@ def _entered(edited: Edited, side: Side, place: tuple[str, str]) -> Entered | No
     if edited.sort is Sort.MODULE:
         first = (f for f in side.trace.functions if f.path == edited.path)
         return next((side.trace.functions[f] for f in first), None)
-    return side.entered.get(place)
+    return side.entered.get(piece)
 
 
 def _matters(evidence: _Evidence) -> bool:

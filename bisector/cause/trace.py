@@ -86,20 +86,20 @@ def read(folder: Path, site_packages: Path) -> Trace:
     for path in named[:_MOST_FILES]:
         counted = False
         clock = 0
-        seen: dict[Function, Entered] = {}
+        functions: dict[Function, Entered] = {}
         for kind, *values in _lines(path):
             try:
                 if kind == "E":
                     clock = max(clock, int(values[0]))
                     function = _function(values[1:], site_packages)
-                    seen.setdefault(function, Entered(1, len(seen), int(values[0])))
+                    functions.setdefault(function, Entered(1, len(functions), int(values[0])))
                 elif kind == "C":
                     counted = True
                     calls, last, raised, grown = map(int, values[:4])
                     clock = max(clock, last)
                     function = _function(values[4:], site_packages)
-                    first = seen[function].first if function in seen else len(seen)
-                    seen[function] = Entered(calls, first, last, raised, grown)
+                    first = functions[function].first if function in functions else len(functions)
+                    functions[function] = Entered(calls, first, last, raised, grown)
                 elif kind == "N":
                     native[values[1]] = native.get(values[1], 0) + int(values[0])
                 elif kind == "F":
@@ -109,22 +109,22 @@ def read(folder: Path, site_packages: Path) -> Trace:
                     frames.append(_function(values, site_packages))
             except (ValueError, IndexError):
                 continue
-        ended = ended and (counted or not seen)
-        for function, one in seen.items():
-            entered[function] = _together(entered.get(function), one, len(entered), clock)
+        ended = ended and (counted or not functions)
+        for function, entry in functions.items():
+            entered[function] = _together(entered.get(function), entry, len(entered), clock)
     return Trace(entered, native, files, tuple(frames), ended)
 
 
-def _together(known: Entered | None, one: Entered, place: int, clock: int) -> Entered:
-    back = clock - one.last
-    if known is None:
-        return replace(one, first=place, last=back)
+def _together(before: Entered | None, entry: Entered, position: int, clock: int) -> Entered:
+    back = clock - entry.last
+    if before is None:
+        return replace(entry, first=position, last=back)
     return Entered(
-        known.calls + one.calls,
-        known.first,
-        min(known.last, back),
-        known.raised + one.raised,
-        max(known.grown_bytes, one.grown_bytes),
+        before.calls + entry.calls,
+        before.first,
+        min(before.last, back),
+        before.raised + entry.raised,
+        max(before.grown_bytes, entry.grown_bytes),
     )
 
 

@@ -56,8 +56,8 @@ class Tracer:
     def begin(self) -> None:
         """Begin anew, with a file of this process; also in a child that was forked."""
         counted = (self.counts, self.orders, self.last, self.raised, self.native, self.files)
-        for known in (*counted, self.grown):
-            known.clear()
+        for table in (*counted, self.grown):
+            table.clear()
         self.lock = threading.Lock()
         name = "%d-%x.trace" % (os.getpid(), int(time.time() * 1e6))
         path = os.path.join(self.folder, name)
@@ -68,10 +68,10 @@ class Tracer:
 
     def is_ours(self, code: "CodeType") -> bool:
         """Return whether a function is of the package."""
-        known = self.known.get(code)
-        if known is None:
-            known = self.known[code] = code.co_filename.startswith(self.roots)
-        return known
+        ours = self.known.get(code)
+        if ours is None:
+            ours = self.known[code] = code.co_filename.startswith(self.roots)
+        return ours
 
     def entered(self, code: "CodeType") -> None:
         """Count that a function of the package is entered."""

@@ -35,9 +35,9 @@ class Parser(argparse.ArgumentParser):
             raise slips.of_options(self.prog, words, unknown, list(self._option_string_actions))
         return values
 
-    def _apply(self, found: Mapping[str, defaults.Default], words: Sequence[str]) -> None:
+    def _apply(self, by_key: Mapping[str, defaults.Default], words: Sequence[str]) -> None:
         """Take over the defaults that are set of options that aren't given."""
-        for default in found.values():
+        for default in by_key.values():
             option = f"--{default.key}"
             action = self._option_string_actions.get(option)
             if action is None or any(word.partition("=")[0] == option for word in words):

@@ -189,13 +189,13 @@ async def _answer(
 
 
 def _cause(error: Exception) -> str:
-    """What the system calls a failed connection, without addresses that may hold secrets."""
+    """Return what the system calls a failed connection, without addresses that may be secret."""
     number = getattr(error, "errno", None)
     return os.strerror(number) if number else type(error).__name__
 
 
 def _retry_after_s(header: str) -> float:
-    """The seconds that a Retry-After header asks for, as a number or as a date; 0 without one."""
+    """Return the seconds that a Retry-After header asks for, a number or a date; 0 without one."""
     if header.strip().isdecimal():
         return float(header)
     with contextlib.suppress(ValueError, TypeError):

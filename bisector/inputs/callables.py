@@ -60,8 +60,8 @@ def _globals(code: CodeType) -> Iterator[str]:
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"):
             name = str(instruction.argval)
             # What pytest writes into a function's asserts is in no source.
-            known = hasattr(builtins, name) or name in ("__name__", "__file__")
-            if name.isidentifier() and not known:
+            builtin = hasattr(builtins, name) or name in ("__name__", "__file__")
+            if name.isidentifier() and not builtin:
                 yield name
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -29,12 +29,12 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
         raise slip
     _refuse_other_python(command)
     script = _script(command)
-    told = parse(text_of(script), script) if script else None
+    described = parse(text_of(script), script) if script else None
     named = [Path(word.partition("::")[0]) for word in command]  # as pytest writes a test of a file
     files = [path for path in named if _is_file(path)]
     contents = [file.read_bytes().decode("utf-8", "replace") for file in files]
     name = files[0].stem if files else Path(command[0]).stem
-    about = canonicalize_name(package) if package else told.package if told else ""
+    about = canonicalize_name(package) if package else described.package if described else ""
     return Probe(
         name=name,
         package=about,
@@ -43,9 +43,9 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
         text=contents[0] if contents else "",
         digest=digest(*command, *contents),
         reports=False,
-        network=told is not None and told.network,
-        dependencies=told.dependencies if told else (),
-        requires_python=told.requires_python if told else SpecifierSet(),
+        network=described is not None and described.network,
+        dependencies=described.dependencies if described else (),
+        requires_python=described.requires_python if described else SpecifierSet(),
     )
 
 

@@ -53,9 +53,9 @@ def read(folder: Path, environ: Mapping[str, str] | None = None) -> dict[str, De
 
     Raises UsageError where a key is unknown or of the wrong type.
     """
-    found = {default.key: default for default in _of_project(folder)}
-    found |= {default.key: default for default in _of_environ(environ or os.environ)}
-    return found
+    by_key = {default.key: default for default in _of_project(folder)}
+    by_key |= {default.key: default for default in _of_environ(environ or os.environ)}
+    return by_key
 
 
 def _of_environ(environ: Mapping[str, str]) -> Iterator[Default]:
@@ -83,10 +83,10 @@ def _of_project(folder: Path) -> Iterator[Default]:
     for key, value in table.items():
         if key not in KEYS:
             near = difflib.get_close_matches(str(key), KEYS, 1)
-            known = f"`bisect config` lists those that there are: {', '.join(KEYS)}"
+            hint = f"`bisect config` lists those that there are: {', '.join(KEYS)}"
             raise UsageError(
                 f"{path}: tool.bisector has an unknown key {key!r}",
-                f"did you mean {near[0]}?" if near else known,
+                f"did you mean {near[0]}?" if near else hint,
             )
         listed = value if isinstance(value, list) else [value]
         if not all(isinstance(item, (str, int, float)) for item in listed):

@@ -29,7 +29,7 @@ class Document:
 
 def read(catalogue: Path) -> tuple[Document, ...]:
     """Return the documents that ``documents.toml`` of a catalogue lists, in its order."""
-    told = tomli.loads((catalogue / "documents.toml").read_text(encoding="utf-8"))
+    data = tomli.loads((catalogue / "documents.toml").read_text(encoding="utf-8"))
     return tuple(
         Document(
             name=document["name"],
@@ -38,5 +38,5 @@ def read(catalogue: Path) -> tuple[Document, ...]:
             issue=document.get("issue", ""),
             refused=tuple(Refused(r["says"], r["why"]) for r in document.get("refused", ())),
         )
-        for document in told["document"]
+        for document in data["document"]
     )

@@ -34,7 +34,7 @@ def releases(
     limits: Limits | None = None,
     now: datetime | None = None,
 ) -> Listing:
-    """The project's releases: as cached up to ten minutes ago, else as the index has them now.
+    """Return the project's releases as cached in the last ten minutes, else as the index has them.
 
     ``offline`` takes what is cached, however old; ``refresh`` takes nothing that is cached. An
     index that can't be reached is stood in for by an older listing, with a warning.
@@ -74,23 +74,23 @@ def releases(
         stale = f"{error.message}; using the listing of {cached.fetched:%Y-%m-%d %H:%M} UTC"
         return replace(cached, warnings=(*warnings, stale))
     if answer is not None:
-        found = _read(answer.body, answer.base_url, project, name, source)
-        found = replace(found, fetched=now, etag=answer.etag)
+        current = _read(answer.body, answer.base_url, project, name, source)
+        current = replace(current, fetched=now, etag=answer.etag)
     elif cached:
-        found = replace(cached, fetched=now)
+        current = replace(cached, fetched=now)
     else:
         raise IndexUnavailableError(f"{source.shown} answers as if {name} were cached already")
     try:
-        atomic.write(path, listing.pack(found))
+        atomic.write(path, listing.pack(current))
     except OSError as error:
         warnings += (f"the listing of {name} can't be cached: {error}",)
-    return replace(found, warnings=warnings)
+    return replace(current, warnings=warnings)
 
 
 def _read(
     body: bytes, base_url: str, project: str, name: NormalizedName, source: IndexSource
 ) -> Listing:
-    """The listing that an answer holds."""
+    """Return the listing that an answer holds."""
     try:
         read = page.parse(body, base_url)
     except ValueError as error:
@@ -98,13 +98,13 @@ def _read(
             f"{source.shown} answers for {name} with {error}",
             f"an index speaks PEP 503 or PEP 691; this one is {source.set_by}",
         ) from error
-    found, left_aside = listing.group(name, read.files)
+    releases, left_aside = listing.group(name, read.files)
     spelled = read.project if canonicalize_name(read.project) == name else project
-    return Listing(spelled, name, source.shown, found, _NEVER, left_aside)
+    return Listing(spelled, name, source.shown, releases, _NEVER, left_aside)
 
 
 def _from_folder(name: NormalizedName, source: IndexSource) -> tuple[str, bytes]:
-    """The address and the content of a project's page in a folder of pages."""
+    """Return the address and the content of a project's page in a folder of pages."""
     from urllib.request import url2pathname  # it costs 7 ms
 
     url = f"{source.url.rstrip('/')}/{name}/"
@@ -125,7 +125,7 @@ def _cache_path(cache_dir: Path, name: NormalizedName, source: IndexSource) -> P
 def _load(
     path: Path, name: NormalizedName, source: IndexSource
 ) -> tuple[Listing | None, tuple[str, ...]]:
-    """The cached listing, if there is one that can be read, and a warning if it can't."""
+    """Return the cached listing, if there is one that can be read, and a warning if it can't."""
     try:
         cached = listing.unpack(path.read_bytes())
         if cached.name != name:

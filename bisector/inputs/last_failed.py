@@ -25,14 +25,14 @@ def tests(path: Path) -> list[str]:
             "run pytest here first, or name its JUnit XML: --last-failed report.xml",
         ) from error
     try:
-        found = set(_of_xml(text)) if path.suffix == ".xml" else set(_of_cache(text))
+        failed = set(_of_xml(text)) if path.suffix == ".xml" else set(_of_cache(text))
     except (ValueError, ET.ParseError) as error:
         raise UsageError(
             f"{path} is neither pytest's cache nor JUnit XML: {error}", "write it anew with pytest"
         ) from error
-    if not found:
+    if not failed:
         raise UsageError(f"no test failed by {path}", "run the tests again so that it is current")
-    return sorted(found)
+    return sorted(failed)
 
 
 def added(command: Sequence[str], failed: Sequence[str]) -> tuple[str, ...]:

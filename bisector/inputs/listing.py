@@ -51,7 +51,7 @@ class Listing:
 def group(
     name: NormalizedName, files: Iterable[File]
 ) -> tuple[tuple[Release, ...], tuple[str, ...]]:
-    """The releases that files make, in version order, and the file names that fit none."""
+    """Return the releases that files make, in version order, and the file names that fit none."""
     by_version: dict[Version, list[File]] = {}
     left_aside: list[str] = []
     for file in files:
@@ -65,7 +65,7 @@ def group(
 
 
 def pack(listing: Listing) -> bytes:
-    """The listing for the disk: in columns, which load in half the time of objects."""
+    """Return the listing for the disk: in columns, which load in half the time of objects."""
     files = [file for release in listing.releases for file in release.files]
     document = {
         "schema": SCHEMA,
@@ -90,7 +90,7 @@ def pack(listing: Listing) -> bytes:
 
 
 def unpack(body: bytes) -> Listing:
-    """The listing that was packed; ValueError where the body is anything else."""
+    """Return the listing that was packed; raise ValueError where the body is anything else."""
     try:
         document = json.loads(body)
         if document["schema"] != SCHEMA:
@@ -149,17 +149,17 @@ def _text(value: object) -> str:
 
 
 def _version(name: NormalizedName, filename: str) -> Version | None:
-    """The version that a file name carries; None where it is no wheel or sdist of the project."""
+    """Return the version that a file name carries; None where it is no file of the project."""
     if not filename.isprintable() or set(filename) & set("/\\"):
         return None
     try:
         if filename.endswith(".whl"):
-            found, version, *_ = parse_wheel_filename(filename)
+            project, version, *_ = parse_wheel_filename(filename)
         else:
-            found, version = parse_sdist_filename(filename)
+            project, version = parse_sdist_filename(filename)
     except ValueError:  # no such name, or one with a number of more digits than Python reads
         return None
-    fits = canonicalize_name(found) == name and len(str(version)) <= _LONGEST_VERSION
+    fits = canonicalize_name(project) == name and len(str(version)) <= _LONGEST_VERSION
     return version if fits else None
 
 

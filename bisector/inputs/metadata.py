@@ -30,26 +30,26 @@ class Metadata:
         self.path = path
         self.text = text
         self.data: dict[str, Any] = {}
-        found = list(_BLOCK.finditer(text))
+        blocks = list(_BLOCK.finditer(text))
         opened = re.search(r"^# /// script\s*$", text, re.MULTILINE)
         self.start = opened.start() if opened else 0
-        if opened and not found:
-            other = re.compile(r"^(?!#$|# ).*", re.MULTILINE).search(text, opened.end() + 1)
-            if other and other[0].startswith("#"):
+        if opened and not blocks:
+            stray = re.compile(r"^(?!#$|# ).*", re.MULTILINE).search(text, opened.end() + 1)
+            if stray and stray[0].startswith("#"):
                 reason = "a line of the metadata must begin with `# `"
-                raise self.error(_line(text, other.start()), reason)
+                raise self.error(_line(text, stray.start()), reason)
             raise self.error(_line(text, opened.start()), "the metadata block is not closed")
-        if len(found) > 1:
-            raise self.error(_line(text, found[1].start()), "there is a second metadata block")
-        if found:
-            start = _line(text, found[0].start("content"))
-            lines = found[0]["content"].splitlines()
+        if len(blocks) > 1:
+            raise self.error(_line(text, blocks[1].start()), "there is a second metadata block")
+        if blocks:
+            start = _line(text, blocks[0].start("content"))
+            lines = blocks[0]["content"].splitlines()
             content = "\n".join(line[2:] if line.startswith("# ") else "" for line in lines)
             try:
                 self.data = tomli.loads(content)
             except (ValueError, RecursionError) as error:  # also numbers that Python doesn't read
-                place = re.search(r"line (\d+)", str(error))
-                line = start + int(place[1]) - 1 if place else start + len(lines) - 1
+                match = re.search(r"line (\d+)", str(error))
+                line = start + int(match[1]) - 1 if match else start + len(lines) - 1
                 reason = re.sub(r"\s*\(at [^)]*\)$", "", str(error))
                 raise self.error(line, reason) from error
 
@@ -63,8 +63,8 @@ class Metadata:
     def line_of(self, key: str) -> int:
         """Return the line that a key stands on; 1 where it isn't found."""
         line = re.compile(rf"^# \[?(?:[\w.-]*\.)?{re.escape(key)}\b", re.MULTILINE)
-        found = line.search(self.text, self.start)
-        return _line(self.text, found.start()) if found else 1
+        match = line.search(self.text, self.start)
+        return _line(self.text, match.start()) if match else 1
 
     def table(self, value: object, key: str) -> dict[str, Any]:
         """Return ``value`` where it is a table; raises UsageError where it isn't."""

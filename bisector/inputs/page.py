@@ -36,7 +36,7 @@ class Page:
 
 
 def parse(body: bytes, base_url: str) -> Page:
-    """The page that a body is, by what it looks like: the declared type is often wrong.
+    """Return the page that a body is, by its looks: the declared type is often wrong.
 
     Raises ValueError, saying what the body is instead, where it is no page of a project.
     """
@@ -49,7 +49,7 @@ def parse(body: bytes, base_url: str) -> Page:
 
 
 def parse_json(body: bytes, base_url: str) -> Page:
-    """The page that a JSON body is (PEP 691, with PEP 592 and PEP 700)."""
+    """Return the page that a JSON body is (PEP 691, with PEP 592 and PEP 700)."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -63,7 +63,7 @@ def parse_json(body: bytes, base_url: str) -> Page:
 
 
 def parse_html(body: bytes, base_url: str) -> Page:
-    """The page that an HTML body is (PEP 503, with PEP 592, PEP 629 and upload times)."""
+    """Return the page that an HTML body is (PEP 503, with PEP 592, PEP 629 and upload times)."""
     html = body.decode("utf-8-sig", "replace")
     page = _Anchors()
     try:
@@ -95,8 +95,8 @@ class _Anchors(HTMLParser):
             self.anchors.append(dict(attrs))
         elif tag == "base":
             self.base = self.base or dict(attrs).get("href") or ""
-        elif tag == "meta" and (found := dict(attrs)).get("name") == "pypi:repository-version":
-            self.api_version = found.get("content")
+        elif tag == "meta" and (attributes := dict(attrs)).get("name") == "pypi:repository-version":
+            self.api_version = attributes.get("content")
 
 
 def _html_file(anchor: dict[str, str | None], base_url: str) -> File:
@@ -132,7 +132,7 @@ def _is_file(entry: dict[str, Any]) -> bool:
 
 
 def _absolute(url: str, base_url: str) -> str:
-    """The address that a link means, without the credentials that some indexes put in.
+    """Return the address that a link means, without the credentials that some indexes put in.
 
     Empty where it is none of a file on the web, or of one beside a page that is a file.
     """
@@ -152,7 +152,7 @@ def _absolute(url: str, base_url: str) -> str:
 
 
 def _upload_time(text: str | None) -> datetime | None:
-    """The moment in UTC that ISO 8601 text says, to the microsecond; None where it says none."""
+    """Return the moment in UTC that ISO 8601 text says, to the microsecond; None for none."""
     if not text or not (match := _UPLOAD_TIME.fullmatch(text)):
         return None
     # Python 3.10 reads neither `Z` nor fractions of other lengths.

@@ -164,27 +164,27 @@ def only(probe: Probe, case: str) -> Probe:
 def _claims(block: Metadata, table: dict[str, Any]) -> Iterator[tuple[Claim, str]]:
     """Yield what documents claim, and the case that each claim is about, if it is about one."""
     for claim in table.get("claims", ()):
-        told = block.table(claim, "claims")
-        block.only(told, dict.fromkeys(_CLAIM, str))
-        if not told.get("says"):
+        fields = block.table(claim, "claims")
+        block.only(fields, dict.fromkeys(_CLAIM, str))
+        if not fields.get("says"):
             raise block.error(block.line_of("claims"), "a claim says nothing: give it `says`")
-        block.parse(SpecifierSet, told.get("python", ""), "python")
-        releases = told.get("releases", "some")
+        block.parse(SpecifierSet, fields.get("python", ""), "python")
+        releases = fields.get("releases", "some")
         if releases not in ("some", "all"):
             block.parse(SpecifierSet, releases, "releases")
-        if told.get("outcome") not in ("good", "bad"):
+        if fields.get("outcome") not in ("good", "bad"):
             raise block.error(block.line_of("outcome"), "a claim's outcome is good or bad")
-        if told.get("case", "") not in ("", *table.get("cases", ())):
-            raise block.error(block.line_of("case"), f"there is no case {told['case']!r}")
+        if fields.get("case", "") not in ("", *table.get("cases", ())):
+            raise block.error(block.line_of("case"), f"there is no case {fields['case']!r}")
         yield (
             Claim(
-                document=told.get("document", ""),
-                says=told["says"],
-                outcome=Outcome(told["outcome"]),
+                document=fields.get("document", ""),
+                says=fields["says"],
+                outcome=Outcome(fields["outcome"]),
                 releases=releases,
-                python=told.get("python", ""),
+                python=fields.get("python", ""),
             ),
-            told.get("case", ""),
+            fields.get("case", ""),
         )
 
 

@@ -15,8 +15,8 @@ _FOLDER = Path(__file__).parents[1] / "help"
 
 def names() -> list[str]:
     """Return the topics, the one to begin with first."""
-    found = sorted(path.stem for path in _FOLDER.glob("*.md"))
-    return sorted(found, key=lambda name: name != FIRST)
+    topics = sorted(path.stem for path in _FOLDER.glob("*.md"))
+    return sorted(topics, key=lambda name: name != FIRST)
 
 
 def text(name: str) -> str:

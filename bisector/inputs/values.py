@@ -15,9 +15,9 @@ from packaging.version import Version
 def specifier(text: str) -> SpecifierSet:
     """Return the specifier that ``text`` is, or that a version by itself is."""
     with suppress(ValueError):
-        found = SpecifierSet(text)
-        found.contains("0")  # only then are numbers of too many digits found out
-        return found
+        parsed = SpecifierSet(text)
+        parsed.contains("0")  # only then are numbers of too many digits found out
+        return parsed
     with suppress(ValueError):
         return SpecifierSet(f"=={Version(text)}")
     raise argparse.ArgumentTypeError(f"{text!r} is not a version specifier like '>=1.2,<2'")

@@ -32,11 +32,11 @@ def paragraphs(finding: Finding) -> list[str]:
     if finding.series:
         return [" ".join(_of_numbers(finding, finding.series))]
     first, *others = finding.failures or (None,)
-    told = [" ".join(_first(finding, first))]
-    told += [
+    texts = [" ".join(_first(finding, first))]
+    texts += [
         failing.paragraph(failure) + _faults(finding, failure) for failure in others if failure
     ]
-    return [text for text in told if text]
+    return [text for text in texts if text]
 
 
 def _of_numbers(finding: Finding, series: Series) -> Iterator[str]:
@@ -49,20 +49,20 @@ def _of_numbers(finding: Finding, series: Series) -> Iterator[str]:
 
 def _faults(finding: Finding, failure: Failure) -> str:
     """Return whose fault the transitions of a failure are that isn't the first."""
-    told = (causes.verdict(finding, transition) for transition in failure.transitions)
-    return "".join(f" {text}" for text in dict.fromkeys(told) if text)
+    verdicts = (causes.verdict(finding, transition) for transition in failure.transitions)
+    return "".join(f" {text}" for text in dict.fromkeys(verdicts) if text)
 
 
 def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     """Yield what is said of the first failure, and of the search as a whole."""
     package = safe(finding.probe.package)
-    told = list(of_one_release(finding) if finding.over else of_releases(finding))
+    clauses = list(of_one_release(finding) if finding.over else of_releases(finding))
     if first and first.not_yet and not finding.over:
         since = next((t.after for t in first.transitions if t.kind is Kind.FIXED), None)
         good = f"; {since} is the first good release" if since else ""
-        told = [f"fails {failing.guess(first)}{good}.", *told[1:]]
+        clauses = [f"fails {failing.guess(first)}{good}.", *clauses[1:]]
     subject = safe(finding.over) or package
-    sentences = [f"{'It' if position else subject} {text}" for position, text in enumerate(told)]
+    sentences = [f"{'It' if position else subject} {text}" for position, text in enumerate(clauses)]
     if finding.plan.by_upload and sentences:
         sentences[0] = f"In the order of upload, {sentences[0]}"
     yield from sentences
@@ -120,14 +120,14 @@ def _others(finding: Finding) -> Iterator[str]:
     """
     if finding.any_failure:
         ways = _ways(run for run in finding.measurements if run.outcome is Outcome.BAD)
-        told = "; ".join(f"{listed(versions)}: {said}" for said, versions in ways)
+        listing = "; ".join(f"{listed(versions)}: {way}" for way, versions in ways)
         if len(ways) > 1:
-            yield f"The failures counted are not one ({told})."
+            yield f"The failures counted are not one ({listing})."
         return
-    other = (m for m in finding.measurements if m.reason is Reason.DIFFERENT_FAILURE)
-    for said, versions in _ways(other):
+    runs = (m for m in finding.measurements if m.reason is Reason.DIFFERENT_FAILURE)
+    for way, versions in _ways(runs):
         verb = "fails" if len(versions) == 1 else "fail"
-        yield f"{listed(versions)} {verb} in another way ({said})."
+        yield f"{listed(versions)} {verb} in another way ({way})."
 
 
 def _untested(finding: Finding) -> Iterator[str]:
@@ -163,49 +163,51 @@ def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:
     ]
 
 
-def _as_everywhere(finding: Finding, known: Sequence[tuple[Version, str]]) -> str:
+def _as_everywhere(finding: Finding, outcomes: Sequence[tuple[Version, str]]) -> str:
     """Return that the one release that is held comes out the same wherever it was measured."""
-    axis, (oldest, outcome) = finding.axis, known[0]
+    axis, (oldest, outcome) = finding.axis, outcomes[0]
     spans = axis.unchanged.format(
-        count=count(len(known), axis.noun), first=axis.shown(oldest), last=axis.shown(known[-1][0])
+        count=count(len(outcomes), axis.noun),
+        first=axis.shown(oldest),
+        last=axis.shown(outcomes[-1][0]),
     )
-    told = f"No change found: {safe(finding.over)} is {outcome} {spans}"
+    text = f"No change found: {safe(finding.over)} is {outcome} {spans}"
     reasons = [e.detail for e in finding.plan.excluded]
     return (
-        f"{told}; {len(reasons)} more could not be tested{why_not(reasons)}."
+        f"{text}; {len(reasons)} more could not be tested{why_not(reasons)}."
         if reasons
-        else f"{told}."
+        else f"{text}."
     )
 
 
 def _unchanged(package: str, finding: Finding) -> list[str]:
     """Return what is so where no transition was found, and how far that reaches."""
-    known = decided(finding)
+    outcomes = decided(finding)
     conflicting = set(finding.conflicting)
     tried = {m.version for m in finding.measurements} - conflicting
     tried &= {release.version for release in finding.plan.candidates}
-    if finding.over and known:
-        return [_as_everywhere(finding, known)]
-    if not known:
+    if finding.over and outcomes:
+        return [_as_everywhere(finding, outcomes)]
+    if not outcomes:
         if len(tried) == 1:
             only = f"{tried.pop()}, the only release of {package} tried"
             return [f"Undecided: {only}, could not be tested."]
         none = f"Undecided: none of the {len(tried)} releases of {package} tried could be tested."
         nothing = [] if conflicting else [f"Undecided: no release of {package} was measured."]
         return [none] if tried else nothing
-    (oldest, outcome), (newest, _) = known[0], known[-1]
+    (oldest, outcome), (newest, _) = outcomes[0], outcomes[-1]
     other = " other" if conflicting else ""
-    all_ = "both" if len(known) == 2 else f"all {len(known)}"
-    told = f"{all_}{other} releases of {package} that were measured, from {oldest} to {newest},"
-    told += f" are {outcome}"
-    if len(known) == 1:
-        told = f"{oldest}, the only{other} release of {package} that was measured, is {outcome}"
-    untestable = tried - {version for version, _ in known}
+    all_ = "both" if len(outcomes) == 2 else f"all {len(outcomes)}"
+    text = f"{all_}{other} releases of {package} that were measured, from {oldest} to {newest},"
+    text += f" are {outcome}"
+    if len(outcomes) == 1:
+        text = f"{oldest}, the only{other} release of {package} that was measured, is {outcome}"
+    untestable = tried - {version for version, _ in outcomes}
     newest_runs = {m.version: m for m in finding.measurements if m.version in untestable}
     reasons = [m.reason.value if m.reason else "no reason" for m in newest_runs.values()]
     reasons += [e.detail or e.reason.value for e in excluded(finding)]
     if reasons:
-        told += f"; {len(reasons)} more could not be tested{why_not(reasons)}"
+        text += f"; {len(reasons)} more could not be tested{why_not(reasons)}"
     missing = ""
     details = {m.detail for m in finding.measurements if m.outcome is Outcome.BAD}
     if outcome == "bad" and (named := _MISSING.search(details.pop() if len(details) == 1 else "")):
@@ -215,5 +217,5 @@ def _unchanged(package: str, finding: Finding) -> list[str]:
     if longest := len(longest_undecided(finding)):
         opposite = "bad" if outcome == "good" else "good"
         reach = f"No {opposite} stretch longer than {count(longest, 'release')} is possible"
-        return [f"No change found: {told}.{missing}", f"{reach} in the range."]
-    return [f"No change found: {told}.{missing}", "Nothing in the range is untested."]
+        return [f"No change found: {text}.{missing}", f"{reach} in the range."]
+    return [f"No change found: {text}.{missing}", "Nothing in the range is untested."]

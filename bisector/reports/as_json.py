@@ -110,7 +110,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
 def _transition(transition: Transition) -> dict[str, Any]:
     introduced = transition.kind is Kind.INTRODUCED
     last, first = ("last_good", "first_bad") if introduced else ("last_bad", "first_good")
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kind": transition.kind.value,
         last: str(transition.before),
         first: str(transition.after),
@@ -119,26 +119,26 @@ def _transition(transition: Transition) -> dict[str, Any]:
         "confirmed": transition.confirmed,
     }
     if transition.otherwise:
-        told["otherwise"] = [str(version) for version in transition.otherwise]
+        fields["otherwise"] = [str(version) for version in transition.otherwise]
     if transition.zoom:
-        told["zoom"] = {last: str(transition.zoom[0]), first: str(transition.zoom[1])}
+        fields["zoom"] = {last: str(transition.zoom[0]), first: str(transition.zoom[1])}
     if transition.after_not_yanked:
-        told[f"{first}_not_yanked"] = str(transition.after_not_yanked)
+        fields[f"{first}_not_yanked"] = str(transition.after_not_yanked)
     if transition.parting:
-        told["parting"] = True
+        fields["parting"] = True
     if transition.cause:
-        told["cause"] = cause_to_json(transition.cause)
+        fields["cause"] = cause_to_json(transition.cause)
     if transition.why:
-        told["why"] = suspects.to_json(transition.why)
-    return told
+        fields["why"] = suspects.to_json(transition.why)
+    return fields
 
 
 def _measurement(measurement: Measurement, yanked: bool) -> dict[str, Any]:
     """Return what a run decided and used; its whole evidence is in the results folder."""
     main = measurement.main_process
     stored = measurement_to_json(measurement)
-    told: dict[str, Any] = {name: stored.get(name) for name in _SHOWN}
-    return told | {
+    fields: dict[str, Any] = {name: stored.get(name) for name in _SHOWN}
+    return fields | {
         "yanked": yanked,
         "peak_memory_bytes": main.peak_memory_bytes if main else None,
         "peak_memory_sampled": main.sampled if main else None,

@@ -36,23 +36,23 @@ def render(
 
     ``verbose`` shows each measured release, and all that is known of the search.
     """
-    told = [
+    texts = [
         printed(_finding(finding, width, verbose=verbose), width=width, color=color)
         for finding in findings
     ]
-    told += [
+    texts += [
         printed([plain(sentence, "bold")], width=width, color=color)
         for sentence in differences(findings)
     ]
-    return "\n".join(told)
+    return "\n".join(texts)
 
 
 def _finding(finding: Finding, width: int, *, verbose: bool) -> Iterator[RenderableType]:
     yield plain(f"{facts.title(finding)}\n", "bold")
     verdict = list(_verdict(finding))
     yield from verdict
-    for told, command in further(finding):
-        yield plain(f"Open: {told}" + ("; to look further:" if command else ""))
+    for hint, command in further(finding):
+        yield plain(f"Open: {hint}" + ("; to look further:" if command else ""))
         if command:
             yield verbatim(f"  {command}")
     yield ""
@@ -113,12 +113,12 @@ def _short(finding: Finding) -> Iterator[tuple[str, str]]:
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.affected:
         yield "affected", words.joined(finding.affected)
-    for told in facts.sureness(finding):
-        yield "confidence", told
+    for text in facts.sureness(finding):
+        yield "confidence", text
     if option := facts.surer(finding):
         yield "confidence", f"to be surer, {option} runs both sides again"
-    for told in causes.whose(finding):
-        yield "fault", told
+    for text in causes.whose(finding):
+        yield "fault", text
     for version, detail in facts.evidence(finding):
         yield "said", words.shortened(f"{version}: {detail}", _LONGEST)
     for claim in claims(finding):
@@ -131,20 +131,20 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 def _folded(finding: Finding, measured: Sequence[Row], *, several: bool) -> list[Column]:
     """Return the columns of what came out alike together."""
-    told = list(stretches(finding, measured))
+    folded = list(stretches(finding, measured))
     columns = [
-        Column(finding.axis.noun, [one.label for one in told]),
-        Column("uploaded", [one.date for one in told], rank=4),
+        Column(finding.axis.noun, [stretch.label for stretch in folded]),
+        Column("uploaded", [stretch.date for stretch in folded], rank=4),
         Column(
             "outcome",
-            [one.said for one in told],
-            [_STYLES.get(one.rows[0].outcome, "magenta") for one in told],
+            [stretch.said for stretch in folded],
+            [_STYLES.get(stretch.rows[0].outcome, "magenta") for stretch in folded],
         ),
-        Column("failure", [one.failure if several else "" for one in told], rank=2),
-        Column("peak", [one.peak for one in told], right=True, rank=1),
-        Column("growth", [one.growth for one in told], right=True, rank=2),
-        Column("pool", [one.pool for one in told], rank=3),
-        Column("measured", [str(len(one.rows)) for one in told], right=True, rank=5),
+        Column("failure", [stretch.failure if several else "" for stretch in folded], rank=2),
+        Column("peak", [stretch.peak for stretch in folded], right=True, rank=1),
+        Column("growth", [stretch.growth for stretch in folded], right=True, rank=2),
+        Column("pool", [stretch.pool for stretch in folded], rank=3),
+        Column("measured", [str(len(stretch.rows)) for stretch in folded], right=True, rank=5),
     ]
     return [column for column in columns if any(column.cells)]
 

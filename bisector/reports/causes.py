@@ -40,18 +40,18 @@ def verdict(finding: Finding, transition: Transition) -> str:
 def _incompatible(package: str, transition: Transition, cause: Cause) -> str:
     """Return what made a release bad, and that the package has learned to live with it."""
     with_it = " and ".join(map(_since, cause.culprits)) or "newer dependencies than its own"
-    names = " and ".join(safe(one.change.name) for one in cause.culprits) or "a dependency"
+    names = " and ".join(safe(blamed.change.name) for blamed in cause.culprits) or "a dependency"
     only = f"{package} {transition.before} is bad only with {with_it}"
     lives = f"{package} {transition.after} works with {'it' if len(cause.culprits) < 2 else 'them'}"
     return f"{only}; {lives}: {names} broke it, {package} fixed it"
 
 
-def _since(told: Culprit) -> str:
+def _since(blamed: Culprit) -> str:
     """Return from which release on a dependency makes it bad, as narrow as is known."""
-    change = told.change
+    change = blamed.change
     if change.before is None or change.after is None or _descends(change.before, change.after):
-        return culprit(told).removesuffix(",")
-    first = told.transitions[-1] if told.transitions else None
+        return culprit(blamed).removesuffix(",")
+    first = blamed.transitions[-1] if blamed.transitions else None
     return safe(f"{change.name} ≥ {first.after if first else change.after}")
 
 
@@ -93,16 +93,16 @@ def _whose(package: str, cause: Cause) -> str:
         Blame.TOGETHER: "both together",
         Blame.EITHER: "either of both",
     }
-    told = [names[cause.blame]]
+    clauses = [names[cause.blame]]
     for dependencies in dict.fromkeys(cell.dependencies for cell in cause.cells):
         cells = [cell for cell in cause.cells if cell.dependencies == dependencies]
         sides = " and ".join(f"{cell.version} is {cell.outcome.value}" for cell in cells)
-        told.append(f"with dependencies {dependencies}, {sides}")
+        clauses.append(f"with dependencies {dependencies}, {sides}")
     if cause.culprits:
-        told.append(_took(cause))
+        clauses.append(_took(cause))
     if cause.why:
-        told.append(cause.why)
-    return "; ".join(told)
+        clauses.append(cause.why)
+    return "; ".join(clauses)
 
 
 def _took(cause: Cause) -> str:
@@ -114,15 +114,15 @@ def _named(cause: Cause) -> str:
     return " and ".join(map(culprit, cause.culprits)) or "what is installed beside it"
 
 
-def culprit(told: Culprit) -> str:
+def culprit(blamed: Culprit) -> str:
     """Return a change with the releases it lies between, as narrow as is known."""
-    change = told.change
+    change = blamed.change
     if change.before is None:
         return safe(f"{change.name} {change.after}, which came in,")
     if change.after is None:
         return safe(f"{change.name} {change.before}, which went,")
     down = _descends(change.before, change.after)
-    steps = [_step(transition, down=down) for transition in told.transitions]
+    steps = [_step(transition, down=down) for transition in blamed.transitions]
     return safe(f"{change.name} {', '.join(steps) or f'{change.before} → {change.after}'}")
 
 
@@ -141,12 +141,12 @@ def _step(transition: Transition, *, down: bool) -> str:
     return f"{transition.before} → {transition.after}{already}"
 
 
-def steps(told: Culprit) -> tuple[str, ...]:
+def steps(blamed: Culprit) -> tuple[str, ...]:
     """Return what a culprit's transitions did, without its name, where one step doesn't say it."""
     verbs = {Kind.INTRODUCED: ("went bad", "good"), Kind.FIXED: ("was fixed", "bad")}
-    plain = len(told.transitions) == 1 and not told.transitions[0].untested
+    plain = len(blamed.transitions) == 1 and not blamed.transitions[0].untested
     sentences = []
-    for transition in () if plain else told.transitions:
+    for transition in () if plain else blamed.transitions:
         verb, was = verbs[transition.kind]
         untested = f", {len(transition.untested)} between untested" if transition.untested else ""
         sentences.append(

@@ -77,7 +77,7 @@ def memory_chart(finding: Finding) -> str:
     height = HEIGHT + _ROW * len(names)
     numbers = {line.first: line.cells[0].failure for line in grid.lines}
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    held = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
+    caption = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
         f'<title id="title">{_text(f"Peak memory per release of {package}: {probe}")}</title>',
@@ -86,7 +86,7 @@ def memory_chart(finding: Finding) -> str:
         _HATCH,
         f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
         f'<text class="name" x="24" y="32">{_clipped(f"{package}: {probe}", 64)}</text>',
-        f'<text x="24" y="52">{held}</text>',
+        f'<text x="24" y="52">{caption}</text>',
         *(_windows_apart(finding, grid, axes) if names else _windows(finding, axes)),
         *scale(axes, step_bytes),
         *labels(finding, axes),
@@ -145,7 +145,7 @@ def _windows_apart(finding: Finding, grid: Grid, axes: Axes) -> Iterator[str]:
         for position, version in enumerate(axes.versions)
         if version in cells and cells[version].known in _DECIDED
     ]
-    for failure, stretch in itertools.groupby(decided, lambda one: one[1].failure):
+    for failure, stretch in itertools.groupby(decided, lambda pair: pair[1].failure):
         positions = [position for position, _ in stretch]
         if failure:
             left, right = axes.between(positions[0]), axes.between(positions[-1] + 1)
@@ -199,12 +199,12 @@ def _marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
 
 
 def _points(finding: Finding, axes: Axes, numbers: Mapping[Version, int]) -> Iterator[str]:
-    known = {
+    measured = {
         version: [(peak, run.outcome) for run in runs if (peak := _peak(run)) is not None]
         for version, runs in finding.runs.items()
     }
-    peaks = {version: [peak for peak, _ in runs] for version, runs in known.items() if runs}
-    agreed = [v for v in sorted(peaks) if len({outcome for _, outcome in known[v]}) == 1]
+    peaks = {version: [peak for peak, _ in runs] for version, runs in measured.items() if runs}
+    agreed = [v for v in sorted(peaks) if len({outcome for _, outcome in measured[v]}) == 1]
     line = " ".join(f"{axes.x(v):.1f},{axes.y(median(peaks[v])):.1f}" for v in agreed)
     if len(agreed) > 1:
         yield f'<polyline class="trend" points="{line}"/>'
@@ -214,26 +214,26 @@ def _points(finding: Finding, axes: Axes, numbers: Mapping[Version, int]) -> Ite
     yanked = {version for version, release in finding.releases.items() if release.yanked}
     for measurement in finding.measurements:
         peak, main = _peak(measurement), measurement.main_process
-        told = f"{measurement.version}{' (yanked)' if measurement.version in yanked else ''}: "
-        told += measurement.outcome.value
-        told += f", {measurement.reason.value}" if measurement.reason else ""
+        text = f"{measurement.version}{' (yanked)' if measurement.version in yanked else ''}: "
+        text += measurement.outcome.value
+        text += f", {measurement.reason.value}" if measurement.reason else ""
         if peak is not None:
-            told += f", {'at least ' if main and main.sampled else ''}{mib(peak)}"
+            text += f", {'at least ' if main and main.sampled else ''}{mib(peak)}"
         x = axes.x(measurement.version)
         if measurement.version in finding.conflicting:
             x += {Outcome.GOOD: -_ASIDE, Outcome.BAD: _ASIDE}.get(measurement.outcome, 0)
         number = numbers.get(measurement.version, 0)
-        yield _point(measurement.outcome, x, axes.y(peak or 0), told, number)
+        yield _point(measurement.outcome, x, axes.y(peak or 0), text, number)
 
 
-def _point(outcome: Outcome, x: float, y: float, told: str, failure: int = 0) -> str:
+def _point(outcome: Outcome, x: float, y: float, text: str, failure: int = 0) -> str:
     if outcome is Outcome.GOOD:
         shape = f'circle class="good" cx="{x:.1f}" cy="{y:.1f}" r="4.5"'
     elif outcome is Outcome.BAD:
         shape = f'path class="{_class("bad", failure)}" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
     else:
         shape = f'rect class="untestable" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"'
-    title = f"<title>{_text(told)}</title>" if told else ""
+    title = f"<title>{_text(text)}</title>" if text else ""
     return f"<{shape}>{title}</{shape.split()[0]}>"
 
 
@@ -264,10 +264,10 @@ def _named(names: Sequence[str]) -> Iterator[str]:
 
 
 def _described(finding: Finding, peaks: Sequence[int]) -> str:
-    told = [f"{t.kind.value} in {t.after} (after {t.before})" for t in finding.every_transition]
+    parts = [f"{t.kind.value} in {t.after} (after {t.before})" for t in finding.every_transition]
     if peaks:
-        told.append(f"peaks from {mib(min(peaks))} to {mib(max(peaks))}")
-    return ("; ".join(told) or "no memory was measured") + "."
+        parts.append(f"peaks from {mib(min(peaks))} to {mib(max(peaks))}")
+    return ("; ".join(parts) or "no memory was measured") + "."
 
 
 def _clipped(text: str, characters: int) -> str:

@@ -38,9 +38,9 @@ def claims(finding: Finding) -> tuple[ClaimRow, ...]:
     documented = finding.probe.documented
     versions = [(v, Outcome.GOOD) for v in documented.good]
     versions += [(v, Outcome.BAD) for v in documented.bad]
-    told = [_documented(version, outcome, finding) for version, outcome in versions]
-    told += [_borne_out(claim, finding) for claim in finding.probe.claims]
-    return tuple(told)
+    rows = [_documented(version, outcome, finding) for version, outcome in versions]
+    rows += [_borne_out(claim, finding) for claim in finding.probe.claims]
+    return tuple(rows)
 
 
 def _documented(text: str, claimed: Outcome, finding: Finding) -> ClaimRow:
@@ -82,16 +82,16 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
         for version, runs in finding.runs.items()
         if version in inside
     }
-    said = {version: outcomes for version, outcomes in decided.items() if outcomes}
-    as_claimed = sorted(v for v, outcomes in said.items() if outcomes == {claim.outcome})
-    otherwise = sorted(v for v, outcomes in said.items() if claim.outcome not in outcomes)
+    conclusive = {version: outcomes for version, outcomes in decided.items() if outcomes}
+    as_claimed = sorted(v for v, outcomes in conclusive.items() if outcomes == {claim.outcome})
+    otherwise = sorted(v for v, outcomes in conclusive.items() if claim.outcome not in outcomes)
     agrees: bool | None = bool(as_claimed) if some else not otherwise
-    if len(as_claimed) + len(otherwise) < len(said) and agrees is not some:
+    if len(as_claimed) + len(otherwise) < len(conclusive) and agrees is not some:
         agrees = None
     if some and not agrees and not {r.version for r in finding.plan.candidates} <= measured_of:
         agrees = None  # it may be one that nobody has looked at
-    of = f"{count(len(said), 'release')} measured"
-    measured = f"not reproduced on {'any of ' if len(said) > 1 else ''}{of}"
+    of = f"{count(len(conclusive), 'release')} measured"
+    measured = f"not reproduced on {'any of ' if len(conclusive) > 1 else ''}{of}"
     if as_claimed:
         ends = f"{as_claimed[0]} to {as_claimed[-1]}" if as_claimed[1:] else f"{as_claimed[0]}"
         measured = f"{claim.outcome.value} on {len(as_claimed)} of {of} ({ends})"
@@ -100,8 +100,8 @@ def _borne_out(claim: Claim, finding: Finding) -> ClaimRow:
     return ClaimRow(
         document=safe(claim.document),
         says=safe(claim.says),
-        measured=measured if said else "not looked at",
-        agrees=agrees if said else None,
+        measured=measured if conclusive else "not looked at",
+        agrees=agrees if conclusive else None,
     )
 
 

@@ -37,25 +37,27 @@ def answer(comparison: Comparison) -> str:
         if untestable:
             return safe(shortened(f"Undecided: {'; '.join(untestable)}.", 1000))
         return safe(f"No difference: with {old} and with {new} it is {was.value}.")
-    made = "went bad" if now is Outcome.BAD else "was fixed"
+    verb = "went bad" if now is Outcome.BAD else "was fixed"
     if among := comparison.suspects:
         named = ", ".join(change.name for change in among)
         return safe(
-            f"It {made} from {old} to {new}; the search was stopped before it was done: "
+            f"It {verb} from {old} to {new}; the search was stopped before it was done: "
             f"of {changed}, it is among {len(among)}: {named}."
         )
     needed = comparison.culprits
     take = "it takes" if len(needed) > 1 else "it is"
     named = _named(needed)
     named = f"{named} together" if len(needed) > 1 else named.removesuffix(",")
-    told = [f"It {made} from {old} to {new}: of {changed}, {take} {named}."]
-    told += [
-        f"Even without that it {made}: {_named(others)} would do as well."
+    sentences = [f"It {verb} from {old} to {new}: of {changed}, {take} {named}."]
+    sentences += [
+        f"Even without that it {verb}: {_named(others)} would do as well."
         for others in comparison.alternatives
     ]
-    told += [f"{c.change.name} {said}." for c in needed for said in causes.steps(c)]
-    told += [f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why]
-    return safe(" ".join(told))
+    sentences += [f"{c.change.name} {step}." for c in needed for step in causes.steps(c)]
+    sentences += [
+        f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why
+    ]
+    return safe(" ".join(sentences))
 
 
 def _named(culprits: Sequence[Culprit]) -> str:
@@ -93,8 +95,10 @@ def _sections(comparison: Comparison) -> Iterator[str]:
     yield escape(answer(comparison))
     titles = ("changed", *map(escape, comparison.names), "")
     lines = [[escape(cell) for cell in line] for line in _changes(comparison)]
-    told = markdown_table(titles, lines)
-    yield told if len(lines) <= 10 else folded(count(len(lines), "changed distribution"), told)
+    listing = markdown_table(titles, lines)
+    yield (
+        listing if len(lines) <= 10 else folded(count(len(lines), "changed distribution"), listing)
+    )
     facts = [f"- {escape(name)}: {escape(text)}" for name, text in _facts(comparison)]
     yield "\n".join([*facts, f"- again: {code(comparison.replay)}"])
     for name, end in zip(comparison.names, comparison.ends):
@@ -136,18 +140,18 @@ def _title(comparison: Comparison) -> str:
 
 def _changes(comparison: Comparison) -> list[list[str]]:
     """Return a line per change, those that matter first."""
-    found = {c.change.name: f"needed: {_step(c)}" for c in comparison.culprits}
+    notes = {c.change.name: f"needed: {_step(c)}" for c in comparison.culprits}
     for others in comparison.alternatives:
-        found |= {c.change.name: f"would do as well: {_step(c)}" for c in others}
-    found |= {change.name: "perhaps" for change in comparison.suspects}
-    found = {name: step.removesuffix(",") for name, step in found.items()}
-    ordered = sorted(comparison.changes, key=lambda change: change.name not in found)
+        notes |= {c.change.name: f"would do as well: {_step(c)}" for c in others}
+    notes |= {change.name: "perhaps" for change in comparison.suspects}
+    notes = {name: step.removesuffix(",") for name, step in notes.items()}
+    ordered = sorted(comparison.changes, key=lambda change: change.name not in notes)
     return [
         [
             safe(change.name),
             safe(change.before or "-"),
             safe(change.after or "-"),
-            found.get(change.name, ""),
+            notes.get(change.name, ""),
         ]
         for change in ordered
     ]
@@ -160,14 +164,14 @@ def _step(culprit: Culprit) -> str:
 def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for name, end in zip(comparison.names, comparison.ends):
         reason = f" ({end.reason.value})" if end.reason else ""
-        told = f"{name} is {end.outcome.value}{reason}: {end.detail}"
-        yield "said", safe(shortened(told, _LONGEST))
+        text = f"{name} is {end.outcome.value}{reason}: {end.detail}"
+        yield "said", safe(shortened(text, _LONGEST))
     if comparison.culprits:
-        told = count(comparison.combinations, "combination")
-        told += f" of {count(len(comparison.changes), 'change')}"
+        text = count(comparison.combinations, "combination")
+        text += f" of {count(len(comparison.changes), 'change')}"
         if comparison.untestable:
-            told += f"; {comparison.untestable} of them could not be tested"
-        yield "looked at", told
-    held = comparison.conditions
-    interpreter = facts.interpreter(held)
+            text += f"; {comparison.untestable} of them could not be tested"
+        yield "looked at", text
+    conditions = comparison.conditions
+    interpreter = facts.interpreter(conditions)
     yield "conditions", interpreter

@@ -18,21 +18,21 @@ def differences(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _differing(findings: Sequence[Finding]) -> Iterator[str]:
-    found: dict[tuple[str, ...], list[str]] = {}
+    interpreters: dict[tuple[str, ...], list[str]] = {}
     for finding in findings:
-        found.setdefault(finding.affected, []).append(finding.conditions.interpreter.series)
-    if len(found) < 2 or len({series for on in found.values() for series in on}) < 2:
+        interpreters.setdefault(finding.affected, []).append(finding.conditions.interpreter.series)
+    if len(interpreters) < 2 or len({series for on in interpreters.values() for series in on}) < 2:
         return
-    only = "only " if len(found) == 2 and () in found else ""
-    told = [
+    only = "only " if len(interpreters) == 2 and () in interpreters else ""
+    clauses = [
         f"{only}on {_listed(on)}: {words.joined(affected)}"
-        for affected, on in found.items()
+        for affected, on in interpreters.items()
         if affected
     ]
-    if () in found:
-        told.append(f"nothing bad was found on {_listed(found[()])}")
+    if () in interpreters:
+        clauses.append(f"nothing bad was found on {_listed(interpreters[()])}")
     package, name = findings[0].probe.package, facts.name(findings[0])
-    yield safe(f"{package} differs between interpreters by {name}: {'; '.join(told)}.")
+    yield safe(f"{package} differs between interpreters by {name}: {'; '.join(clauses)}.")
 
 
 def _listed(series: Sequence[str]) -> str:

@@ -42,15 +42,15 @@ class Evidence:
         }
 
     def _column(self, column: Column) -> dict[str, Json]:
-        finding = next((f for f in self._findings if _made(column, f)), None)
+        finding = next((f for f in self._findings if _is_of(column, f)), None)
         facts: list[Json] = [["interpreter", f"Python {column.python}"]]
         if finding:
             facts = [["conditions", _plain(conditions(finding))]]
             facts += [["repeat it", _plain(finding.replay)]] if finding.replay else []
-        told: dict[str, Json] = {"name": safe(column.name), "title": column.title, "facts": facts}
+        fields: dict[str, Json] = {"name": safe(column.name), "title": column.title, "facts": facts}
         if column.failures:
-            told["failures"] = list(column.failures)
-        return told
+            fields["failures"] = list(column.failures)
+        return fields
 
     def _line(self, line: Line, yanked: Mapping[Version, str]) -> dict[str, Json]:
         reasons = [yanked[v] for v in sorted(yanked) if line.first <= v <= line.last and yanked[v]]
@@ -84,12 +84,12 @@ class Evidence:
             ("sandbox", run.sandbox),
             ("differs", ", ".join(run.differs)),
         ]
-        told: list[Json] = [[_plain(label), _plain(text)] for label, text in facts if text]
+        pairs: list[Json] = [[_plain(label), _plain(text)] for label, text in facts if text]
         return {
             "version": str(run.version),
             "outcome": run.outcome.value,
             "heading": f"{run.version}: {run.outcome.value}{reason}",
-            "facts": told,
+            "facts": pairs,
             "output": _plain(run.output_tail, lines=True),
             "installed": [self._distribution(_pinned(d)) for d in run.installed],
         }
@@ -98,7 +98,7 @@ class Evidence:
         return self._distributions.setdefault(_plain(text), len(self._distributions))
 
 
-def _made(column: Column, finding: Finding) -> bool:
+def _is_of(column: Column, finding: Finding) -> bool:
     probe = finding.probe
     same = (column.package, column.probe, column.case) == (probe.package, probe.name, probe.case)
     return same and column.python == finding.conditions.interpreter.series

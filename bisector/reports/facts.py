@@ -20,19 +20,19 @@ _MOST_SAID = 8
 def decided(finding: Finding) -> list[tuple[Version, str]]:
     """Return the candidates that are good or bad, and which of the two, in version order."""
     runs = finding.runs
-    told = []
+    outcomes = []
     for release in finding.plan.candidates:
-        said = verdict([run.outcome for run in runs.get(release.version, ())])
-        if said.decided:
-            told.append((release.version, said.value))
-    return told
+        conclusion = verdict([run.outcome for run in runs.get(release.version, ())])
+        if conclusion.decided:
+            outcomes.append((release.version, conclusion.value))
+    return outcomes
 
 
 def excluded(finding: Finding) -> list[Excluded]:
     """Return the excluded releases in version order; pre-releases only where they are searched."""
     pre = any(release.version.is_prerelease for release in finding.plan.candidates)
-    kept = [e for e in finding.plan.excluded if pre or not e.version.is_prerelease]
-    return sorted(kept, key=lambda e: e.version)
+    releases = [e for e in finding.plan.excluded if pre or not e.version.is_prerelease]
+    return sorted(releases, key=lambda e: e.version)
 
 
 def longest_undecided(finding: Finding) -> tuple[Version, ...]:
@@ -49,13 +49,13 @@ def longest_undecided(finding: Finding) -> tuple[Version, ...]:
 
 def sureness(finding: Finding) -> tuple[str, ...]:
     """Return how sure each transition is."""
-    told = []
+    lines = []
     for transition in finding.transitions:
         kind = "lines part" if transition.parting else transition.kind.value
         sides = f"{kind} {transition.before} → {transition.after}"
         unconfirmed = "" if transition.confirmed else ", not confirmed by a second run"
-        told.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
-    return tuple(told)
+        lines.append(f"{sides}: {sure(transition.confidence)} sure{unconfirmed}")
+    return tuple(lines)
 
 
 def surer(finding: Finding) -> str:
@@ -69,15 +69,18 @@ def evidence(finding: Finding) -> tuple[tuple[str, str], ...]:
 
     Where nothing changed, it is each way to fail or to decide nothing once, with a release.
     """
-    told = {row.version: row for row in rows(finding)}
+    by_version = {row.version: row for row in rows(finding)}
     sides = [v for t in finding.transitions for v in (t.before, t.after)]
-    shown = [told[version] for version in dict.fromkeys(sides) if version in told]
+    shown = [by_version[version] for version in dict.fromkeys(sides) if version in by_version]
     if not finding.transitions:
-        others = [row for row in reversed(told.values()) if row.outcome != "good"]
+        others = [row for row in reversed(by_version.values()) if row.outcome != "good"]
         shown = list({(row.reason, row.detail): row for row in others}.values())
-    said = [(str(row.version), row.detail) for row in shown if row.detail]
-    left = len(said) - _MOST_SAID
-    return (*said[:_MOST_SAID], *([("…", f"{left} more, as --format json has them")] * (left > 0)))
+    details = [(str(row.version), row.detail) for row in shown if row.detail]
+    left = len(details) - _MOST_SAID
+    return (
+        *details[:_MOST_SAID],
+        *([("…", f"{left} more, as --format json has them")] * (left > 0)),
+    )
 
 
 def looked_at(finding: Finding) -> str:
@@ -92,8 +95,8 @@ def looked_at(finding: Finding) -> str:
     parts.append(f"longest {word} stretch {len(stretch)}")
     if finding.plan.excluded:
         parts.append(f"{len(finding.plan.excluded)} excluded")
-    made = sum(not m.cached for m in finding.measurements)
-    runs = f"{count(len(finding.measurements), 'run')}, {made} of them now"
+    new = sum(not m.cached for m in finding.measurements)
+    runs = f"{count(len(finding.measurements), 'run')}, {new} of them now"
     if elsewhere := sum(m.elsewhere for m in finding.measurements):
         runs += f", {elsewhere} measured elsewhere"
     parts.append(runs)
@@ -113,16 +116,16 @@ def stored(finding: Finding) -> str:
 
 def conditions(finding: Finding) -> str:
     """Return what was held fixed."""
-    held = finding.conditions
-    policy = f"dependencies {held.dependencies}"
-    if held.resolved:
-        policy += f" as of {held.resolved[:10]}"
-    if held.requirements:
-        policy += f", with {', '.join(held.requirements)}"
+    conditions = finding.conditions
+    policy = f"dependencies {conditions.dependencies}"
+    if conditions.resolved:
+        policy += f" as of {conditions.resolved[:10]}"
+    if conditions.requirements:
+        policy += f", with {', '.join(conditions.requirements)}"
     order = ", in the order of upload" if finding.plan.by_upload else ""
-    where = interpreter(held)
+    where = interpreter(conditions)
     if finding.axis.python_varies:
-        where = safe(f"{finding.over}, {held.interpreter.platform}")
+        where = safe(f"{finding.over}, {conditions.interpreter.platform}")
     return f"{where}, {safe(policy)}{order}{_confined(finding)}"
 
 
@@ -131,22 +134,22 @@ def _confined(finding: Finding) -> str:
     names = sorted({run.sandbox for run in finding.measurements if run.sandbox})
     clauses = [f"in a sandbox ({name})" for name in names if name != NONE]
     clauses += ["without a sandbox"] * (NONE in names)
-    found = f"; run {' and '.join(clauses)}" if clauses else ""
+    text = f"; run {' and '.join(clauses)}" if clauses else ""
     lacking = [f"{name} doesn't keep {what} from runs" for name in names if (what := left(name))]
-    return safe(found + "".join(f"; {one}" for one in lacking if not one.startswith(NONE)))
+    return safe(text + "".join(f"; {clause}" for clause in lacking if not clause.startswith(NONE)))
 
 
-def interpreter(held: Conditions) -> str:
+def interpreter(conditions: Conditions) -> str:
     """Return the interpreter and the platform, as people write them."""
     names = {"cpython": "CPython", "pypy": "PyPy"}
-    name = names.get(held.interpreter.implementation, held.interpreter.implementation)
-    return safe(f"{name} {held.interpreter.version}, {held.interpreter.platform}")
+    name = names.get(conditions.interpreter.implementation, conditions.interpreter.implementation)
+    return safe(f"{name} {conditions.interpreter.version}, {conditions.interpreter.platform}")
 
 
 def title(finding: Finding) -> str:
     """Return the probe's name and what it requires."""
-    said = f": {finding.probe.title}" if finding.probe.title else ""
-    return safe(f"{name(finding)}{said}")
+    requirement = f": {finding.probe.title}" if finding.probe.title else ""
+    return safe(f"{name(finding)}{requirement}")
 
 
 def name(finding: Finding) -> str:

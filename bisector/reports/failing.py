@@ -26,10 +26,10 @@ def name(failure: Failure, longest: int = _LONGEST) -> str:
     """Return what a failure is called: what it raises, or that it hangs."""
     if failure.reason is Reason.TIMEOUT:
         return "hangs"
-    said = _short(failures.told(failure.signature), longest)
+    text = _short(failures.told(failure.signature), longest)
     if failure.reason is Reason.BUILD_FAILED:
-        return f"does not build ({said})"
-    return said or "bad"
+        return f"does not build ({text})"
+    return text or "bad"
 
 
 def fails(failure: Failure) -> str:
@@ -46,8 +46,8 @@ def fails(failure: Failure) -> str:
 
 def paragraph(failure: Failure) -> str:
     """Return, in a sentence or two, since when and until when releases fail so."""
-    said = "; ".join(_spans(failure)) or f"in {listed(failure.releases)}"
-    return " ".join(filter(None, (f"{name(failure)}: {said}.", *changes(failure))))
+    spans = "; ".join(_spans(failure)) or f"in {listed(failure.releases)}"
+    return " ".join(filter(None, (f"{name(failure)}: {spans}.", *changes(failure))))
 
 
 def of_old(failure: Failure) -> bool:
@@ -58,8 +58,11 @@ def of_old(failure: Failure) -> bool:
 
 def folded(old: Sequence[Failure]) -> str:
     """Return several failures of old releases on one line: what they are, and until when."""
-    said = (f"{name(one, _SHORT)} ({guess(one) or f'until {one.releases[-1]}'})" for one in old)
-    return f"Older releases fail otherwise: {'; '.join(said)}."
+    texts = (
+        f"{name(failure, _SHORT)} ({guess(failure) or f'until {failure.releases[-1]}'})"
+        for failure in old
+    )
+    return f"Older releases fail otherwise: {'; '.join(texts)}."
 
 
 def guess(failure: Failure) -> str:
@@ -76,8 +79,8 @@ def changes(failure: Failure) -> Iterator[str]:
     for text, version in failure.ways:
         plain = _plain(text)
         if plain not in seen and len(seen) < _MOST_WAYS:
-            said = _short(text, _LONGEST)
-            yield f"In {version} it says {said}, which is taken to be the same failure."
+            message = _short(text, _LONGEST)
+            yield f"In {version} it says {message}, which is taken to be the same failure."
         seen.add(plain)
 
 
@@ -99,8 +102,8 @@ def _first_line(text: str) -> str:
 def _short(text: str, longest: int) -> str:
     """Return what a failure says, on one line: the first of several, and where, if that fits."""
     first = _first_line(text)
-    found = _PLACE.search(text)
-    frame = found[0] if found else ""
+    match = _PLACE.search(text)
+    frame = match[0] if match else ""
     fits = len(first) + len(frame) <= longest
     return safe(shortened(f"{first}{frame}" if fits else first, longest))
 
@@ -141,17 +144,17 @@ def otherwise(transition: Transition) -> str:
 
 def pin(finding: Finding) -> str:
     """Return which releases to pin and why, as a sentence; empty where nothing is to be."""
-    known = _known(finding)
-    if finding.over or finding.plan.by_upload or {True, False} - {bad for _, bad in known}:
+    decided = _decided(finding)
+    if finding.over or finding.plan.by_upload or {True, False} - {bad for _, bad in decided}:
         return ""
-    last = next(n for n in range(len(known) - 1, -1, -1) if not known[n][1])
-    first = next((n + 1 for n in range(last, -1, -1) if known[n][1]), 0)
-    lower = f">={known[first][0]}" if first else ""
-    if last == len(known) - 1:
-        upper, bad = "", known[first - 1][0]
+    last = next(n for n in range(len(decided) - 1, -1, -1) if not decided[n][1])
+    first = next((n + 1 for n in range(last, -1, -1) if decided[n][1]), 0)
+    lower = f">={decided[first][0]}" if first else ""
+    if last == len(decided) - 1:
+        upper, bad = "", decided[first - 1][0]
     else:
-        bad = known[last + 1][0]
-        upper = f"<={known[last][0]}" if _between(finding, known[last][0], bad) else f"<{bad}"
+        bad = decided[last + 1][0]
+        upper = f"<={decided[last][0]}" if _between(finding, decided[last][0], bad) else f"<{bad}"
     failure = _failure_of(finding, bad)
     if not failure:
         return ""
@@ -167,15 +170,15 @@ def _reach(finding: Finding, bounds: str, tested: int) -> str:
     return f" ({tested} of {number} releases tested)" if tested < number else ""
 
 
-def _known(finding: Finding) -> list[tuple[Version, bool]]:
+def _decided(finding: Finding) -> list[tuple[Version, bool]]:
     """Return the decided candidates in version order, and whether each fails."""
     runs = finding.runs
-    known = []
+    decided = []
     for release in finding.plan.candidates:
-        seen = verdict([run.outcome for run in runs.get(release.version, ())])
-        if seen.decided:
-            known.append((release.version, seen is Verdict.BAD))
-    return sorted(known)
+        conclusion = verdict([run.outcome for run in runs.get(release.version, ())])
+        if conclusion.decided:
+            decided.append((release.version, conclusion is Verdict.BAD))
+    return sorted(decided)
 
 
 def _between(finding: Finding, before: Version, after: Version) -> bool:
@@ -187,28 +190,28 @@ def _between(finding: Finding, before: Version, after: Version) -> bool:
 
 def _failure_of(finding: Finding, version: Version) -> str:
     """Return what a release does that fails, and what a probe says of it."""
-    failure = next((one for one in finding.failures if version in one.releases), None)
+    failure = next((f for f in finding.failures if version in f.releases), None)
     if failure is None:
         return ""
     bad = [run for run in finding.runs[version] if run.outcome is Outcome.BAD]
-    said = _short(bad[-1].detail, _SHORT) if bad else ""
+    detail = _short(bad[-1].detail, _SHORT) if bad else ""
     signature = failure.signature
     if signature is not None and signature == Signature(status=signature.status):
-        return said or fails(failure)  # the last line printed tells more than the status
+        return detail or fails(failure)  # the last line printed tells more than the status
     if signature is not None or failure.reason:
         return fails(failure)
-    return f"is bad: {said}" if said else "is bad"
+    return f"is bad: {detail}" if detail else "is bad"
 
 
 def of_releases(finding: Finding) -> dict[Version, Failure]:
     """Return which failure each release has that always fails alike, pre-releases with them."""
     labels = failures.labels(finding.runs, any_failure=finding.any_failure)
-    known = {failure.releases[-1]: failure for failure in finding.failures}
-    by_label = {label: known[v] for v in known for label in labels[v] if _fails(label)}
+    by_newest = {failure.releases[-1]: failure for failure in finding.failures}
+    by_label = {label: by_newest[v] for v in by_newest for label in labels[v] if _fails(label)}
     return {
-        version: by_label[seen.failure]
+        version: by_label[combined.failure]
         for version, runs in labels.items()
-        if (seen := together(runs)).fails and seen.failure in by_label
+        if (combined := together(runs)).fails and combined.failure in by_label
     }
 
 
@@ -225,10 +228,10 @@ def alone(finding: Finding, failure: Failure) -> Finding:
     counted = []
     for version, runs in finding.runs.items():
         for run, label in zip(runs, labels[version]):
-            other = run.outcome is Outcome.BAD and label != wanted
+            differs = run.outcome is Outcome.BAD and label != wanted
             reason = Reason.DIFFERENT_FAILURE
             counted.append(
-                replace(run, outcome=Outcome.UNTESTABLE, reason=reason) if other else run
+                replace(run, outcome=Outcome.UNTESTABLE, reason=reason) if differs else run
             )
     return replace(
         finding,

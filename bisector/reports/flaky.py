@@ -60,10 +60,12 @@ def _suspicion(suspicion: Suspicion) -> str:
 def _sides(finding: Finding, number: int) -> tuple[Runs, Runs]:
     """Return the runs on both sides of a transition, as far as the ones beside it."""
     position = _positions(finding)
-    found = finding.transitions
-    first = position[found[number - 1].after] if number else 0
-    last = position[found[number + 1].after] if number + 1 < len(found) else len(position)
-    middle = position[found[number].after]
+    transitions = finding.transitions
+    first = position[transitions[number - 1].after] if number else 0
+    last = (
+        position[transitions[number + 1].after] if number + 1 < len(transitions) else len(position)
+    )
+    middle = position[transitions[number].after]
     return _runs(finding, first, middle), _runs(finding, middle, last)
 
 

@@ -23,9 +23,9 @@ def render(findings: Sequence[Finding]) -> str:
     return "".join(map(_of_finding, findings))
 
 
-def render_comparisons(found: Sequence[Comparison]) -> str:
+def render_comparisons(comparisons: Sequence[Comparison]) -> str:
     """Return an annotation per comparison: an error where the second set is bad."""
-    return "".join(map(_of_comparison, found))
+    return "".join(map(_of_comparison, comparisons))
 
 
 def _of_finding(finding: Finding) -> str:

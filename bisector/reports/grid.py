@@ -115,10 +115,10 @@ def narrow(grid: Grid, most: int) -> tuple[Grid, ...]:
         return (grid,)
     tables = []
     for probe in dict.fromkeys(column.probe for column in grid.columns):
-        places = [p for p, column in enumerate(grid.columns) if column.probe == probe]
-        columns = tuple(grid.columns[position] for position in places)
+        positions = [p for p, column in enumerate(grid.columns) if column.probe == probe]
+        columns = tuple(grid.columns[position] for position in positions)
         lines = tuple(
-            replace(line, cells=tuple(line.cells[position] for position in places))
+            replace(line, cells=tuple(line.cells[position] for position in positions))
             for line in grid.lines
         )
         tables.append(Grid(grid.package, columns, lines, probe))
@@ -192,22 +192,24 @@ def _cells(finding: Finding, versions: Sequence[Version]) -> dict[Version, Cell]
     excluded = {e.version: e for e in finding.plan.excluded}
     candidates = {r.version for r in finding.plan.candidates}
     numbers = _numbers(finding)
-    said = {version: _measured(runs[version], numbers.get(version, 0)) for version in runs}
+    measured_cells = {
+        version: _measured(runs[version], numbers.get(version, 0)) for version in runs
+    }
     cells: dict[Version, Cell] = {}
     for version in versions:
-        if version in said:
-            cells[version] = said[version]
+        if version in measured_cells:
+            cells[version] = measured_cells[version]
         elif version in excluded:
             why = excluded[version]
             cells[version] = Cell(Known.UNTESTABLE, "", why.reason.value, detail=safe(why.detail))
     telling = (Known.MEASURED, Known.CONFLICTING)
     # Pre-releases tell of their neighbours also where they have no line of their own.
-    measured = sorted(version for version, cell in said.items() if cell.known in telling)
+    measured = sorted(version for version, cell in measured_cells.items() if cell.known in telling)
     for version in versions:
         if version not in cells:
             position = bisect_left(measured, version)
             around = measured[max(position - 1, 0) : position + 1]
-            outcomes = {(said[v].outcome, said[v].failure) for v in around}
+            outcomes = {(measured_cells[v].outcome, measured_cells[v].failure) for v in around}
             agree = 0 < position < len(measured) and len(outcomes) == 1 and version in candidates
             outcome, failure = outcomes.pop() if agree else ("", 0)
             inferred = Cell(Known.INFERRED, outcome, failure=failure)
@@ -224,17 +226,17 @@ def _numbers(finding: Finding) -> dict[Version, int]:
 
 
 def _measured(runs: Sequence[Measurement], failure: int) -> Cell:
-    said = verdict([run.outcome for run in runs])
+    conclusion = verdict([run.outcome for run in runs])
     decided = [run for run in runs if run.outcome is not Outcome.UNTESTABLE]
     newest = decided[-1] if decided else runs[-1]
     peaks = [run.main_process.peak_memory_bytes for run in runs if run.main_process]
     known = {
         Verdict.CONFLICTING: Known.CONFLICTING,
         Verdict.UNTESTABLE: Known.UNTESTABLE,
-    }.get(said, Known.MEASURED)
+    }.get(conclusion, Known.MEASURED)
     return Cell(
         known=known,
-        outcome=said.value if said.decided else "",
+        outcome=conclusion.value if conclusion.decided else "",
         reason=newest.reason.value if newest.reason and not decided else "",
         failure=failure,
         detail=safe(newest.detail),

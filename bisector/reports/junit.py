@@ -37,9 +37,9 @@ def render(findings: Sequence[Finding]) -> str:
     return _document(_of_finding(finding) for finding in findings)
 
 
-def render_comparisons(found: Sequence[Comparison]) -> str:
+def render_comparisons(comparisons: Sequence[Comparison]) -> str:
     """Return a suite per comparison, whose tests are its two sets."""
-    return _document(_of_comparison(comparison) for comparison in found)
+    return _document(_of_comparison(comparison) for comparison in comparisons)
 
 
 def _of_finding(finding: Finding) -> ET.Element:

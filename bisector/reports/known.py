@@ -53,21 +53,21 @@ class Known:
 
 def read(records: Iterable[Mapping[str, Any]]) -> list[Known]:
     """Return what the records say; of several with one name, the last."""
-    found = {}
+    by_identifier = {}
     for record in records:
         specific, affected = record["database_specific"], record["affected"]
-        found[record["id"]] = Known(
+        by_identifier[record["id"]] = Known(
             package=canonicalize_name(specific["package"]),
             python=specific["python"],
             title=specific["probe"],
             replay=specific["replay"],
-            windows=tuple(_window(r["events"]) for one in affected for r in one["ranges"]),
-            bad=frozenset(Version(version) for one in affected for version in one["versions"]),
+            windows=tuple(_window(r["events"]) for entry in affected for r in entry["ranges"]),
+            bad=frozenset(Version(version) for entry in affected for version in entry["versions"]),
             good=frozenset(map(Version, specific["good"])),
             uploaded=specific["uploaded"],
             record=record,
         )
-    return list(found.values())
+    return list(by_identifier.values())
 
 
 def _window(events: Sequence[Mapping[str, str]]) -> Window:
@@ -77,11 +77,11 @@ def _window(events: Sequence[Mapping[str, str]]) -> Window:
 
 def of(known: Iterable[Known], package: str, version: str = "") -> list[Known]:
     """Return what is known of a package; of a release that is named, what is bad of it."""
-    about = [one for one in known if one.package == canonicalize_name(package)]
+    about = [regression for regression in known if regression.package == canonicalize_name(package)]
     if not version:
         return about
     try:
         release = Version(version)
     except InvalidVersion:
         return []
-    return [one for one in about if one.affects(release)]
+    return [regression for regression in about if regression.affects(release)]

@@ -45,8 +45,8 @@ def block(text: str, language: str = "text") -> str:
 
 def folded(summary: str, content: str) -> str:
     """Return a section that opens on a click; its summary is HTML, in which nothing is Markdown."""
-    told = _unlinked(html.escape(safe(summary)))
-    return f"<details><summary>{told}</summary>\n\n{content}\n\n</details>"
+    heading = _unlinked(html.escape(safe(summary)))
+    return f"<details><summary>{heading}</summary>\n\n{content}\n\n</details>"
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:

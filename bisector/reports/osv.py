@@ -29,7 +29,7 @@ _ADDRESS = re.compile(r"https?://[!-~]+")
 
 def render(findings: Sequence[Finding]) -> str:
     """Return an OSV record per finding, or per failure of one: one object, or a list of several."""
-    records = [one for finding in findings for one in _records(finding)]
+    records = [record for finding in findings for record in _records(finding)]
     return strict(records[0] if len(records) == 1 else records)
 
 
@@ -40,9 +40,9 @@ def _records(finding: Finding) -> Iterator[dict[str, Any]]:
         yield record(failing.alone(finding, failures[0]) if failures else finding)
         return
     for number, failure in enumerate(failures, 1):
-        told = record(failing.alone(finding, failure))
-        summary = f"{told['summary']} ({failing.name(failure)})"
-        yield told | {"id": f"{told['id']}-{number}", "summary": shortened(summary, 120)}
+        fields = record(failing.alone(finding, failure))
+        summary = f"{fields['summary']} ({failing.name(failure)})"
+        yield fields | {"id": f"{fields['id']}-{number}", "summary": shortened(summary, 120)}
 
 
 def record(finding: Finding) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def record(finding: Finding) -> dict[str, Any]:
     name = f"{probe.package}-{facts.name(finding)}-python-{finding.conditions.interpreter.series}"
     name = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-")
     references = [("REPORT", documented.issue), ("FIX", documented.fix)]
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "id": f"x_bisector-{name}",
         "modified": times[-1] if times else "1970-01-01T00:00:00Z",
@@ -74,7 +74,7 @@ def record(finding: Finding) -> dict[str, Any]:
         },
     }
     if windows := [] if finding.over else _windows(finding):
-        told["affected"] = [
+        fields["affected"] = [
             {
                 "package": {
                     "ecosystem": "PyPI",
@@ -85,7 +85,7 @@ def record(finding: Finding) -> dict[str, Any]:
                 "versions": _versions(finding, "bad"),
             }
         ]
-    return told
+    return fields
 
 
 def _ends(finding: Finding) -> tuple[tuple[str, bool], ...]:
@@ -97,11 +97,11 @@ def _ends(finding: Finding) -> tuple[tuple[str, bool], ...]:
 
 def _reservations(finding: Finding) -> Iterator[str]:
     """Yield, as sentences, where the ranges say less than their bounds look like."""
-    for told, _ in further(finding):
-        yield f"{told[0].upper()}{told[1:]}."
+    for hint, _ in further(finding):
+        yield f"{hint[0].upper()}{hint[1:]}."
     ends = [t.zoom or (t.before, t.after) for t in finding.transitions if t.kind is Kind.INTRODUCED]
-    known = facts.decided(finding)
-    oldest = known[0][0] if finding.bad_at_oldest and known else None
+    outcomes = facts.decided(finding)
+    oldest = outcomes[0][0] if finding.bad_at_oldest and outcomes else None
     inside = {release.version for release in finding.plan.candidates}
     inside |= {e.version for e in facts.excluded(finding)}
     for last, first in [(None, oldest), *ends] if oldest else ends:
@@ -119,9 +119,9 @@ def _windows(finding: Finding) -> list[list[dict[str, str]]]:
     One that is open at an end is bounded by the outermost release looked at: for the newest that
     is ``last_affected``, since no release is known to be fixed.
     """
-    known = facts.decided(finding)
+    outcomes = facts.decided(finding)
     windows: list[list[dict[str, str]]] = []
-    start = str(known[0][0]) if finding.bad_at_oldest and known else ""
+    start = str(outcomes[0][0]) if finding.bad_at_oldest and outcomes else ""
     for transition in finding.transitions:
         first = str(transition.zoom[1] if transition.zoom else transition.after)
         if transition.kind is Kind.INTRODUCED:
@@ -130,7 +130,7 @@ def _windows(finding: Finding) -> list[list[dict[str, str]]]:
             windows.append([{"introduced": start}, {"fixed": first}])
             start = ""
     if start:
-        windows.append([{"introduced": start}, {"last_affected": str(known[-1][0])}])
+        windows.append([{"introduced": start}, {"last_affected": str(outcomes[-1][0])}])
     return windows
 
 
@@ -171,9 +171,9 @@ def _uploaded(finding: Finding) -> dict[str, str]:
 def _versions(finding: Finding, outcome: str) -> list[str]:
     """Return the releases measured to be so, and those inferred to be."""
     grid = grids([finding], prereleases=True)[0]
-    known = (Known.MEASURED, Known.INFERRED)
+    counted = (Known.MEASURED, Known.INFERRED)
     return [
         str(line.first)
         for line in grid.lines
-        if line.cells[0].known in known and line.cells[0].outcome == outcome
+        if line.cells[0].known in counted and line.cells[0].outcome == outcome
     ]

@@ -23,17 +23,21 @@ def answer(method: str, path: str, body: bytes, known: Sequence[Known]) -> Answe
     """Return the answer to a request."""
     if method == "GET" and path.startswith("/v1/vulns/"):
         wanted = unquote(path.removeprefix("/v1/vulns/"))
-        found = [dict(one.record) for one in known if one.record["id"] == wanted]
-        return (200, found[0]) if found else _ABSENT
+        matches = [
+            dict(regression.record) for regression in known if regression.record["id"] == wanted
+        ]
+        return (200, matches[0]) if matches else _ABSENT
     if method != "POST" or path not in ("/v1/query", "/v1/querybatch"):
         return 404, {"code": 5, "message": "There is nothing here."}
     try:
         asked = json.loads(body)
         if path == "/v1/query":
-            return 200, _vulns([dict(one.record) for one in _matching(asked, known)])
+            return 200, _vulns([dict(regression.record) for regression in _matching(asked, known)])
         answers = [
             _vulns([{"id": r["id"], "modified": r["modified"]} for r in records])
-            for records in ([one.record for one in _matching(q, known)] for q in asked["queries"])
+            for records in (
+                [regression.record for regression in _matching(q, known)] for q in asked["queries"]
+            )
         ]
         return 200, {"results": answers}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -60,4 +64,10 @@ def _matching(query: Mapping[str, Any], known: Sequence[Known]) -> list[Known]:
     if ecosystem.partition(":")[0].lower() != "pypi":
         return []
     # A scanner shows a record once; measured on several Pythons, it is one regression.
-    return list({one.title: one for one in of(known, name, version) if one.windows}.values())
+    return list(
+        {
+            regression.title: regression
+            for regression in of(known, name, version)
+            if regression.windows
+        }.values()
+    )

@@ -59,14 +59,14 @@ def check(path: str, requirements: Iterable[str], known: Sequence[Known], python
     for package, version in sorted(pins):
         relevant = list(_relevant(of(known, package), python))
         about += bool(relevant)
-        if bad := [one for one in relevant if one.affects(version)]:
+        if bad := [regression for regression in relevant if regression.affects(version)]:
             good = _good(relevant, bad)
             hits.append(
                 Hit(
                     package,
                     version,
-                    tuple(sorted(bad, key=lambda one: one.title)),
-                    elsewhere=all(one.python != python for one in bad),
+                    tuple(sorted(bad, key=lambda regression: regression.title)),
+                    elsewhere=all(regression.python != python for regression in bad),
                     below=max((v for v in good if v < version), default=None),
                     above=min((v for v in good if v > version), default=None),
                 )
@@ -89,15 +89,21 @@ def _parted(requirements: Iterable[str]) -> tuple[set[tuple[str, Version]], list
 
 def _relevant(known: Iterable[Known], python: str) -> Iterator[Known]:
     """Yield what was measured on ``python``; on others what wasn't measured there."""
-    here = {one.title for one in known if one.python == python}
-    yield from (one for one in known if one.python == python or one.title not in here)
+    here = {regression.title for regression in known if regression.python == python}
+    yield from (
+        regression
+        for regression in known
+        if regression.python == python or regression.title not in here
+    )
 
 
 def _good(relevant: Sequence[Known], bad: Sequence[Known]) -> set[Version]:
     """Return the releases known to be good where the pin is bad, and nowhere known to be bad."""
-    shared = set.intersection(*(set(one.good) for one in bad))
+    shared = set.intersection(*(set(regression.good) for regression in bad))
     return {
-        v for v in shared if not any(one.affects(v) for one in relevant) and not v.is_prerelease
+        v
+        for v in shared
+        if not any(regression.affects(v) for regression in relevant) and not v.is_prerelease
     }
 
 
@@ -105,32 +111,32 @@ def render(checked: Checked) -> str:
     """Return what was found, for people."""
     lines = [line for hit in checked.hits for line in _lines(hit, checked.python)]
     number = len(checked.hits)
-    told = f"{number} of {count(checked.pins, 'pin')} in {checked.path} "
-    told += f"{'is' if number == 1 else 'are'} known to be bad on Python {checked.python}"
-    told += f"; of {checked.about} something was measured"
+    summary = f"{number} of {count(checked.pins, 'pin')} in {checked.path} "
+    summary += f"{'is' if number == 1 else 'are'} known to be bad on Python {checked.python}"
+    summary += f"; of {checked.about} something was measured"
     if checked.unpinned:
-        told += f"; {count(len(checked.unpinned), 'requirement')} without a pin"
-    return "\n".join([*lines, safe(told)]) + "\n"
+        summary += f"; {count(len(checked.unpinned), 'requirement')} without a pin"
+    return "\n".join([*lines, safe(summary)]) + "\n"
 
 
 def _lines(hit: Hit, python: str) -> Iterator[str]:
     yield f"{hit.package} {hit.version} is bad"
-    for one in hit.known:
-        yield f"  {one.title}"
-        for window in one.windows:
+    for regression in hit.known:
+        yield f"  {regression.title}"
+        for window in regression.windows:
             if hit.version in window:
-                yield f"    {_reach(window, one)}"
-        measured = "this Python too" if one.python == python else f"not measured on {python}"
-        yield f"    measured on Python {one.python}: {measured}"
-        yield f"    replay: {one.replay}"
+                yield f"    {_reach(window, regression)}"
+        measured = "this Python too" if regression.python == python else f"not measured on {python}"
+        yield f"    measured on Python {regression.python}: {measured}"
+        yield f"    replay: {regression.replay}"
     ends = [f"{v} {side}" for v, side in ((hit.below, "below"), (hit.above, "above")) if v]
     yield f"  good for all that is known: {' and '.join(ends) or 'none'}"
     yield ""
 
 
-def _reach(window: Window, known: Known) -> str:
+def _reach(window: Window, regression: Known) -> str:
     def dated(version: Version) -> str:
-        date = known.uploaded.get(str(version), "")
+        date = regression.uploaded.get(str(version), "")
         return f"{version} ({date})" if date else str(version)
 
     if window.fixed:
@@ -162,19 +168,19 @@ def _object(hit: Hit) -> Mapping[str, Any]:
         "good_above": str(hit.above) if hit.above else None,
         "regressions": [
             {
-                "id": one.record["id"],
-                "title": one.title,
-                "python": one.python,
+                "id": regression.record["id"],
+                "title": regression.title,
+                "python": regression.python,
                 "windows": [
                     {
                         "introduced": str(window.first),
                         "fixed": str(window.fixed) if window.fixed else None,
                     }
-                    for window in one.windows
+                    for window in regression.windows
                     if hit.version in window
                 ],
-                "replay": one.replay,
+                "replay": regression.replay,
             }
-            for one in hit.known
+            for regression in hit.known
         ],
     }

@@ -27,29 +27,29 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
 
     The command is empty where there is nothing further to look at.
     """
-    known = decided(finding)
-    if not known or finding.over or finding.plan.by_upload:
+    outcomes = decided(finding)
+    if not outcomes or finding.over or finding.plan.by_upload:
         return ()
-    oldest, newest = known[0][0], known[-1][0]
+    oldest, newest = outcomes[0][0], outcomes[-1][0]
     hints = []
     if finding.bad_at_oldest:
         older = any(release.version < oldest for release in finding.plan.prereleases)
-        told = (
+        text = (
             f"already bad in {oldest}, the oldest release {_reached(finding, oldest, below=True)}"
         )
         beyond = [e for e in excluded(finding) if e.version < oldest]
         if beyond and not any(r.version < oldest for r in finding.plan.candidates):
-            hints.append(_excluded(finding, f"{told}; {_those('older', beyond)}", beyond, older))
+            hints.append(_excluded(finding, f"{text}; {_those('older', beyond)}", beyond, older))
         else:
-            hints.append((told, _wider(finding, f"<={oldest}", _LOWER, older)))
+            hints.append((text, _wider(finding, f"<={oldest}", _LOWER, older)))
     if finding.bad_at_newest:
         newer = any(release.version > newest for release in finding.plan.prereleases)
-        told = f"still bad in {newest}, the newest release {_reached(finding, newest, below=False)}"
+        text = f"still bad in {newest}, the newest release {_reached(finding, newest, below=False)}"
         beyond = [e for e in excluded(finding) if e.version > newest]
         if beyond and not any(r.version > newest for r in finding.plan.candidates):
-            hints.append(_excluded(finding, f"{told}; {_those('newer', beyond)}", beyond, newer))
+            hints.append(_excluded(finding, f"{text}; {_those('newer', beyond)}", beyond, newer))
         else:
-            hints.append((told, _wider(finding, f">={newest}", _UPPER, newer)))
+            hints.append((text, _wider(finding, f">={newest}", _UPPER, newer)))
     return tuple(hints)
 
 
@@ -68,19 +68,19 @@ def _those(which: str, beyond: Sequence[Excluded]) -> str:
 
 
 def _excluded(
-    finding: Finding, told: str, beyond: Sequence[Excluded], prereleases: bool
+    finding: Finding, text: str, beyond: Sequence[Excluded], prereleases: bool
 ) -> tuple[str, str]:
     """Return the hint at an end beyond which every release of the range is excluded.
 
     A wider range would only find more of the same kind.
     """
     if any("--allow-build" in e.detail for e in beyond):
-        return told, _with_option(finding, "--allow-build")
+        return text, _with_option(finding, "--allow-build")
     if prereleases and (command := _with_option(finding, "--pre")):
-        return told, command
+        return text, command
     if any(e.detail != "no files" for e in beyond):
-        told += "; another --python may be able to"
-    return told, ""
+        text += "; another --python may be able to"
+    return text, ""
 
 
 def _with_option(finding: Finding, option: str) -> str:

@@ -37,8 +37,8 @@ def evidence(
     if text := _claims(finding):
         yield "What the documents say", text
     yield "How it was measured", _how(finding)
-    if held := finding.conditions.constraints:
-        yield "Dependencies held", block("\n".join(held))
+    if constraints := finding.conditions.constraints:
+        yield "Dependencies held", block("\n".join(constraints))
     for transition in finding.transitions[:8]:
         yield from _sides(finding, transition, kept_characters)
     for version in finding.conflicting[:8]:
@@ -82,12 +82,12 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
         ("seconds", [f"{row.seconds:.2f}" for row in shown], True),
         ("runs", [str(row.runs) for row in shown], True),
     )
-    kept = [column for column in columns if any(column[1])]
-    right = [position for position, column in enumerate(kept) if column[2]]
-    told = table([column[0] for column in kept], list(zip(*(c[1] for c in kept))), right)
+    filled = [column for column in columns if any(column[1])]
+    right = [position for position, column in enumerate(filled) if column[2]]
+    listing = table([column[0] for column in filled], list(zip(*(c[1] for c in filled))), right)
     left = len(measured) - len(shown)
     more = f"{words.count(left, 'more measured release')} {'is' if left == 1 else 'are'} not shown."
-    return f"{told}\n\n{more}" if left else told
+    return f"{listing}\n\n{more}" if left else listing
 
 
 def _tells_of_memory(measured: Sequence[Row]) -> bool:
@@ -104,8 +104,8 @@ def _tells_of_memory(measured: Sequence[Row]) -> bool:
     return bool(good and bad) and max(good, bad) > 1.25 * min(good, bad)
 
 
-def _size(size_bytes: int | None, told: str) -> str:
-    return "" if size_bytes is None else told
+def _size(size_bytes: int | None, text: str) -> str:
+    return "" if size_bytes is None else text
 
 
 def _bars(measured: Sequence[Row]) -> str:
@@ -113,9 +113,9 @@ def _bars(measured: Sequence[Row]) -> str:
     cells = [(row.label, row.said, row.peak) for row in measured]
     first, second, third = (max(map(len, column)) for column in zip(*cells))
     lines = []
-    for row, (label, said, peak) in zip(measured, cells):
+    for row, (label, outcome, peak) in zip(measured, cells):
         bar = "█" * round((row.peak_memory_bytes or 0) / highest * _BAR)
-        lines.append(f"{label:<{first}}  {said:<{second}}  {peak:>{third}}  {bar}".rstrip())
+        lines.append(f"{label:<{first}}  {outcome:<{second}}  {peak:>{third}}  {bar}".rstrip())
     return "\n".join(lines)
 
 
@@ -129,25 +129,25 @@ def _claims(finding: Finding) -> str:
         )
         for claim in claims(finding)
     ]
-    told = [table(("documented", "measured", ""), lines)] if lines else []
+    parts = [table(("documented", "measured", ""), lines)] if lines else []
     documented = finding.probe.documented
     addresses = [
         f"- {label}: {link(address, address)}"
         for label, address in (("issue", documented.issue), ("fix", documented.fix))
         if address
     ]
-    return "\n\n".join([*told, "\n".join(addresses)] if addresses else told)
+    return "\n\n".join([*parts, "\n".join(addresses)] if addresses else parts)
 
 
 def _how(finding: Finding) -> str:
-    told = [f"- {escape(shortened(facts.conditions(finding), LONGEST))}"]
-    told += [f"- looked at: {escape(facts.looked_at(finding))}"]
-    told += [f"- how sure: {escape(text)}" for text in facts.sureness(finding)[:9]]
-    told += [f"- whose fault: {escape(text)}" for text in causes.whose(finding)[:9]]
+    lines = [f"- {escape(shortened(facts.conditions(finding), LONGEST))}"]
+    lines += [f"- looked at: {escape(facts.looked_at(finding))}"]
+    lines += [f"- how sure: {escape(text)}" for text in facts.sureness(finding)[:9]]
+    lines += [f"- whose fault: {escape(text)}" for text in causes.whose(finding)[:9]]
     if option := facts.surer(finding):
-        told += [f"- to be surer: {code(option)} runs both sides of each change again"]
-    told += [f"- again: {code(replay(finding))}"] if finding.replay else []
-    return "\n".join(told)
+        lines += [f"- to be surer: {code(option)} runs both sides of each change again"]
+    lines += [f"- again: {code(replay(finding))}"] if finding.replay else []
+    return "\n".join(lines)
 
 
 def _sides(
@@ -170,18 +170,19 @@ def _disagreeing(
     """Yield the end of the output of the newest good and the newest bad run of a release."""
     runs = finding.runs.get(version, [])
     for outcome in (Outcome.GOOD, Outcome.BAD):
-        said = [run for run in runs if run.outcome is outcome]
-        if said:
-            told = f"{version} is {outcome.value} in {len(said)} of {words.count(len(runs), 'run')}"
-            yield from _output(said[-1], told, kept_characters)
+        matching = [run for run in runs if run.outcome is outcome]
+        if matching:
+            share = f"{len(matching)} of {words.count(len(runs), 'run')}"
+            heading = f"{version} is {outcome.value} in {share}"
+            yield from _output(matching[-1], heading, kept_characters)
 
 
-def _output(run: Measurement, told: str, kept_characters: int) -> Iterator[tuple[str, str]]:
-    said = [shortened(run.detail, LONGEST)]
+def _output(run: Measurement, heading: str, kept_characters: int) -> Iterator[tuple[str, str]]:
+    parts = [shortened(run.detail, LONGEST)]
     if kept_characters:
-        said += [run.output_tail[-kept_characters:]]
-    if any(said):
-        yield f"{told}, exit status {run.exit_status}", block("\n\n".join(filter(None, said)))
+        parts += [run.output_tail[-kept_characters:]]
+    if any(parts):
+        yield f"{heading}, exit status {run.exit_status}", block("\n\n".join(filter(None, parts)))
 
 
 def _changed(before: Measurement, after: Measurement) -> list[list[str]]:

@@ -117,8 +117,8 @@ def _bug(finding: Finding) -> str:
     parts += [escape(shortened(paragraph, 4000)) for paragraph in paragraphs(finding)[:12]]
     lines = [] if finding.over else list(_edges(finding))
     lines += [
-        f"- {escape(told)}" + (f"; to look further: {code(command)}" if command else "")
-        for told, command in further(finding)
+        f"- {escape(hint)}" + (f"; to look further: {code(command)}" if command else "")
+        for hint, command in further(finding)
     ]
     if lines:
         parts.append(shortened("\n".join(lines), 4000))
@@ -134,8 +134,8 @@ def _edges(finding: Finding) -> Iterator[str]:
             if transition.kind is Kind.INTRODUCED
             else ("last bad", "fixed in")
         )
-        told = f"- {sides[0]}: {escape(before)}, {sides[1]}: {escape(after)}"
-        yield told + (f"; {_culprit(transition.why)}" if transition.why else "")
+        line = f"- {sides[0]}: {escape(before)}, {sides[1]}: {escape(after)}"
+        yield line + (f"; {_culprit(transition.why)}" if transition.why else "")
 
 
 def _culprit(why: Explanation) -> str:
@@ -176,8 +176,8 @@ def _reproduced(finding: Finding, failed: Measurement) -> Iterator[_Section]:
 
 def _release(finding: Finding, failed: Measurement) -> str:
     """Return the release of the package that failed: the one that is held where that is so."""
-    held = finding.over.rpartition(" ")[2]
-    return held or str(failed.version)
+    release = finding.over.rpartition(" ")[2]
+    return release or str(failed.version)
 
 
 def _expected(finding: Finding) -> str:
@@ -228,15 +228,15 @@ def _title(finding: Finding) -> str:
     )
     if finding.affected:
         return f"{escape(package)} {_affected(finding, 3)} fails: {requirement}"
-    said = "no change found" if finding.decided else "undecided"
+    result = "no change found" if finding.decided else "undecided"
     if finding.series and finding.series.steps:
-        said = f"{escape(shortened(finding.series.metric, 80))} stepped"
+        result = f"{escape(shortened(finding.series.metric, 80))} stepped"
     if finding.over and finding.transitions and finding.decided:
-        said = finding.axis.title
-    return f"{escape(shortened(finding.over, 80) or package)}: {said}: {requirement}"
+        result = finding.axis.title
+    return f"{escape(shortened(finding.over, 80) or package)}: {result}: {requirement}"
 
 
 def _affected(finding: Finding, most: int) -> str:
-    told = " or ".join(map(code, finding.affected[:most]))
+    ranges = " or ".join(map(code, finding.affected[:most]))
     left = len(finding.affected) - most
-    return f"{told} and {words.count(left, 'more range')}" if left > 0 else told
+    return f"{ranges} and {words.count(left, 'more range')}" if left > 0 else ranges

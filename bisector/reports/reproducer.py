@@ -66,14 +66,14 @@ def used(companion: str, script: str) -> str:
         for name in _bound(node):
             bound.setdefault(name, []).append(node)
     optional = {node for nodes in bound.values() for node in nodes}
-    kept = {node for node in tree.body if node not in optional}
-    waiting = _names(ast.parse(script)).union(*map(_names, kept))
+    needed = {node for node in tree.body if node not in optional}
+    waiting = _names(ast.parse(script)).union(*map(_names, needed))
     while waiting:
-        reached = {node for name in waiting for node in bound.get(name, ())} - kept
-        kept |= reached
+        reached = {node for name in waiting for node in bound.get(name, ())} - needed
+        needed |= reached
         waiting = set[str]().union(*map(_names, reached))
     lines = companion.splitlines(keepends=True)
-    for node in optional - kept:
+    for node in optional - needed:
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         for number in range(first - 1, node.end_lineno or node.lineno):
@@ -100,10 +100,10 @@ def _is_stored(node: ast.Name) -> bool:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    found |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     imported = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
-    return found | {alias.name for node in imported for alias in node.names}
+    return names | {alias.name for node in imported for alias in node.names}
 
 
 def _literal(text: str) -> str:

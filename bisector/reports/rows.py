@@ -75,8 +75,8 @@ def rows(finding: Finding) -> tuple[Row, ...]:
     """Return one row per measured release, in the order of the search."""
     releases = finding.releases
     runs = finding.runs
-    told = [_row(releases.get(version), runs[version]) for version in sorted(runs)]
-    return tuple(sorted(told, key=lambda row: row.date) if finding.plan.by_upload else told)
+    measured = [_row(releases.get(version), runs[version]) for version in sorted(runs)]
+    return tuple(sorted(measured, key=lambda row: row.date) if finding.plan.by_upload else measured)
 
 
 def _failed(runs: Sequence[Measurement]) -> str:
@@ -90,9 +90,9 @@ def _failed(runs: Sequence[Measurement]) -> str:
 
 def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
     newest = runs[-1]
-    said = verdict([run.outcome for run in runs])
-    outcome, detail = said.value, shortened(newest.detail, _LONGEST)
-    if said is Verdict.CONFLICTING:
+    conclusion = verdict([run.outcome for run in runs])
+    outcome, detail = conclusion.value, shortened(newest.detail, _LONGEST)
+    if conclusion is Verdict.CONFLICTING:
         sides = {o: [r.detail for r in runs if r.outcome is o] for o in (Outcome.GOOD, Outcome.BAD)}
         outcome = ", ".join(f"{side.value} {len(details)}" for side, details in sides.items())
         last = ((side, details[-1]) for side, details in sides.items() if details[-1])
@@ -107,7 +107,9 @@ def _row(release: Release | None, runs: Sequence[Measurement]) -> Row:
         date=uploaded.date().isoformat() if uploaded else "",
         yanked=bool(release and release.yanked),
         outcome=outcome,
-        reason=newest.reason.value if newest.reason and said is not Verdict.CONFLICTING else "",
+        reason=newest.reason.value
+        if newest.reason and conclusion is not Verdict.CONFLICTING
+        else "",
         failure=_failed(runs),
         detail=safe(detail),
         peak_memory_bytes=highest.peak_memory_bytes if highest else None,

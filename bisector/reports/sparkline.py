@@ -12,21 +12,21 @@ def sparkline(peaks: Sequence[tuple[int | None, bool]]) -> str:
 
     It has no style of its own: the page that it is put into gives it one by its classes.
     """
-    known = [
+    measured = [
         (position, size, bad) for position, (size, bad) in enumerate(peaks) if size is not None
     ]
-    if not known:
+    if not measured:
         return ""
-    highest, last = max(1, *(size for _, size, _ in known)), max(len(peaks) - 1, 1)
-    places = [(3 + 114 * n / last, 21 - 18 * size / highest, bad) for n, size, bad in known]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
+    highest, last = max(1, *(size for _, size, _ in measured)), max(len(peaks) - 1, 1)
+    points = [(3 + 114 * n / last, 21 - 18 * size / highest, bad) for n, size, bad in measured]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
     dots = "".join(
         f'<circle class="{"bad" if bad else "good"}" cx="{x:.1f}" cy="{y:.1f}" '
         f'r="{2 if bad else 1}"/>'
-        for x, y, bad in places
-        if bad or len(places) == 1
+        for x, y, bad in points
+        if bad or len(points) == 1
     )
-    lowest = min(size for _, size, _ in known)
+    lowest = min(size for _, size, _ in measured)
     return (
         f'<svg class="spark" viewBox="0 0 120 24" role="img" aria-label="peak memory per release, '
         f'{mib(lowest)} to {mib(highest)}"><path class="base" d="M0 21.5H120"/>'

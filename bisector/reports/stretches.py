@@ -79,9 +79,9 @@ def stretches(finding: Finding, measured: Sequence[Row]) -> Iterator[Stretch]:
 
 def span(sizes_bytes: Sequence[int | None], sign: str = "") -> str:
     """Return the least and the largest of the sizes, in MiB; once where they read the same."""
-    known = sorted(
+    shown = sorted(
         {f"{size / MIB:.1f}": size for size in sizes_bytes if size is not None}.items(),
         key=lambda pair: pair[1],
     )
-    ends = dict.fromkeys((known[0][0], known[-1][0])) if known else ()
-    return f"{sign}{'–'.join(ends)} MiB" if known else ""
+    ends = dict.fromkeys((shown[0][0], shown[-1][0])) if shown else ()
+    return f"{sign}{'–'.join(ends)} MiB" if shown else ""

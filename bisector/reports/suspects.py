@@ -55,13 +55,13 @@ def _text(why: Explanation, width: int) -> Iterator[str]:
     if why.search and why.search.commit:
         yield from _commit(why.search.commit, width)
     for number, suspect in enumerate(why.suspects[:_MOST], 1):
-        told = f"{suspect.edited.label}: {suspect.because}"
-        yield from _wrapped(f"  {number}. ", told, width)
+        text = f"{suspect.edited.label}: {suspect.because}"
+        yield from _wrapped(f"  {number}. ", text, width)
     if (left := len(why.suspects) - _MOST) > 0:
         yield f"     … {left} more, as --format json has them"
     for entry in why.entries:
-        told = f"{entry.version}: {shortened(entry.text, _LONGEST)}"
-        yield from _wrapped("  changelog  ", told, width)
+        text = f"{entry.version}: {shortened(entry.text, _LONGEST)}"
+        yield from _wrapped("  changelog  ", text, width)
         yield from (f"             {safe(address)}" for _, address in entry.links)
     for proof in why.search.proofs if why.search else ():
         yield from _wrapped("  proof      ", proof, width)
@@ -71,10 +71,10 @@ def _text(why: Explanation, width: int) -> Iterator[str]:
         yield from _wrapped("  note       ", note, width)
 
 
-def _wrapped(label: str, told: str, width: int) -> list[str]:
+def _wrapped(label: str, text: str, width: int) -> list[str]:
     """Return a text behind its label, the lines after the first indented as far."""
     return textwrap.wrap(
-        safe(told),
+        safe(text),
         max(width, 40),
         initial_indent=label,
         subsequent_indent=" " * len(label),
@@ -85,15 +85,15 @@ def _wrapped(label: str, told: str, width: int) -> list[str]:
 
 def summary(why: Explanation) -> str:
     """Return what was compared, and how much of it is left, in a sentence."""
-    told = f"{count(why.files, 'file')} and {count(why.functions, 'function')} differ"
+    text = f"{count(why.files, 'file')} and {count(why.functions, 'function')} differ"
     if why.suspects or why.executed:
-        told += f"; the bad side executes {why.executed} of those functions"
+        text += f"; the bad side executes {why.executed} of those functions"
     search = why.search
     if search and search.commit and search.commit.confirmed:
-        return f"{told}. The commit is {search.commit.identifier[:12]}, confirmed by a second run."
+        return f"{text}. The commit is {search.commit.identifier[:12]}, confirmed by a second run."
     if why.suspects:
-        return f"{told}. Suspects, none of them confirmed, the likeliest first:"
-    return f"{told}. Nothing of what changed was seen to be executed."
+        return f"{text}. Suspects, none of them confirmed, the likeliest first:"
+    return f"{text}. Nothing of what changed was seen to be executed."
 
 
 def _notes(why: Explanation) -> tuple[str, ...]:
@@ -101,9 +101,9 @@ def _notes(why: Explanation) -> tuple[str, ...]:
 
 
 def _commit(commit: Commit, width: int) -> Iterator[str]:
-    told = f"{commit.identifier} of {commit.author_date}"
-    told += "" if commit.confirmed else " (a suspect: a second run didn't confirm it)"
-    yield from _wrapped("  commit     ", told, width)
+    text = f"{commit.identifier} of {commit.author_date}"
+    text += "" if commit.confirmed else " (a suspect: a second run didn't confirm it)"
+    yield from _wrapped("  commit     ", text, width)
     yield from _wrapped("             ", commit.subject, width)
     if commit.address:
         yield f"             {safe(commit.address)}"
@@ -126,9 +126,9 @@ def markdown(transition: Transition) -> str:
     if why.entries:
         lines = [_entry_markdown(entry) for entry in why.entries]
         parts += ["From the changelog:", "\n".join(lines)]
-    found = (*why.search.proofs, *why.search.left) if why.search else ()
-    if told := [*found, *_notes(why)]:
-        parts.append("\n".join(f"- {escape(note)}" for note in told))
+    proofs = (*why.search.proofs, *why.search.left) if why.search else ()
+    if notes := [*proofs, *_notes(why)]:
+        parts.append("\n".join(f"- {escape(note)}" for note in notes))
     return "\n\n".join(parts)
 
 
@@ -139,8 +139,8 @@ def _suspects_markdown(suspects: tuple[Suspect, ...]) -> Iterator[str]:
 
 def _entry_markdown(entry: Entry) -> str:
     links = ", ".join(link(label, address) for label, address in entry.links)
-    told = f"- {escape(entry.version)}: {escape(shortened(entry.text, _LONGEST))}"
-    return f"{told} ({links})" if links else told
+    line = f"- {escape(entry.version)}: {escape(shortened(entry.text, _LONGEST))}"
+    return f"{line} ({links})" if links else line
 
 
 def _commit_markdown(commit: Commit) -> Iterator[str]:

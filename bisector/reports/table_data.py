@@ -51,8 +51,8 @@ def render_csv(grids: Sequence[Grid]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
-    for told in _cells(grids):
-        writer.writerow({name: _inert(value) for name, value in told.items()})
+    for cell in _cells(grids):
+        writer.writerow({name: _inert(value) for name, value in cell.items()})
     return out.getvalue()
 
 

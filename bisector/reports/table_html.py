@@ -121,13 +121,13 @@ def _reach(grid: Grid, states: Counter[str]) -> str:
     releases = sum(line.releases for line in grid.lines)
     cells = sum(states.values())
     measured = states["good"] + states["bad"] + states["conflicting"]
-    told = f"{count(releases, 'release')}"
+    text = f"{count(releases, 'release')}"
     if grid.lines:
-        told += f" from {grid.lines[0].first} to {grid.lines[-1].last}"
+        text += f" from {grid.lines[0].first} to {grid.lines[-1].last}"
     pythons = sorted({column.python for column in grid.columns}, key=Version)
     probes = count(len({column.name for column in grid.columns}), "probe")
-    told += f", {probes} on Python {_listed(pythons)}"
-    return f"{told}. {measured} of {count(cells, 'cell')} measured."
+    text += f", {probes} on Python {_listed(pythons)}"
+    return f"{text}. {measured} of {count(cells, 'cell')} measured."
 
 
 def _controls(grid: Grid, states: Counter[str]) -> Iterator[str]:
@@ -172,13 +172,13 @@ def _header(at: int, column: Column, grid: Grid) -> str:
 
 
 def _row(at: int, line: Line, highest: Sequence[int]) -> str:
-    kept = count(line.releases, "release") if line.releases > 1 else line.date
+    note = count(line.releases, "release") if line.releases > 1 else line.date
     yanked = ' <span class="tag">yanked</span>' if line.yanked else ""
     cells = "".join(_cell(cell, line, top) for cell, top in zip(line.cells, highest))
     return (
         f'<tr data-row="{at}" data-line="{escape(line.line)}"><th scope="row"><button '
         f'type="button" class="release"><span class="version">{escape(line.label)}{yanked}</span>'
-        f'<span class="date">{escape(kept)}</span></button></th>{cells}</tr>'
+        f'<span class="date">{escape(note)}</span></button></th>{cells}</tr>'
     )
 
 
@@ -215,8 +215,8 @@ def _notes(grid: Grid, findings: Sequence[Finding]) -> Iterator[str]:
         ways = f"<ol>{failures}</ol>" if failures else ""
         yield f"<div><dt>{_named(column, grid)}</dt><dd>{title}{ways}</dd></div>"
     yield "</dl>"
-    held = {conditions(f): None for f in findings if f.probe.package == grid.package}
-    yield "".join(f"<p>{escape(safe(text))}.</p>" for text in held)
+    texts = {conditions(f): None for f in findings if f.probe.package == grid.package}
+    yield "".join(f"<p>{escape(safe(text))}.</p>" for text in texts)
     yield "</details>"
 
 

@@ -40,27 +40,27 @@ def evidence(findings: Sequence[Finding], documents: Sequence[Document], command
         "## Claims",
         "",
     ]
-    told = [(finding, claim) for finding in findings for claim in claims(finding)]
+    rows = [(finding, claim) for finding in findings for claim in claims(finding)]
     several = len({f.conditions.interpreter.series for f in findings}) > 1
     for document in documents:
         about = {document.name, document.issue} - {""}
         parts += [f"### {link(document.title, document.address)}", ""]
-        parts += _claims([(f, claim) for f, claim in told if claim.document in about], several)
-        told = [(f, claim) for f, claim in told if claim.document not in about]
+        parts += _claims([(f, claim) for f, claim in rows if claim.document in about], several)
+        rows = [(f, claim) for f, claim in rows if claim.document not in about]
         if document.refused:
             parts += ["Not measured:", ""]
             parts += [f"- {escape(r.says)} — {escape(r.why)}" for r in document.refused]
             parts += [""]
-    for name in dict.fromkeys(claim.document for _, claim in told):
+    for name in dict.fromkeys(claim.document for _, claim in rows):
         parts += [f"### {escape(name) or 'Claims that name no document'}", ""]
-        parts += _claims([(f, claim) for f, claim in told if claim.document == name], several)
+        parts += _claims([(f, claim) for f, claim in rows if claim.document == name], several)
     return "\n".join(parts)
 
 
-def _claims(told: Sequence[tuple[Finding, ClaimRow]], several: bool) -> list[str]:
+def _claims(rows: Sequence[tuple[Finding, ClaimRow]], several: bool) -> list[str]:
     """Return the claims as a table; with the interpreter, where there are ``several``."""
     lines = []
-    for finding, claim in told:
+    for finding, claim in rows:
         python = f" {finding.conditions.interpreter.series}" if several else ""
         verdict = claim.verdict if claim.agrees is not False else f"**{claim.verdict}**"
         probe = code(facts.name(finding) + python)

@@ -43,8 +43,8 @@ def words(cell: Cell) -> str:
     """Return the cell as its sign and a word."""
     if cell.known is Known.INFERRED:
         return f"({_outcome(cell)} {cell.outcome})"
-    said = {Known.UNTESTABLE: cell.reason, Known.CONFLICTING: "runs disagree"}
-    return f"{sign(cell)} {said.get(cell.known, cell.outcome)}".rstrip()
+    labels = {Known.UNTESTABLE: cell.reason, Known.CONFLICTING: "runs disagree"}
+    return f"{sign(cell)} {labels.get(cell.known, cell.outcome)}".rstrip()
 
 
 def failures(columns: Sequence[Column], names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _grid(grid: Grid, width: int, memory: bool) -> Iterator[RenderableType]:
     ]
     names, letters = headings(grid.columns), _letters(len(grid.columns))
     ways = [(names, words), (letters, words), (letters, sign)]
-    shown = [_columns(grid, heads, told, memory) for heads, told in ways]
+    shown = [_columns(grid, heads, describe, memory) for heads, describe in ways]
     columns = next((c for c in shown if needed([*left, *c]) <= width), shown[-1])
     for part in _parts(left[:1], columns, width) or [[]]:
         yield terminal.table([*left, *part], width)
@@ -90,12 +90,12 @@ def _grid(grid: Grid, width: int, memory: bool) -> Iterator[RenderableType]:
 
 
 def _columns(
-    grid: Grid, heads: Sequence[str], told: Callable[[Cell], str], memory: bool
+    grid: Grid, heads: Sequence[str], describe: Callable[[Cell], str], memory: bool
 ) -> list[terminal.Column]:
     columns = []
     for position, head in enumerate(heads):
         cells = [line.cells[position] for line in grid.lines]
-        texts = [told(cell) + _memory(cell, memory) for cell in cells]
+        texts = [describe(cell) + _memory(cell, memory) for cell in cells]
         styles = [_STYLES.get(cell.outcome, "dim") for cell in cells]
         columns.append(terminal.Column(head, texts, styles))
     return columns

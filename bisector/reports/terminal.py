@@ -119,23 +119,23 @@ def table(columns: Sequence[Column], width: int) -> Table:
     """Return a table of as many of the columns as fit."""
     from rich.table import Table
 
-    kept = list(columns)
-    while needed(kept) > width and any(column.rank for column in kept):
-        kept.remove(max(kept, key=lambda column: column.rank))
-    made = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for column in kept:
+    shown = list(columns)
+    while needed(shown) > width and any(column.rank for column in shown):
+        shown.remove(max(shown, key=lambda column: column.rank))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for column in shown:
         # Where even these are too wide, a cell goes on below rather than being cut.
-        made.add_column(
+        table.add_column(
             plain(column.heading),
             justify="right" if column.right else "left",
-            no_wrap=not column.wraps and needed(kept) <= width,
+            no_wrap=not column.wraps and needed(shown) <= width,
             overflow="fold",
         )
-    for position in range(max((len(column.cells) for column in kept), default=0)):
-        made.add_row(
+    for position in range(max((len(column.cells) for column in shown), default=0)):
+        table.add_row(
             *(
                 plain(column.cells[position], column.styles[position] if column.styles else "")
-                for column in kept
+                for column in shown
             )
         )
-    return made
+    return table

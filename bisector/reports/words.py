@@ -18,11 +18,11 @@ def why_not(reasons: Iterable[str]) -> str:
 
     The reasons are in parentheses; it is nothing where there are none.
     """
-    told = Counter(safe(shortened(reason, _REASON)).replace("; ", ", ") for reason in reasons)
-    each = [f"{number}: {reason}" for reason, number in told.most_common(_REASONS)]
-    if left := sum(told.values()) - sum(n for _, n in told.most_common(_REASONS)):
+    counts = Counter(safe(shortened(reason, _REASON)).replace("; ", ", ") for reason in reasons)
+    each = [f"{number}: {reason}" for reason, number in counts.most_common(_REASONS)]
+    if left := sum(counts.values()) - sum(n for _, n in counts.most_common(_REASONS)):
         each.append(f"{left}: other reasons")
-    return f" ({'; '.join(each) if len(each) > 1 else next(iter(told))})" if told else ""
+    return f" ({'; '.join(each) if len(each) > 1 else next(iter(counts))})" if counts else ""
 
 
 def sure(confidence: float) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,13 +30,14 @@ from bisector.run.sandbox import Guard
 from bisector.search.bisection import Bisection
 from bisector.search.candidates import Candidates, Item, Trial
 from bisector.search.failures import kind
-from bisector.search.knowledge import Knowledge, Options, known_as
+from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
 from bisector.session import numbers
 from bisector.session.bench import Bench
 from bisector.session.from_store import with_causes
 from bisector.session.kinds import KINDS
 from bisector.session.patience import Patient
+from bisector.session.recall import known_runs
 from bisector.session.scope import listed, planned
 from bisector.store.runs import Store
 
@@ -237,21 +237,7 @@ class Driver:
 
     def _known(self, candidates: Candidates) -> dict[Version, list[Measurement]]:
         """Return the stored runs of what can be measured, by the key of the item."""
-        known: dict[Version, list[Measurement]] = {}
-        if self.request.refresh:
-            return known
-        trials = [(item, candidates.trial(item)) for item in candidates.measurable()]
-        # Releases have their conditions in common, of which then the folder is read only once.
-        for _, some in groupby(trials, lambda pair: id(pair[1].conditions)):
-            group = list(some)
-            (_, first), *_ = group
-            listed = {trial.release.version: trial.release for _, trial in group}
-            runs = self.store.load(first.probe, first.conditions, listed)
-            for item, trial in group:
-                if trial.release.version in runs:
-                    stored = runs[trial.release.version]
-                    known[item.key] = [known_as(item, run) for run in stored]
-        return known
+        return {} if self.request.refresh else known_runs(self.store, candidates)
 
     def _recalled(self, candidates: Candidates) -> dict[Version, list[Measurement]]:
         """Return the stored runs, and say it where they may be of another command than today's."""

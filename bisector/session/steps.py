@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.finding import CONFIDENCE, Finding
+from bisector.finding import CONFIDENCE, Finding, Stopped
 from bisector.model import Measurement, Probe
 from bisector.reports.words import listed
 from bisector.search import metric
@@ -86,7 +86,7 @@ class _Search:
         self._runs: dict[Version, list[Measurement]] = {}
         self._begun: dict[int, int] = {}
         self._measured = 0
-        self._stopped = ""
+        self._stopped: Stopped | None = None
         self._said = said
         self._deadline = 0.0
         self._assuring = False
@@ -130,13 +130,13 @@ class _Search:
             pursue(self, start, self._options.jobs)
         except KeyboardInterrupt:
             if not self._assuring:
-                self._stopped = "interrupted"
+                self._stopped = Stopped.INTERRUPTED
 
     def next(self, flying: Sequence[Wanted], _idle: int, /) -> Wanted | None:
         late = self._options.exhaustive or time.monotonic() < self._deadline
         following = self._stepping.next(len(flying), assure=self._assuring and late)
         if following is not None and self._measured == self._options.max_probes:
-            self._stopped = "" if following.stage is Stage.ASSURE else "max-probes"
+            self._stopped = None if following.stage is Stage.ASSURE else Stopped.MAX_PROBES
             return None
         self._measured += following is not None
         return following

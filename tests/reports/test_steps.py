@@ -21,17 +21,18 @@ NOISE = (
         (
             "up",
             (
-                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
-                f"pairs, +41.0% to +41.2%. {NOISE}"
+                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 "
+                f"interleaved pairs, +41.0% to +41.2%. {NOISE}"
             ),
             0,
         ),
         (
             "up and down",
             (
-                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 interleaved "
-                "pairs, +41.0% to +41.2%. It went down by 29% (34.0 to 24.1 MiB) between 1.5 and 1.7 "
-                f"(1.6 untested), 96% sure: 6 interleaved pairs, -29.2% to -29.0%. {NOISE}"
+                "peak memory of {0} went up by 41% (24.1 to 34.0 MiB) in 1.4, 96% sure: 6 "
+                "interleaved pairs, +41.0% to +41.2%. It went down by 29% (34.0 to 24.1 MiB) "
+                "between 1.5 and 1.7 (1.6 untested), 96% sure: 6 interleaved pairs, -29.2% to "
+                f"-29.0%. {NOISE}"
             ),
             0,
         ),

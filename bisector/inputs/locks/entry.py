@@ -102,8 +102,8 @@ class Target:
         try:
             return SpecifierSet(requires_python).contains(self.version, prereleases=True)
         except ValueError as error:
-            said = f"has a Python requirement that is none: {requires_python!r}"
-            raise table.wrong(said) from error
+            problem = f"has a Python requirement that is none: {requires_python!r}"
+            raise table.wrong(problem) from error
 
     def require(self, requires_python: str, table: Table) -> None:
         """Raise UsageError where the version is not among those of ``requires_python``."""

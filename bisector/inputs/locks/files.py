@@ -59,9 +59,9 @@ def read(path: Path, interpreter: Interpreter) -> Locked:
 def parse(text: str, path: Path, interpreter: Interpreter) -> Locked:
     """Return what ``text``, the content of the file at ``path``, pins; raises UsageError."""
     kind = _kind(_name(path), text, str(path))
-    found = list(_entries(kind, text, str(path), Target.of(interpreter)))
-    requirements = _agreeing((_reachable(e, path.parent) for e in found if not e.local), kind)
-    local = {f"{canonicalize_name(e.name)}: {e.local}" for e in found if e.local}
+    entries = list(_entries(kind, text, str(path), Target.of(interpreter)))
+    requirements = _agreeing((_reachable(e, path.parent) for e in entries if not e.local), kind)
+    local = {f"{canonicalize_name(e.name)}: {e.local}" for e in entries if e.local}
     return Locked(tuple(requirements), tuple(sorted(local)))
 
 
@@ -74,12 +74,12 @@ def every(path: Path) -> list[str]:
     text = _text(path)
     kind = _kind(_name(path), text, str(path))
     if kind is Kind.REQUIREMENTS:
-        found = list(requirements_txt.entries(text, str(path), Everywhere()))
+        entries = list(requirements_txt.entries(text, str(path), Everywhere()))
     else:
         packages = parsed(text, str(path)).tables("packages" if kind is Kind.PYLOCK else "package")
         # What is taken from elsewhere than an index may have no version, or one of its own.
-        found = [pinned(package) for package in packages if _is_release(package)]
-    return sorted({f"{canonicalize_name(entry.name)}{entry.at}" for entry in found})
+        entries = [pinned(package) for package in packages if _is_release(package)]
+    return sorted({f"{canonicalize_name(entry.name)}{entry.at}" for entry in entries})
 
 
 def _is_release(package: Table) -> bool:
@@ -208,7 +208,7 @@ def _reachable(entry: Entry, folder: Path) -> Entry:
 def _agreeing(entries: Iterable[Entry], kind: Kind) -> list[str]:
     """Return the requirements by name; raise UsageError where two of them contradict."""
     exact: dict[str, Entry] = {}
-    found: dict[tuple[str, str], str] = {}
+    requirements: dict[tuple[str, str], str] = {}
     for entry in entries:
         name, at = canonicalize_name(entry.name), entry.at
         written = f"{name}{at}"
@@ -221,14 +221,14 @@ def _agreeing(entries: Iterable[Entry], kind: Kind) -> list[str]:
                 REWRITE,
             ) from error
         if at.startswith((" @", "==")) and not at.endswith("*") and "," not in at:
-            other = exact.setdefault(name, entry)
-            if _same(other.at) != _same(at):
+            earlier = exact.setdefault(name, entry)
+            if _same(earlier.at) != _same(at):
                 raise UsageError(
-                    f"{entry.where}: {written} contradicts {name}{other.at} ({other.where})",
+                    f"{entry.where}: {written} contradicts {name}{earlier.at} ({earlier.where})",
                     kind.value,
                 )
-        found.setdefault((name, _same(at)), written)
-    return [found[key] for key in sorted(found)]
+        requirements.setdefault((name, _same(at)), written)
+    return [requirements[key] for key in sorted(requirements)]
 
 
 def _same(at: str) -> str:

@@ -18,23 +18,23 @@ from bisector.inputs.locks.table import Table
 def entries(text: str, where: str, target: Target) -> Iterator[Entry]:
     """Yield the requirements that are for ``target``, without options and hashes."""
     for number, line in _lines(text):
-        place = f"{where}, line {number}"
+        position = f"{where}, line {number}"
         word = line if line.startswith("-") else re.split(r"\s-", line)[0].rstrip()
         if re.match(r"-e|--editable\b", word):
             raise UsageError(
-                f"{place}: {word!r} is what is worked on, not a release",
+                f"{position}: {word!r} is what is worked on, not a release",
                 "take the line out, or write a release of it in its place, like 'eggs==2.0'",
             )
         if re.match(r"-[rc]|--(requirement|constraint)\b", word):
             raise UsageError(
-                f"{place}: {word!r} names another file, which is not read",
+                f"{position}: {word!r} names another file, which is not read",
                 "write every pin into the one file, as `uv pip compile` does",
             )
         if word and not word.startswith("-"):
-            read = requirement(word, f"{place}: ")
-            if target.holds(str(read.marker or ""), Table(place)):
+            read = requirement(word, f"{position}: ")
+            if target.holds(str(read.marker or ""), Table(position)):
                 at = f" @ {read.url}" if read.url else str(read.specifier)
-                yield Entry(place, read.name, at)
+                yield Entry(position, read.name, at)
 
 
 def requirement(text: str, where: str = "") -> Requirement:

@@ -55,15 +55,15 @@ class Table:
         value = self.data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(f"has no list of tables as {key}")
-        told = [item.get("name") for item in value]
+        names = [item.get("name") for item in value]
         return [
             Table(f"{self.where}, {name if isinstance(name, str) else f'{key} {number}'}", item)
-            for number, (name, item) in enumerate(zip(told, value), 1)
+            for number, (name, item) in enumerate(zip(names, value), 1)
         ]
 
-    def wrong(self, said: str, hint: str = "") -> UsageError:
+    def wrong(self, problem: str, hint: str = "") -> UsageError:
         """Return the error that says what is wrong, here."""
-        return UsageError(f"{self.where} {said}", hint or REWRITE)
+        return UsageError(f"{self.where} {problem}", hint or REWRITE)
 
 
 def parsed(text: str, where: str) -> Table:

@@ -100,8 +100,8 @@ class _Walk:
         if len(fitting) > 1:
             fitting = [number for number in fitting if self._is_for(self.packages[number])]
         if len(fitting) != 1:
-            said = f"leads to {len(fitting)} packages" if fitting else "leads to no package"
-            raise edge.wrong(f"{said} for Python {self.target.version}")
+            problem = f"leads to {len(fitting)} packages" if fitting else "leads to no package"
+            raise edge.wrong(f"{problem} for Python {self.target.version}")
         return fitting[0]
 
     def _is_for(self, package: Table) -> bool:
