@@ -73,7 +73,7 @@ def measurements(finding: Finding, measured: Sequence[Row], steps: int) -> str:
         ("peak", [_size(row.peak_memory_bytes, row.peak) for row in shown], True),
         ("growth", [_size(row.growth_bytes, words.mib(row.growth_bytes)) for row in shown], True),
         (
-            escape(title(finding.series)) if finding.series else "",
+            code(title(finding.series)) if finding.series else "",
             list(map(escape, cells(finding.series, [row.version for row in shown]))),
             True,
         ),

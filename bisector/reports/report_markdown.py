@@ -230,7 +230,7 @@ def _title(finding: Finding) -> str:
         return f"{escape(package)} {_affected(finding, 3)} fails: {requirement}"
     result = "no change found" if finding.decided else "undecided"
     if finding.series and finding.series.steps:
-        result = f"{escape(shortened(finding.series.metric, 80))} stepped"
+        result = f"{code(shortened(finding.series.metric, 80))} stepped"
     if finding.over and finding.transitions and finding.decided:
         result = finding.axis.title
     return f"{escape(shortened(finding.over, 80) or package)}: {result}: {requirement}"
