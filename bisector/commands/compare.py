@@ -44,19 +44,19 @@ def run(asked: Request) -> int:
         )
     process.become_subreaper()
     sandbox.shield()
-    found = []
+    comparisons = []
     listener = output.listener(json_lines=asked.json_lines)
     store = Store(asked.results, settings.cache_dir())
     with Budget(asked.budget) as budget, Driver(asked, store, listener) as driving:
         for python in scope.interpreters(asked):
-            for one in scope.asked_for(asked):
-                found.append(compare(driving, one, python, (asked.old, asked.new)))
-                if found[-1].suspects:
+            for probe in scope.asked_for(asked):
+                comparisons.append(compare(driving, probe, python, (asked.old, asked.new)))
+                if comparisons[-1].suspects:
                     break
-    output.write(formats.COMPARISONS[asked.format], found, output.view())
-    if any(comparison.culprits for comparison in found):
+    output.write(formats.COMPARISONS[asked.format], comparisons, output.view())
+    if any(comparison.culprits for comparison in comparisons):
         return 0
-    if any(comparison.suspects for comparison in found):
+    if any(comparison.suspects for comparison in comparisons):
         return 3 if budget.spent else 130
-    ends = [end for comparison in found for end in comparison.ends]
+    ends = [end for comparison in comparisons for end in comparison.ends]
     return 3 if any(end.outcome is Outcome.UNTESTABLE for end in ends) else 1

@@ -41,8 +41,8 @@ def run(words: Sequence[str]) -> int:
 
 def _releases(results: Path) -> list[str]:
     """Return the releases of what was searched here, newest first."""
-    found = from_store.findings(Store(results, settings.cache_dir()))
-    versions = {release.version for f in found for release in f.plan.candidates}
+    findings = from_store.findings(Store(results, settings.cache_dir()))
+    versions = {release.version for f in findings for release in f.plan.candidates}
     return [str(version) for version in sorted(versions, reverse=True)]
 
 

@@ -19,10 +19,10 @@ def run(words: Sequence[str]) -> int:
         "the nearest pyproject.toml, or by variables like BISECTOR_JOBS, which count before it.",
     )
     parser.parse(words)
-    found = defaults.read(Path.cwd())
+    by_key = defaults.read(Path.cwd())
     lines = [
-        (key, " ".join(found[key].texts), found[key].origin)
-        if key in found
+        (key, " ".join(by_key[key].texts), by_key[key].origin)
+        if key in by_key
         else (key, "-", f"BISECTOR_{key.upper().replace('-', '_')} would")
         for key in defaults.KEYS
     ]
@@ -30,7 +30,7 @@ def run(words: Sequence[str]) -> int:
     lines.append(("the index", index.shown, index.set_by.removeprefix("set by ")))
     lines.append(("the cache", str(settings.cache_dir()), "uv's cache"))
     lines.insert(0, ("option", "default", "set by"))
-    first, second = (max(len(line[place]) for line in lines) for place in (0, 1))
+    first, second = (max(len(line[column]) for line in lines) for column in (0, 1))
     for key, value, origin in lines:
         print(safe(f"{key:<{first}}  {value:<{second}}  {origin}"))
     return 0

@@ -40,7 +40,9 @@ def run(words: Sequence[str]) -> int:
     )
     options.add_results_option(parser)
     given = parser.parse(words)
-    records = [one.record for one in known.read(measured(given.results, given.probes))]
+    records = [
+        regression.record for regression in known.read(measured(given.results, given.probes))
+    ]
     if given.output.suffix == ".jsonl":
         atomic.write(given.output, "".join(map(_line, records)).encode(), mode=0o666)
         print(given.output)

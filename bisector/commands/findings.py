@@ -39,15 +39,15 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
             "leave out the one or the other",
         )
     if asked.stored:
-        known = from_store.findings(store, asked.probes, asked.package)
+        stored = from_store.findings(store, asked.probes, asked.package)
         for warning in store.warnings:
             listener.say(f"warning: {warning}")
-        if not known:
+        if not stored:
             raise UndecidedError(
                 f"nothing of what is asked for is stored in {asked.results}",
                 "measure it first, without --stored",
             )
-        return known
+        return stored
     wanted = scope.asked_for(asked)
     if asked.executor == "dask" or asked.scheduler:
         from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
@@ -59,11 +59,11 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
     undecided: UndecidedError | None = None
     with Budget(asked.budget) as budget, Driver(asked, store, listener) as searches:
         for python in scope.interpreters(asked):
-            for one in wanted:
+            for probe in wanted:
                 if len(wanted) > 1:
-                    listener.say(f"{one.name}[{one.case}]" if one.case else one.name)
+                    listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)
                 try:
-                    finding = searches.find(one, python)
+                    finding = searches.find(probe, python)
                     findings.append(explained(searches, finding) if asked.why else finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.

@@ -16,6 +16,6 @@ def run(words: Sequence[str]) -> int:
     parser = Parser(prog="bisect probes", description="List the probes that there are to run.")
     parser.parse(words)
     view = output.view()
-    found = [probe.load(name)[0] for name in probe.names()]
-    sys.stdout.write(as_text.probes_table(found, width=view.width, color=view.color))
+    probes = [probe.load(name)[0] for name in probe.names()]
+    sys.stdout.write(as_text.probes_table(probes, width=view.width, color=view.color))
     return 0

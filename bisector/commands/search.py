@@ -132,6 +132,8 @@ def _foresee(asked: Request) -> int:
     output.listener()
     for python in scope.interpreters(asked):
         for wanted in scope.asked_for(asked):
-            seen = scope.prospect(asked, wanted, python)
-            sys.stdout.write(as_text.foreseen(seen.plan, scope.summary(seen), seen.witnesses))
+            prospect = scope.prospect(asked, wanted, python)
+            sys.stdout.write(
+                as_text.foreseen(prospect.plan, scope.summary(prospect), prospect.witnesses)
+            )
     return 0
