@@ -31,10 +31,16 @@ def sentences(finding: Finding, series: Series) -> Iterator[str]:
             f"from {first} to {last}, {_basis(series.drift)}."
         )
     for step in series.suspected:
+        pairs = count(step.pairs, "interleaved pair")
+        likely = step.confidence >= 0.5
         yield (
             f"Undecided: {subject} may have changed by {_share(step.change, step)} "
-            f"({_interval(step)}) {_where(finding, step)}, {sure(step.confidence)} sure after "
-            f"{count(step.pairs, 'interleaved pair')}."
+            f"({_interval(step)}) {_where(finding, step)}, "
+            + (
+                f"{sure(step.confidence)} sure after {pairs}."
+                if likely
+                else f"too little to show in {pairs}."
+            )
         )
     if len(series.levels) < 2:
         only = f"only {next(iter(series.levels))}" if series.levels else "no release measured"
