@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from bisector.commands.findings import found
+from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.finding import Finding
 from bisector.inputs import callables
@@ -41,7 +41,7 @@ def find(
     isolated: bool = False,
     timeout_s: float | None = None,
     jobs: int | None = None,
-    installer: Literal["uv", "pip"] = "uv",
+    installer: str = "uv",
     results: str | Path = "results",
     index_url: str | None = None,
     offline: bool = False,
@@ -63,6 +63,10 @@ def find(
         raise UsageError(
             f"{range!r} is not a version specifier", "write it like '>=1.2,<2'"
         ) from error
+    if installer not in INSTALLERS:
+        raise UsageError(
+            f"there is no installer {installer!r}", f"there are {' and '.join(INSTALLERS)}"
+        )
     request = Request(
         package=package,
         within=within,

@@ -19,6 +19,7 @@ from local_index import LocalIndex
 
 import bisector
 from bisector import BisectorError, Finding, find, settings
+from bisector.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
 
@@ -134,7 +135,7 @@ def test_what_is_offered_is_what_was_promised() -> None:
         "isolated: bool = False",
         "timeout_s: float | None = None",
         "jobs: int | None = None",
-        "installer: Literal['uv', 'pip'] = uv",
+        "installer: str = uv",
         "results: str | Path = results",
         "index_url: str | None = None",
         "offline: bool = False",
@@ -142,6 +143,12 @@ def test_what_is_offered_is_what_was_promised() -> None:
     ]
     with pytest.raises(AttributeError, match="has no attribute 'seek'"):
         bisector.seek  # noqa: B018
+
+
+def test_an_installer_that_there_is_not_names_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match="no installer 'conda'") as caught:
+        find("spam", "check.py", installer="conda")
+    assert caught.value.hint == "there are uv and pip"
 
 
 def _parameters() -> list[inspect.Parameter]:
