@@ -69,7 +69,7 @@ for kept, source in wanted.items():
 
 
 def supply(
-    made: Environment,
+    environment: Environment,
     interpreter: Interpreter,
     cache: Path,
     folder: Path,
@@ -89,11 +89,11 @@ def supply(
     compiled = cache / f"{interpreter.cache_tag}-{interpreter.version}"
     try:
         wanted = {
-            made.site_packages / source: compiled / digest
-            for record in made.site_packages.glob("*.dist-info/RECORD")
+            environment.site_packages / source: compiled / digest
+            for record in environment.site_packages.glob("*.dist-info/RECORD")
             for source, digest in _sources(record)
         }
-        for own in filter(Path.exists, (made.site_packages / name for name in _OWN)):
+        for own in filter(Path.exists, (environment.site_packages / name for name in _OWN)):
             wanted[own] = compiled / _digest(own.read_bytes())
         share = partial(_share, linked=linked)
         missing = _missing(wanted, interpreter.cache_tag, share)
@@ -101,7 +101,7 @@ def supply(
             compiled.mkdir(parents=True, exist_ok=True)
             with _COMPILING:
                 missing = _missing(missing, interpreter.cache_tag, share)
-                _compile(made, missing, folder, cancelled)
+                _compile(environment, missing, folder, cancelled)
             _missing(missing, interpreter.cache_tag, share)
     except OSError as error:
         raise InstallerError(
@@ -115,14 +115,14 @@ def _sources(record: Path) -> Iterator[tuple[str, str]]:
 
     See https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
     """
-    found, total_bytes = [], 0
+    modules, total_bytes = [], 0
     with record.open(newline="", encoding="utf-8", errors="replace") as lines:
         for name, hashed, size in (line for line in csv.reader(lines) if len(line) == 3):
             path, digest = Path(name), _SHA256.fullmatch(hashed)
             if path.suffix == ".py" and digest and not (path.is_absolute() or ".." in path.parts):
-                found.append((name, digest[1]))
+                modules.append((name, digest[1]))
                 total_bytes += int(size) if size.isdecimal() else WORTH_BYTES
-    yield from found if total_bytes <= WORTH_BYTES else ()
+    yield from modules if total_bytes <= WORTH_BYTES else ()
 
 
 def _digest(source: bytes) -> str:
@@ -133,76 +133,78 @@ def _digest(source: bytes) -> str:
 def _missing(wanted: Mapping[Path, Path], cache_tag: str, share: Share) -> dict[Path, Path]:
     """Put what is compiled where it is looked for; return the sources that aren't."""
     return {
-        source: kept
-        for source, kept in wanted.items()
-        if not (_is_sound(kept) and _put(kept, source, cache_tag, share))
+        source: compiled
+        for source, compiled in wanted.items()
+        if not (_is_sound(compiled) and _put(compiled, source, cache_tag, share))
     }
 
 
-def _put(kept: Path, source: Path, cache_tag: str, share: Share) -> bool:
+def _put(compiled: Path, source: Path, cache_tag: str, share: Share) -> bool:
     """Put the kept bytecode of a module where it is looked for; return whether there is one."""
     target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
     try:
-        share(kept, target)
+        share(compiled, target)
     except FileNotFoundError:
-        if not kept.exists():
+        if not compiled.exists():
             return False
         with suppress(FileNotFoundError):  # of a module that was recorded and not installed
             target.parent.mkdir(exist_ok=True)
-            share(kept, target)
+            share(compiled, target)
     return True
 
 
 _sound: dict[Path, tuple[int, ...]] = {}
 
 
-def _is_sound(kept: Path) -> bool:
+def _is_sound(compiled: Path) -> bool:
     """Return whether kept bytecode is what was put there; what isn't is removed.
 
     It ends with its own digest. What was looked at once isn't read again while it stays as it was.
     """
     try:
-        status = kept.stat()
-        known: tuple[int, ...] = (status.st_ino, status.st_size, status.st_mtime_ns)
-        known += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
-        if _sound.get(kept) == known:
+        status = compiled.stat()
+        identity: tuple[int, ...] = (status.st_ino, status.st_size, status.st_mtime_ns)
+        identity += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
+        if _sound.get(compiled) == identity:
             return True
-        content = kept.read_bytes()
+        content = compiled.read_bytes()
         code, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
         if content and hashlib.sha256(code).digest() != digest:
-            kept.unlink()
+            compiled.unlink()
             return False
     except FileNotFoundError:
         return False
-    _sound[kept] = known
+    _sound[compiled] = identity
     return True
 
 
-def _share(kept: Path, target: Path, *, linked: bool) -> None:
+def _share(compiled: Path, target: Path, *, linked: bool) -> None:
     try:
         if linked:
-            os.link(kept, target)
+            os.link(compiled, target)
         elif not target.exists():
-            shutil.copyfile(kept, target)
+            shutil.copyfile(compiled, target)
     except FileExistsError:  # pip compiles what it installs
         return
     except FileNotFoundError:
         raise
     except OSError:  # a file system without hard links, or a file of somebody else's
-        shutil.copyfile(kept, target)
+        shutil.copyfile(compiled, target)
 
 
 def _compile(
-    made: Environment,
+    environment: Environment,
     missing: Mapping[Path, Path],
     folder: Path,
     cancelled: threading.Event | None,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="compiler-", dir=folder) as own:
         job = Path(own, "job.json")
-        job.write_text(json.dumps({str(kept): str(source) for source, kept in missing.items()}))
+        job.write_text(
+            json.dumps({str(compiled): str(source) for source, compiled in missing.items()})
+        )
         done = process.capture(
-            [str(made.python), "-I", "-S", "-c", _COMPILE, str(job)],
+            [str(environment.python), "-I", "-S", "-c", _COMPILE, str(job)],
             environ={},
             timeout_s=_TIMEOUT_S,
             cwd=Path(own),

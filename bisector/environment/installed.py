@@ -20,27 +20,29 @@ from bisector.wheels import wheel_tags
 
 def distributions(site_packages: Path, wheels: Mapping[str, str]) -> tuple[Distribution, ...]:
     """Return what is installed, sorted by name, with the hash of each wheel in ``wheels``."""
-    found = []
+    named = []
     for installed in importlib.metadata.distributions(path=[str(site_packages)]):
         name, version = _named(installed)
         if not (is_normalized_name(name) and version):
             continue  # metadata that a wheel carries by mistake
         sha256 = _wheel_hash(name, version, _text_of(installed, "WHEEL"), wheels)
-        found.append(Distribution(name, version, sha256))
-    return tuple(sorted(found, key=lambda distribution: distribution.name))
+        named.append(Distribution(name, version, sha256))
+    return tuple(sorted(named, key=lambda distribution: distribution.name))
 
 
 def providers(site_packages: Path) -> dict[str, frozenset[str]]:
     """Return the modules that each distribution brings, by its name."""
     installed = importlib.metadata.distributions(path=[str(site_packages)])
-    return {_named(one)[0]: _modules(one) for one in installed}
+    return {_named(distribution)[0]: _modules(distribution) for distribution in installed}
 
 
 def _modules(installed: importlib.metadata.Distribution) -> frozenset[str]:
     parts = [Path(file).parts for file in _files(installed)]
-    inside = [one for one in parts if one[-1].endswith(_CODE) and not one[0].endswith(_NOT_MODULES)]
-    packages = {one[:-1] for one in inside if one[-1].split(".")[0] == "__init__"}
-    names = (_imported_as(one, packages) for one in inside)
+    inside = [
+        path for path in parts if path[-1].endswith(_CODE) and not path[0].endswith(_NOT_MODULES)
+    ]
+    packages = {path[:-1] for path in inside if path[-1].split(".")[0] == "__init__"}
+    names = (_imported_as(path, packages) for path in inside)
     return frozenset(".".join(name) for name in names if all(part.isidentifier() for part in name))
 
 
@@ -82,13 +84,13 @@ def _text_of(installed: importlib.metadata.Distribution, name: str) -> str:
         return error.object.decode("utf-8", "replace")
 
 
-def _wheel_hash(name: str, version: str, said: str, wheels: Mapping[str, str]) -> str | None:
+def _wheel_hash(name: str, version: str, text: str, wheels: Mapping[str, str]) -> str | None:
     """Return the hash of the wheel that was installed, by its name, version and tags.
 
-    The installed metadata doesn't name the file, but what it has ``said`` of the wheel carries
-    the tags that the name is made of.
+    The installed metadata doesn't name the file, but the ``text`` of its WHEEL file carries the
+    tags that the name is made of.
     """
-    lines = said.splitlines()
+    lines = text.splitlines()
     tags = {tag for line in lines if line.startswith("Tag:") for tag in parse_tag(line[4:].strip())}
     for filename, sha256 in wheels.items():
         project, of, *_ = [*filename.split("-"), "", ""]
@@ -102,17 +104,19 @@ def differing(
     installed: Iterable[Distribution], constraints: Iterable[str], package: str
 ) -> tuple[str, ...]:
     """Return the dependencies whose version isn't the one held, as ``name 1.0 (held: 2.0)``."""
-    held: dict[str, SpecifierSet] = {}
+    specifiers: dict[str, SpecifierSet] = {}
     for constraint in constraints:
         try:
             requirement = Requirement(constraint)
         except InvalidRequirement:
             continue
-        held[canonicalize_name(requirement.name)] = requirement.specifier
+        specifiers[canonicalize_name(requirement.name)] = requirement.specifier
     return tuple(
-        f"{d.name} {d.version} (held: {str(held[d.name]).removeprefix('==')})"
+        f"{d.name} {d.version} (held: {str(specifiers[d.name]).removeprefix('==')})"
         for d in installed
-        if d.name != package and d.name in held and not _is_among(d.version, held[d.name])
+        if d.name != package
+        and d.name in specifiers
+        and not _is_among(d.version, specifiers[d.name])
     )
 
 

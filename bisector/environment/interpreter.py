@@ -54,9 +54,9 @@ def find(wanted: str | None = None) -> Interpreter:
             )
         return describe(str(path))
     for executable in _candidates(wanted):
-        found = describe(executable)
-        if f"{found.version}.".startswith(wanted.rstrip("t") + "."):
-            return found
+        interpreter = describe(executable)
+        if f"{interpreter.version}.".startswith(wanted.rstrip("t") + "."):
+            return interpreter
     raise UsageError(
         f"no Python {wanted} was found here",
         f"get one with `uv python install {wanted}`, or give a path: --python /path/to/python",
@@ -68,7 +68,7 @@ def installed() -> list[Interpreter]:
 
     Looked for where ``find`` looks. Builds without a GIL or for debugging are others' releases.
     """
-    found: dict[Version, Interpreter] = {}
+    by_version: dict[Version, Interpreter] = {}
     programs = set[Path]()
     for executable in (sys.executable, *_pyenv("*"), *_known_to_uv()):
         if (program := Path(executable).resolve()) in programs:
@@ -79,8 +79,8 @@ def installed() -> list[Interpreter]:
             version = Version(python.version.rstrip("+"))
             plain = python.tags[0].split("-")[1] == f"cp{python.series.replace('.', '')}"
             if python.implementation == "cpython" and plain and version >= _OLDEST:
-                found.setdefault(version, python)
-    return [python for _, python in sorted(found.items())]
+                by_version.setdefault(version, python)
+    return [python for _, python in sorted(by_version.items())]
 
 
 def describe(executable: str) -> Interpreter:

@@ -79,13 +79,13 @@ class Installations:
         What is being made ahead is waited for, unless this is ``stopped``.
         """
         key = _key(task)
-        made = self._unchanged(key) or self._new(task, key, stopped or self._closing)
+        installation = self._unchanged(key) or self._new(task, key, stopped or self._closing)
         try:
-            yield made
+            yield installation
         finally:
             with self._lock:
-                self._idle[key].append(made)
-            self._later(self._look_at, key, made)
+                self._idle[key].append(installation)
+            self._later(self._look_at, key, installation)
 
     def _unchanged(self, key: object) -> Installation | None:
         """Return one that nothing was changed in; those that something was are given up."""
@@ -93,26 +93,26 @@ class Installations:
             with self._lock:
                 if not self._idle[key]:
                     return None
-                made = self._idle[key].pop()
+                installation = self._idle[key].pop()
             # What a run left behind may have written since it was looked at.
-            if made.unchanged():
-                return made
+            if installation.unchanged():
+                return installation
             with self._lock:
-                self._give_up(key, made)
+                self._give_up(key, installation)
 
-    def _look_at(self, key: object, made: Installation) -> None:
+    def _look_at(self, key: object, installation: Installation) -> None:
         """Give up one that a run has changed, so that another may be made before it is wanted."""
-        if made.unchanged():
+        if installation.unchanged():
             return
         with self._lock:
-            if made in self._idle[key]:
-                self._idle[key].remove(made)
-                self._give_up(key, made)
+            if installation in self._idle[key]:
+                self._idle[key].remove(installation)
+                self._give_up(key, installation)
                 self._begin()
 
-    def _give_up(self, key: object, made: Installation) -> None:
+    def _give_up(self, key: object, installation: Installation) -> None:
         self._there[key] -= 1
-        self._later(remove, made.environment.prefix)
+        self._later(remove, installation.environment.prefix)
 
     def _new(self, task: Task, key: object, stopped: threading.Event) -> Installation:
         with self._lock:
@@ -146,14 +146,14 @@ class Installations:
 
 def _key(task: Task) -> object:
     """Return what must be the same for two measurements to need the same installation."""
-    held = task.conditions
+    conditions = task.conditions
     return (
         task.release,
-        tuple(requirements_of(task.probe, held, task.release)),
+        tuple(requirements_of(task.probe, conditions, task.release)),
         task.probe.package,
-        held.interpreter,
-        held.dependencies,
-        held.constraints,
+        conditions.interpreter,
+        conditions.dependencies,
+        conditions.constraints,
         task.installer,
         task.guard.mode,
         task.environment,

@@ -61,26 +61,26 @@ def make(
     Raises InstallFailedError or NotCachedError where the release can't be had, and InstallerError
     where it was ``cancelled`` meanwhile.
     """
-    interpreter, held = task.conditions.interpreter, task.conditions.constraints
-    places = task.cache / "places" / _named(interpreter)
+    interpreter, constraints = task.conditions.interpreter, task.conditions.constraints
+    root = task.cache / "places" / _named(interpreter)
     linked = sandbox.chosen(task.guard.mode).keeps_files
-    with place(places, task.cache / "work") as where:
-        made = venv.copy(venv.empty(places, interpreter), where)
-        own = _scripts(made)
-        wheels = _fill(made, task, cancelled)
-        if replaced := sorted(own - _scripts(made)):
+    with place(root, task.cache / "work") as where:
+        environment = venv.copy(venv.empty(root, interpreter), where)
+        own = _scripts(environment)
+        wheels = _fill(environment, task, cancelled)
+        if replaced := sorted(own - _scripts(environment)):
             script = replaced[0][0]
             raise InstallFailedError(f"it brings a script named {script}, which is the interpreter")
-        installed = _hashed(made, task, wheels, cancelled)
-        venv.own(made, linked=linked)
-        kept = task.cache / "bytecode"
-        bytecode.supply(made, interpreter, kept, task.folder, cancelled, linked=linked)
-        made = venv.move(made, prefix)
-    modules = made.modules(task.probe.package)
-    differs = differing(installed, held, task.probe.package)
+        installed = _hashed(environment, task, wheels, cancelled)
+        venv.own(environment, linked=linked)
+        cache = task.cache / "bytecode"
+        bytecode.supply(environment, interpreter, cache, task.folder, cancelled, linked=linked)
+        environment = venv.move(environment, prefix)
+    modules = environment.modules(task.probe.package)
+    differs = differing(installed, constraints, task.probe.package)
     try:
-        state = "" if linked else venv.state(made)
-        return Installation(made, installed, modules, differs, state)
+        state = "" if linked else venv.state(environment)
+        return Installation(environment, installed, modules, differs, state)
     except OSError as error:
         raise InstallerError(f"{prefix} can't be read: {error}", "look at the disk") from error
 
@@ -93,11 +93,11 @@ def fetch(task: Task, cancelled: threading.Event | None = None) -> None:
         task.installer.fetch(python, task.probe.package, wheels, cancelled=cancelled)
 
 
-def _scripts(made: Environment) -> set[tuple[str, int, int]]:
+def _scripts(environment: Environment) -> set[tuple[str, int, int]]:
     """Return the scripts of an environment, each with what changes where it is another file."""
-    with os.scandir(made.scripts) as entries:
-        told = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
-    return {(name, stat.st_ino, stat.st_mtime_ns) for name, stat in told}
+    with os.scandir(environment.scripts) as entries:
+        files = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+    return {(name, stat.st_ino, stat.st_mtime_ns) for name, stat in files}
 
 
 def _named(interpreter: Interpreter) -> str:
@@ -108,35 +108,37 @@ def _named(interpreter: Interpreter) -> str:
     room for the one that the environment is moved to.
     """
     program = Path(interpreter.executable).resolve()
-    told = (program, program.stat().st_mtime_ns, interpreter.version, interpreter.tags[:1])
-    return hashlib.sha256(f"{interpreter.executable} {told}".encode()).hexdigest()
+    identity = (program, program.stat().st_mtime_ns, interpreter.version, interpreter.tags[:1])
+    return hashlib.sha256(f"{interpreter.executable} {identity}".encode()).hexdigest()
 
 
-def _fill(made: Environment, task: Task, cancelled: threading.Event | None) -> dict[str, str]:
+def _fill(
+    environment: Environment, task: Task, cancelled: threading.Event | None
+) -> dict[str, str]:
     """Install the release, alone where it can't live with the held dependencies."""
     wheels = {file.filename: file.sha256 or "" for file in task.release.files}
     wheels |= task.conditions.wheels
     requirements = requirements_of(task.probe, task.conditions, task.release)
     before = _before(task)
-    python, installer = str(made.python), task.installer
-    listed, held = _listed(task), task.conditions.constraints
+    python, installer = str(environment.python), task.installer
+    listed, constraints = _listed(task), task.conditions.constraints
     if before and task.conditions.requirements:
         with suppress(InstallFailedError):
-            return wheels | dict(_fill_dated(made, task, before, cancelled))
+            return wheels | dict(_fill_dated(environment, task, before, cancelled))
     try:
-        known = installer.install(
+        hashes = installer.install(
             python,
             requirements,
-            (*held, *listed),
+            (*constraints, *listed),
             before=before,
             wheels=_wheels(task),
             cancelled=cancelled,
         )
     except InstallFailedError:
-        if not held or task.conditions.policy is Policy.EXACT:
+        if not constraints or task.conditions.policy is Policy.EXACT:
             raise
-        known = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
-    return wheels | dict(known)
+        hashes = installer.install(python, requirements, listed, before=before, cancelled=cancelled)
+    return wheels | dict(hashes)
 
 
 def _wheels(task: Task) -> list[File]:
@@ -148,13 +150,13 @@ def _wheels(task: Task) -> list[File]:
 
 
 def _fill_dated(
-    made: Environment, task: Task, before: str, cancelled: threading.Event | None
+    environment: Environment, task: Task, before: str, cancelled: threading.Event | None
 ) -> Mapping[str, str]:
     """Install the release with dependencies of ``before``, and what is beside it as of today.
 
     A test runner, say, is a tool: one of that time needn't run on this interpreter.
     """
-    python, installer = str(made.python), task.installer
+    python, installer = str(environment.python), task.installer
     extras = tuple(r for r in task.conditions.requirements if _is_of(r, task.probe.package))
     alone = replace(task.conditions, requirements=extras)
     needed = requirements_of(task.probe, alone, task.release)
@@ -202,13 +204,13 @@ def _just_after_upload(task: Task) -> str:
 
 
 def _hashed(
-    made: Environment,
+    environment: Environment,
     task: Task,
     wheels: Mapping[str, str],
     cancelled: threading.Event | None,
 ) -> tuple[Distribution, ...]:
     """Return what is installed; what only this release depends on is looked up for its hash."""
-    installed = made.distributions(wheels)
+    installed = environment.distributions(wheels)
     # Versions that are none, as some installed distributions have, aren't on an index.
     unknown = [
         f"{d.name}=={d.version}"
@@ -217,8 +219,10 @@ def _hashed(
     ]
     if unknown:
         try:
-            found = task.installer.resolve(str(made.python), unknown, cancelled=cancelled)
+            resolution = task.installer.resolve(
+                str(environment.python), unknown, cancelled=cancelled
+            )
         except (InstallFailedError, NotCachedError):
             return installed
-        installed = made.distributions({**wheels, **found.wheels})
+        installed = environment.distributions({**wheels, **resolution.wheels})
     return installed

@@ -17,26 +17,28 @@ from bisector.environment.installers.interface import Resolution
 from bisector.model import Conditions
 
 
-def path(cache: Path, how: str, held: Conditions, needed: Sequence[str]) -> Path:
+def path(cache: Path, how: str, conditions: Conditions, needed: Sequence[str]) -> Path:
     """Return where the resolution of what is ``needed`` is kept.
 
-    ``how`` is told of the index and the installers' settings, without a password; the rest of it
-    is in what is ``held``.
+    ``how`` describes the index and the installers' settings, without a password; what else it
+    depends on is in the ``conditions``.
     """
-    python = held.interpreter
-    told = repr((how, held.installer, held.allow_build, python, python.tags, sorted(needed)))
-    return cache / "resolutions" / f"{hashlib.sha256(told.encode()).hexdigest()}.json"
+    python = conditions.interpreter
+    key = repr(
+        (how, conditions.installer, conditions.allow_build, python, python.tags, sorted(needed))
+    )
+    return cache / "resolutions" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
-def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
+def load(file: Path, now: str) -> tuple[Resolution, str] | None:
     """Return what was resolved, and when; None where that is too long ago, or isn't as it was kept.
 
     Times are in UTC, as ``measure.now`` has them.
     """
     try:
-        if not kept.is_file():
+        if not file.is_file():
             return None
-        stored = json.loads(kept.read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
         if stored.pop("digest") != _digest(stored):
             return None
         if timedelta() <= _time(now) - _time(stored["resolved"]) < settings.FRESH:
@@ -48,11 +50,11 @@ def load(kept: Path, now: str) -> tuple[Resolution, str] | None:
     return None
 
 
-def save(kept: Path, resolution: Resolution, resolved: str) -> None:
+def save(file: Path, resolution: Resolution, resolved: str) -> None:
     """Keep what was resolved; where that can't be, it is resolved again."""
     stored = {"resolved": resolved, "pins": [*resolution.pins], "wheels": {**resolution.wheels}}
     with suppress(OSError):
-        atomic.write(kept, json.dumps({**stored, "digest": _digest(stored)}).encode())
+        atomic.write(file, json.dumps({**stored, "digest": _digest(stored)}).encode())
 
 
 def _digest(stored: Mapping[str, object]) -> str:

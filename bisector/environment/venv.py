@@ -86,13 +86,13 @@ def empty(root: Path, interpreter: Interpreter) -> Environment:
     for _ in range(_TRIES):
         if not (prefix / _LAYOUT).exists():
             _keep(prefix, interpreter)
-        if environment := _kept(prefix):
+        if environment := _loaded(prefix):
             return environment
         shutil.rmtree(prefix, ignore_errors=True)
     raise InstallerError(f"{prefix} is broken", "remove that folder")
 
 
-def _kept(prefix: Path) -> Environment | None:
+def _loaded(prefix: Path) -> Environment | None:
     """Return the environment that is kept there; None where it isn't as it was made."""
     try:
         layout = json.loads((prefix / _LAYOUT).read_text(encoding="utf-8"))
@@ -106,7 +106,7 @@ def _kept(prefix: Path) -> Environment | None:
 
 def _contents(prefix: Path) -> dict[str, str]:
     """Return what each file has in it, as a digest, and where each link leads."""
-    found = {}
+    contents = {}
     for entry in _entries(prefix):
         path = Path(entry.path)
         if path.name != _LAYOUT:
@@ -114,8 +114,8 @@ def _contents(prefix: Path) -> dict[str, str]:
             content = (
                 str(path.readlink()) if linked else hashlib.sha256(path.read_bytes()).hexdigest()
             )
-            found[str(path.relative_to(prefix))] = content
-    return found
+            contents[str(path.relative_to(prefix))] = content
+    return contents
 
 
 def _keep(prefix: Path, interpreter: Interpreter) -> None:
@@ -126,9 +126,9 @@ def _keep(prefix: Path, interpreter: Interpreter) -> None:
         new = prefix.with_name(f"{prefix.name}-{os.getpid()}")
         try:
             environment = make(new, interpreter)
-            places = (environment.python, environment.site_packages, environment.scripts)
+            paths = (environment.python, environment.site_packages, environment.scripts)
             layout = {
-                "places": [str(path.relative_to(environment.prefix)) for path in places],
+                "places": [str(path.relative_to(environment.prefix)) for path in paths],
                 "files": _contents(new),
             }
             (new / _LAYOUT).write_text(json.dumps(layout), encoding="utf-8")
@@ -216,7 +216,7 @@ def state(environment: Environment) -> str:
     change nobody can set back, but a link to the same file made elsewhere sets it: of linked ones,
     which no run can write to, it doesn't count. Raises OSError where something can't be read.
     """
-    found: list[tuple[str, tuple[int, ...]]] = []
+    statuses: list[tuple[str, tuple[int, ...]]] = []
     folders = [str(environment.prefix)]
     while folders:
         with os.scandir(folders.pop()) as entries:
@@ -224,17 +224,17 @@ def state(environment: Environment) -> str:
                 status = entry.stat(follow_symlinks=False)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-                    found.append((entry.path, (status.st_mode,)))
+                    statuses.append((entry.path, (status.st_mode,)))
                 else:
-                    known: tuple[int, ...] = (
+                    identity: tuple[int, ...] = (
                         status.st_mode,
                         status.st_ino,
                         status.st_size,
                         status.st_mtime_ns,
                     )
-                    known += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
-                    found.append((entry.path, known))
-    return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
+                    identity += (status.st_ctime_ns,) if status.st_nlink == 1 else ()
+                    statuses.append((entry.path, identity))
+    return hashlib.sha256(repr(sorted(statuses)).encode()).hexdigest()
 
 
 def _at(prefix: Path, environment: Environment) -> Environment:

@@ -178,8 +178,8 @@ def listed(requirement: str) -> Iterator[None]:
 @contextmanager
 def scratch(folder: Path) -> Iterator[Path]:
     """Give a new folder in ``folder``, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="installer-", dir=folder) as made:
-        yield Path(made)
+    with tempfile.TemporaryDirectory(prefix="installer-", dir=folder) as path:
+        yield Path(path)
 
 
 def written(path: Path, lines: Iterable[str]) -> str:

@@ -110,8 +110,10 @@ def reason(text: str) -> str:
     _, caused, cause = text.partition("\n  cause: ")
     lines = (cause if caused else text).partition("\n\nhint: ")[0].splitlines()
     aside = ("WARNING: ", "ERROR: Ignored the following ")
-    told = [line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)]
-    return " ".join(filter(None, told)).removeprefix("error: ") or "it said nothing"
+    relevant = [
+        line.strip().removeprefix("ERROR: ") for line in lines if not line.startswith(aside)
+    ]
+    return " ".join(filter(None, relevant)).removeprefix("error: ") or "it said nothing"
 
 
 _BUILD_LOG = re.compile(
@@ -126,9 +128,9 @@ def _build_failure(text: str) -> str:
 
     Its log may be thousands of lines; what went wrong is at its end.
     """
-    found = _BUILD_LOG.search(text)
-    if found is None:
+    log = _BUILD_LOG.search(text)
+    if log is None:
         return ""
-    lines = (found["uv"] or found["pip"] or "").splitlines()
-    told = (line.strip() for line in reversed(lines))
-    return next((line for line in told if line and not line.startswith("[std")), "")
+    lines = (log["uv"] or log["pip"] or "").splitlines()
+    backwards = (line.strip() for line in reversed(lines))
+    return next((line for line in backwards if line and not line.startswith("[std")), "")

@@ -137,9 +137,10 @@ class Pip:
         with scratch(self.folder) as folder:
             # It says what it installed; with one hash given, it would require them of everything.
             plain = [constraint.partition(" --hash=")[0] for constraint in constraints]
-            held, report = written(folder / "constraints.txt", plain), folder / "report.json"
+            constraints_file = written(folder / "constraints.txt", plain)
+            report = folder / "report.json"
             command = [python, "-I", *self._program(), "install", *requirements]
-            command += ["--constraint", held, "--report", str(report), "--log", _LOG]
+            command += ["--constraint", constraints_file, "--report", str(report), "--log", _LOG]
             # Not as an argument: the address may carry a password, and arguments are public.
             environ = {"PIP_INDEX_URL": self.index_url}
             try:

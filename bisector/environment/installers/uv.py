@@ -133,20 +133,20 @@ class Uv:
 
         Return whether that was done now; it isn't where it was before.
         """
-        kept = _kept(wheels)
-        if self.offline or kept.exists() or not settings.uv_looks_around():
+        stored = _metadata_file(wheels)
+        if self.offline or stored.exists() or not settings.uv_looks_around():
             return False
-        told = [
+        sources = [
             {"name": wheel.filename, "url": wheel.url, "hashes": {"sha256": wheel.sha256}}
             for wheel in wheels
         ]
         version = wheels[0].filename.split("-")[1]
-        package = {"name": project, "version": version, "wheels": told}
+        package = {"name": project, "version": version, "wheels": sources}
         with self._fetched(python, [package], cancelled) as fetched:
             for metadata in fetched.glob("*.dist-info/METADATA"):
                 if static := uv_files.static_metadata(metadata.read_text("utf-8", "replace")):
                     with suppress(OSError):
-                        atomic.write(kept, static.encode())
+                        atomic.write(stored, static.encode())
                         return True
         return False
 
@@ -165,8 +165,9 @@ class Uv:
             return {}
         constraints = list(constraints)
         with self._scratch() as folder:
-            held = written(folder / "constraints.txt", constraints)
-            command = ["install", *requirements, "--constraint", held, "--python", python]
+            constraints_file = written(folder / "constraints.txt", constraints)
+            command = ["install", *requirements, "--constraint", constraints_file]
+            command += ["--python", python]
             # What is held and in the cache already needs no index, and asking costs far more than
             # installing; only a time before which to look is a question to the index.
             if not (self.offline or before):
@@ -175,7 +176,7 @@ class Uv:
                     project = Requirement(requirements[0]).name
                     if self.fetch(python, project, wheels, cancelled=cancelled):
                         cached = self._from_cache(command, wheels, folder, cancelled)
-                if cached and cached <= _held((*requirements, *constraints)):
+                if cached and cached <= _pinned((*requirements, *constraints)):
                     return {}
                 if cached is not None:
                     # The newest of what isn't held is for the index to say, not for the cache.
@@ -192,14 +193,14 @@ class Uv:
         cancelled: threading.Event | None,
     ) -> set[str] | None:
         """Install without the index; return what was, or None where that can't be done."""
-        kept, project = _kept(wheels), folder / "pyproject.toml"
+        stored, project = _metadata_file(wheels), folder / "pyproject.toml"
         with suppress(OSError):
-            shutil.copyfile(kept, project)
+            shutil.copyfile(stored, project)
         try:
             return _installed(self._run(command, folder, "", cancelled, offline=True))
         except (NotCachedError, MismatchError):
             with suppress(OSError):
-                kept.unlink()  # without the wheel it is of no use
+                stored.unlink()  # without the wheel it is of no use
             return None
         except (InstallFailedError, InstallerError):
             return None  # whatever goes wrong does so again with the index, and is told then
@@ -249,10 +250,11 @@ class Uv:
         return run(whole, environ, folder, _SIGNS, cancelled)
 
 
-def _kept(wheels: Sequence[File]) -> Path:
+def _metadata_file(wheels: Sequence[File]) -> Path:
     """Return where the metadata of that of the ``wheels`` is kept which an interpreter takes."""
-    told = " ".join(str(wheel.sha256) for wheel in wheels)
-    return settings.cache_dir() / "metadata" / f"{hashlib.sha256(told.encode()).hexdigest()}.toml"
+    digests = " ".join(str(wheel.sha256) for wheel in wheels)
+    name = f"{hashlib.sha256(digests.encode()).hexdigest()}.toml"
+    return settings.cache_dir() / "metadata" / name
 
 
 def _installed(done: process.Completed) -> set[str]:
@@ -261,7 +263,7 @@ def _installed(done: process.Completed) -> set[str]:
     return set(map(canonicalize_name, named))
 
 
-def _held(requirements: Iterable[str]) -> set[str]:
+def _pinned(requirements: Iterable[str]) -> set[str]:
     """Return the names that are pinned to one version."""
     read = (Requirement(text.partition(" --hash=")[0]) for text in requirements)
     return {canonicalize_name(r.name) for r in read if r.url or str(r.specifier).startswith("==")}

@@ -45,10 +45,12 @@ def static_metadata(metadata: str) -> str:
     See https://docs.astral.sh/uv/reference/settings/#dependency-metadata. Empty where the metadata
     is malformed: what uv makes of that is for uv to say.
     """
-    told = HeaderParser().parsestr(metadata)
+    headers = HeaderParser().parsestr(metadata)
     once = ("Name", "Version", "Requires-Python")
-    fields = {name: told.get_all(name, []) for name in (*once, "Requires-Dist", "Provides-Extra")}
-    if told.defects or any(len(fields[name]) > 1 for name in once):
+    fields = {
+        name: headers.get_all(name, []) for name in (*once, "Requires-Dist", "Provides-Extra")
+    }
+    if headers.defects or any(len(fields[name]) > 1 for name in once):
         return ""
     table: dict[str, Any] = {name.lower(): fields[name][0] for name in once if fields[name]}
     table |= {name.lower(): fields[name] for name in ("Requires-Dist", "Provides-Extra")}

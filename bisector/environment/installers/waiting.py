@@ -75,7 +75,7 @@ def _processes_in(folder: str) -> Iterator[psutil.Process]:
 
 def _sockets(processes: Collection[psutil.Process]) -> set[int]:
     """Return the inodes of the sockets that these processes have open."""
-    found = set()
+    inodes = set()
     for process in processes:
         folder = f"/proc/{process.pid}/fd"
         with suppress(OSError):
@@ -83,8 +83,8 @@ def _sockets(processes: Collection[psutil.Process]) -> set[int]:
                 with suppress(OSError):
                     target = os.readlink(f"{folder}/{name}")  # noqa: PTH115
                     if target.startswith("socket:["):
-                        found.add(int(target[8:-1]))
-    return found
+                        inodes.add(int(target[8:-1]))
+    return inodes
 
 
 def _done(processes: Collection[psutil.Process]) -> tuple[int, float]:
@@ -103,11 +103,11 @@ def _received(sockets: Collection[int]) -> dict[int, int]:
 
     As the kernel counts them, asked by sock_diag(7); nothing where it doesn't say.
     """
-    found: dict[int, int] = {}
+    received_bytes: dict[int, int] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         with suppress(OSError, struct.error):
-            found.update(_tcp(family))
-    return {inode: received for inode, received in found.items() if inode in sockets}
+            received_bytes.update(_tcp(family))
+    return {inode: received for inode, received in received_bytes.items() if inode in sockets}
 
 
 def _tcp(family: int) -> Iterator[tuple[int, int]]:
