@@ -133,9 +133,12 @@ def _reach(window: Window, known: Known) -> str:
         date = known.uploaded.get(str(version), "")
         return f"{version} ({date})" if date else str(version)
 
+    since = f"bad since {dated(window.first)}"
+    if known.open_at_oldest and window == known.windows[0]:
+        since = f"bad already in {dated(window.first)}, the oldest looked at"
     if window.fixed:
-        return f"bad since {dated(window.first)}, until {dated(window.fixed)} fixed it"
-    return f"bad since {dated(window.first)}, and still in {window.last}, the newest looked at"
+        return f"{since}, until {dated(window.fixed)} fixed it"
+    return f"{since}, and still in {window.last}, the newest looked at"
 
 
 def render_json(checked: Checked) -> str:
