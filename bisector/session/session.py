@@ -241,9 +241,10 @@ class Driver:
     def _search(self, candidates: Candidates, options: Options) -> Finding:
         """Return what a search learned, from what is stored and what it measures."""
         probe, known = candidates.probe, self._known(candidates)
-        if known and probe.command:
+        earlier = self.store.earlier(run for runs in known.values() for run in runs)
+        if earlier and probe.command:
             self.said.say(
-                f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
+                f"warning: {count(earlier, 'run')} of this command are "
                 "stored; if a file that it reads but doesn't name has changed, --refresh"
             )
 
