@@ -20,6 +20,8 @@ def tests(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, FileNotFoundError) and path == CACHE and path.parent.is_dir():
+            raise _none(path) from error  # pytest ran, and has no such file where all passed
         raise UsageError(
             f"the tests that failed can't be read from {path}: {getattr(error, 'strerror', error)}",
             "run pytest here first, or name its JUnit XML: --last-failed report.xml",
@@ -31,8 +33,16 @@ def tests(path: Path) -> list[str]:
             f"{path} is neither pytest's cache nor JUnit XML: {error}", "write it anew with pytest"
         ) from error
     if not failed:
-        raise UsageError(f"no test failed by {path}", "run the tests again so that it is current")
+        raise _none(path)
     return sorted(failed)
+
+
+def _none(path: Path) -> UsageError:
+    return UsageError(
+        f"no test failed by {path}",
+        "run the tests again so that it is current; to find what fixed them, leave out "
+        "--last-failed and name the tests",
+    )
 
 
 def added(command: Sequence[str], failed: Sequence[str]) -> tuple[str, ...]:

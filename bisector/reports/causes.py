@@ -70,6 +70,15 @@ def own(finding: Finding) -> str:
     )
 
 
+def undecided(finding: Finding) -> tuple[str, ...]:
+    """Return of which changes it was asked, but couldn't be told, whose fault they are, and why."""
+    return tuple(
+        safe(f"{t.kind.value} {t.before} → {t.after}: {_whose(finding.probe.package, t.cause)}")
+        for t in finding.transitions
+        if t.cause and t.cause.blame is Blame.UNDECIDED
+    )
+
+
 def whose(finding: Finding) -> tuple[str, ...]:
     """Return whose fault each transition is, and what that was told from.
 

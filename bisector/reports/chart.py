@@ -10,7 +10,7 @@ from statistics import median
 
 from packaging.version import Version
 
-from bisector.finding import Finding, Kind, Transition
+from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
 from bisector.reports.axes import (
     BOTTOM,
@@ -27,6 +27,7 @@ from bisector.reports.axes import (
 )
 from bisector.reports.facts import conditions, name
 from bisector.reports.grid import Grid, Known, grids
+from bisector.reports.marks import marks, sides
 from bisector.reports.words import MIB, mib, safe
 
 _ROW = 18
@@ -90,7 +91,7 @@ def memory_chart(finding: Finding) -> str:
         *(_windows_apart(finding, grid, axes) if names else _windows(finding, axes)),
         *scale(axes, step_bytes),
         *labels(finding, axes),
-        *_marks(finding.every_transition, axes),
+        *marks(finding.every_transition, axes),
         *_points(finding, axes, numbers),
     ]
     if not peaks:
@@ -111,21 +112,10 @@ def _versions(finding: Finding) -> tuple[Version, ...]:
     return tuple(sorted(looked_at))
 
 
-def _sides(transition: Transition, axes: Axes) -> tuple[float, float]:
-    """Return the edges between which it changes; they are one where nothing is between."""
-    before, after = transition.zoom or (transition.before, transition.after)
-    if transition.otherwise and not transition.untested:  # it comes, or goes, where others do
-        introduced = transition.kind is Kind.INTRODUCED
-        edge = axes.versions.index(after) if introduced else axes.versions.index(before) + 1
-        return axes.between(edge), axes.between(edge)
-    left, right = axes.versions.index(before) + 1, axes.versions.index(after)
-    return axes.between(left), axes.between(max(left, right))
-
-
 def _windows(finding: Finding, axes: Axes) -> Iterator[str]:
     start = float(LEFT) if finding.bad_at_oldest else None
     for transition in finding.transitions:
-        left, right = _sides(transition, axes)
+        left, right = sides(transition, axes)
         if transition.kind is Kind.INTRODUCED:
             start = right
         else:
@@ -151,7 +141,7 @@ def _windows_apart(finding: Finding, grid: Grid, axes: Axes) -> Iterator[str]:
             left, right = axes.between(positions[0]), axes.between(positions[-1] + 1)
             yield _band(_class("window", failure), left, right)
     for transition in finding.every_transition:
-        left, right = _sides(transition, axes)
+        left, right = sides(transition, axes)
         if right > left:
             yield _band("unsure", left, right)
 
@@ -164,38 +154,6 @@ def _class(kind: str, failure: int) -> str:
 def _band(kind: str, left: float, right: float) -> str:
     box = f'x="{left:.1f}" y="{TOP}" width="{max(right - left, 0):.1f}"'
     return f'<rect class="{kind}" {box} height="{BOTTOM - TOP}"/>'
-
-
-def _marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
-    """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip.
-
-    Labels come last, so that no edge is drawn across one.
-    """
-    labels = list[str]()
-    ends = [0.0, 0.0, 0.0]
-    for transition in transitions:
-        left, right = _sides(transition, axes)
-        label = f"{transition.kind.value} {transition.after}"
-        if transition.otherwise and transition.kind is Kind.FIXED:
-            label = f"until {transition.before}"
-        if right > left:
-            between = f"between {transition.before} and {transition.after}"
-            label = f"{transition.kind.value} {between}"
-        elif transition.zoom and transition.zoom[1] != transition.after:
-            label += f" ({transition.zoom[1]})"
-        label += "" if transition.confirmed else ", unconfirmed"
-        width = len(label) * (GLYPH + 0.6)
-        x = min((left + right) / 2 + 5, WIDTH - 12 - width)
-        row = next((n for n, end in enumerate(ends) if end + 10 < x), 3)
-        y = TOP - 8 - 15 * min(row, 2)
-        top = y - 9 if left == right else TOP
-        for edge in sorted({left, right}):
-            yield f'<path class="edge" d="M{edge:.1f} {top}V{BOTTOM}">'
-            yield f"<title>{label}</title></path>"
-        if row < 3:
-            ends[row] = x + width
-            labels.append(f'<text class="mark" x="{x:.1f}" y="{y}">{label}</text>')
-    yield from labels
 
 
 def _points(finding: Finding, axes: Axes, numbers: Mapping[Version, int]) -> Iterator[str]:

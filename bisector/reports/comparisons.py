@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bisector.finding import Comparison, Culprit
-from bisector.model import Outcome
+from bisector.model import Measurement, Outcome
 from bisector.reports import causes, facts
 from bisector.reports.as_json import strict
 from bisector.reports.markdown import block, code, escape, folded
 from bisector.reports.markdown import table as markdown_table
 from bisector.reports.terminal import Column, labelled, plain, printed, table, verbatim
 from bisector.reports.words import count, safe, shortened
+from bisector.search import failures
 from bisector.store.codec import measurement_to_json
 from bisector.store.codec import plain as plainly
 
@@ -31,11 +32,17 @@ def answer(comparison: Comparison) -> str:
     if not comparison.differs:
         untestable = [
             f"{name} could not be tested ({(end.reason or end.outcome).value}: {end.detail})"
-            for name, end in zip(comparison.names, comparison.ends)
+            for name, end in _named_ends(comparison)
             if end.outcome is Outcome.UNTESTABLE
         ]
         if untestable:
             return safe(shortened(f"Undecided: {'; '.join(untestable)}.", 1000))
+        if was is Outcome.BAD and not failures.same(*comparison.ends):
+            fails = [f"with {n} {shortened(e.detail, 200)}" for n, e in _named_ends(comparison)]
+            return safe(
+                f"No answer: it fails with both, but not alike: {'; '.join(fails)}. "
+                "Compare with pins that it passes with."
+            )
         return safe(f"No difference: with {old} and with {new} it is {was.value}.")
     verb = "went bad" if now is Outcome.BAD else "was fixed"
     if among := comparison.suspects:
@@ -58,6 +65,10 @@ def answer(comparison: Comparison) -> str:
         f"Which release of {c.change.name} is not known: {c.why}." for c in needed if c.why
     ]
     return safe(" ".join(sentences))
+
+
+def _named_ends(comparison: Comparison) -> Iterator[tuple[str, Measurement]]:
+    return zip(comparison.names, comparison.ends)
 
 
 def _named(culprits: Sequence[Culprit]) -> str:
@@ -101,7 +112,7 @@ def _sections(comparison: Comparison) -> Iterator[str]:
     )
     facts = [f"- {escape(name)}: {escape(text)}" for name, text in _facts(comparison)]
     yield "\n".join([*facts, f"- again: {code(comparison.replay)}"])
-    for name, end in zip(comparison.names, comparison.ends):
+    for name, end in _named_ends(comparison):
         if end.output_tail:
             yield folded(f"{escape(name)} is {end.outcome.value}", block(end.output_tail))
 
@@ -162,7 +173,7 @@ def _step(culprit: Culprit) -> str:
 
 
 def _facts(comparison: Comparison) -> Iterator[tuple[str, str]]:
-    for name, end in zip(comparison.names, comparison.ends):
+    for name, end in _named_ends(comparison):
         reason = f" ({end.reason.value})" if end.reason else ""
         text = f"{name} is {end.outcome.value}{reason}: {end.detail}"
         yield "said", safe(shortened(text, _LONGEST))

@@ -16,16 +16,22 @@ _LONGEST = 20_000
 
 
 class Evidence:
-    """What a page tells when a cell is chosen; lists of distributions are kept once."""
+    """What a page tells when a cell is chosen; facts and distributions are kept once each."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self._findings = findings
         self._distributions: dict[str, int] = {}
+        self._facts: dict[tuple[str, str], int] = {}
 
     def of(self, grids: Sequence[Grid]) -> dict[str, Json]:
         """Return what the page of these tables embeds."""
         sections: list[Json] = [self._section(grid) for grid in grids]
-        return {"sections": sections, "distributions": list(self._distributions)}
+        kept: list[Json] = [list(fact) for fact in self._facts]
+        return {
+            "sections": sections,
+            "distributions": list(self._distributions),
+            "facts": kept,
+        }
 
     def _section(self, grid: Grid) -> dict[str, Json]:
         yanked = {
@@ -84,7 +90,9 @@ class Evidence:
             ("sandbox", run.sandbox),
             ("differs", ", ".join(run.differs)),
         ]
-        pairs: list[Json] = [[_plain(label), _plain(text)] for label, text in facts if text]
+        pairs: list[Json] = [
+            self._fact(_plain(label), _plain(text)) for label, text in facts if text
+        ]
         return {
             "version": str(run.version),
             "outcome": run.outcome.value,
@@ -93,6 +101,9 @@ class Evidence:
             "output": _plain(run.output_tail, lines=True),
             "installed": [self._distribution(_pinned(d)) for d in run.installed],
         }
+
+    def _fact(self, label: str, text: str) -> int:
+        return self._facts.setdefault((label, text), len(self._facts))
 
     def _distribution(self, text: str) -> int:
         return self._distributions.setdefault(_plain(text), len(self._distributions))

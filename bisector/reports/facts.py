@@ -10,7 +10,7 @@ from bisector.model import (
     Excluded,
 )
 from bisector.reports.rows import rows
-from bisector.reports.words import count, safe, sure
+from bisector.reports.words import count, safe, sure, why_not
 from bisector.run.sandbox import NONE, left
 from bisector.search.observed import verdict
 
@@ -92,9 +92,11 @@ def looked_at(finding: Finding) -> str:
         parts.append(f"{count(more, 'pre-release')}")
     stretch = longest_undecided(finding)
     word = "undecided" if {*stretch} & {*finding.conflicting} else "untested"
-    parts.append(f"longest {word} stretch {len(stretch)}")
-    if finding.plan.excluded:
-        parts.append(f"{len(finding.plan.excluded)} excluded")
+    counted = {*stretch} & {e.version for e in finding.plan.excluded}
+    with_them = ", excluded ones counted" if counted else ""
+    parts.append(f"longest {word} stretch {len(stretch)}{with_them}")
+    if shut := finding.plan.excluded:
+        parts.append(f"{len(shut)} excluded{why_not(e.reason.value for e in shut)}")
     new = sum(not m.cached for m in finding.measurements)
     runs = f"{count(len(finding.measurements), 'run')}, {new} of them now"
     if elsewhere := sum(m.elsewhere for m in finding.measurements):

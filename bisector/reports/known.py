@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,11 @@ class Known:
     uploaded: Mapping[str, str] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def open_at_oldest(self) -> bool:
+        """Whether the first window began before the oldest release that was looked at."""
+        return bool(self.record.get("database_specific", {}).get("open_at_oldest"))
+
     def affects(self, version: Version) -> bool:
         """Return whether a release is known to be bad, or lies between such."""
         if version in self.good:
@@ -61,7 +66,7 @@ def read(records: Iterable[Mapping[str, Any]]) -> list[Known]:
             python=specific["python"],
             title=specific["probe"],
             replay=specific["replay"],
-            windows=tuple(_window(r["events"]) for entry in affected for r in entry["ranges"]),
+            windows=tuple(window(range_) for entry in affected for range_ in entry["ranges"]),
             bad=frozenset(Version(version) for entry in affected for version in entry["versions"]),
             good=frozenset(map(Version, specific["good"])),
             uploaded=specific["uploaded"],
@@ -70,8 +75,9 @@ def read(records: Iterable[Mapping[str, Any]]) -> list[Known]:
     return list(by_identifier.values())
 
 
-def _window(events: Sequence[Mapping[str, str]]) -> Window:
-    ends = {kind: Version(version) for event in events for kind, version in event.items()}
+def window(range_: Mapping[str, Any]) -> Window:
+    """Return the releases that a record's range is about."""
+    ends = {kind: Version(version) for event in range_["events"] for kind, version in event.items()}
     return Window(ends["introduced"], ends.get("fixed"), ends.get("last_affected"))
 
 

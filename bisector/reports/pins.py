@@ -139,9 +139,12 @@ def _reach(window: Window, regression: Known) -> str:
         date = regression.uploaded.get(str(version), "")
         return f"{version} ({date})" if date else str(version)
 
+    since = f"bad since {dated(window.first)}"
+    if regression.open_at_oldest and window == regression.windows[0]:
+        since = f"bad already in {dated(window.first)}, the oldest looked at"
     if window.fixed:
-        return f"bad since {dated(window.first)}, until {dated(window.fixed)} fixed it"
-    return f"bad since {dated(window.first)}, and still in {window.last}, the newest looked at"
+        return f"{since}, until {dated(window.fixed)} fixed it"
+    return f"{since}, and still in {window.last}, the newest looked at"
 
 
 def render_json(checked: Checked) -> str:

@@ -31,7 +31,7 @@
 
   function runs(cell) {
     return cell.runs.flatMap((run) => {
-      const parts = [make("h3", run.heading), facts(run.facts)];
+      const parts = [make("h3", run.heading), facts(run.facts.map((at) => data.facts[at]))];
       if (run.output) parts.push(folded("The end of its output", run.output, true));
       if (run.installed.length) {
         const names = run.installed.map((at) => data.distributions[at]);

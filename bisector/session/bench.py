@@ -113,7 +113,7 @@ class Bench:
         runs = self._store.load(trial.probe, trial.conditions, {version: trial.release})
         if version not in runs:
             return None
-        if trial.probe.command and not self._warned:
+        if trial.probe.command and not self._warned and self._store.earlier(runs[version]):
             self.listener.say(
                 "warning: runs of this command are stored; if a file that it reads but doesn't "
                 "name has changed, --refresh"

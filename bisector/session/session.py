@@ -242,10 +242,11 @@ class Driver:
     def _recalled(self, candidates: Candidates) -> dict[Version, list[Measurement]]:
         """Return the stored runs, and say it where they may be of another command than today's."""
         known = self._known(candidates)
-        if known and candidates.probe.command:
+        earlier = self.store.earlier(run for runs in known.values() for run in runs)
+        if earlier and candidates.probe.command:
             self.listener.say(
-                f"warning: {count(sum(map(len, known.values())), 'run')} of this command are "
-                "stored; if a file that it reads but doesn't name has changed, --refresh"
+                f"warning: {count(earlier, 'run')} of this command are stored; if a file that it "
+                "reads but doesn't name has changed, --refresh"
             )
         return known
 
@@ -260,17 +261,14 @@ class Driver:
         with self.workers.measuring(self.task(_last(candidates))) as start, self.listener.running():
             found = Bisection(
                 knowledge,
-                lambda item: start(self._patient(self.task(candidates.trial(item)), knowledge)),
+                lambda item: start(
+                    replace(self.task(candidates.trial(item)), patience_s=knowledge.patience_s())
+                ),
                 clock=time.monotonic,
                 listener=self.listener,
                 expect=None if probe.serial else expect,
             ).run()
         return found if self.request.offline else self.workers.accept(found)
-
-    @staticmethod
-    def _patient(task: Task, knowledge: Knowledge) -> Task:
-        """Return the task with the time that its run need be given, by what is known."""
-        return replace(task, patience_s=knowledge.patience_s())
 
     def _history(
         self, subject: Probe, held: Conditions, ends: Sequence[Version], options: Options

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 
 from packaging.version import Version
@@ -35,11 +36,13 @@ class Store:
     """The measurements below one folder; ``warnings`` collects what could not be trusted.
 
     What is written is sealed with the key in ``cache``, where that is given. All of it may be
-    used by several threads at once.
+    used by several threads at once. What was stored before it was ``opened`` is of an earlier
+    command.
     """
 
     def __init__(self, root: Path, cache: Path | None = None) -> None:
         self.root = root
+        self.opened = datetime.now(timezone.utc)
         self._files = Files(root, cache)
         self.claims = Claims(root)
         self.lock = threading.RLock()
@@ -171,6 +174,11 @@ class Store:
         for several in runs.values():
             several.sort(key=lambda measurement: measurement.started)
         return runs
+
+    def earlier(self, runs: Iterable[Measurement]) -> int:
+        """Return how many of the runs are of an earlier command."""
+        opened = self.opened.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return sum(run.started < opened for run in runs)
 
     def claim(self, probe: Probe, conditions: Conditions, release: Release) -> Claim:
         """Return a claim on the next run of a release, for whoever is about to make it.

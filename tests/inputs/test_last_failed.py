@@ -99,6 +99,18 @@ def test_what_names_no_failed_test_is_an_error(
     assert raised.value.hint
 
 
+def test_where_all_passed_no_test_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then pytest writes its cache without the file that lists the others."""
+    monkeypatch.chdir(tmp_path)
+    Path("test_eggs.py").write_text("def test_eggs(): pass\n", encoding="utf-8")
+    words = ["-q", "-p", "no:xdist", "-c", "/dev/null", "--rootdir=."]
+    subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, check=True)
+    with pytest.raises(UsageError) as raised:
+        last_failed.tests(last_failed.CACHE)
+    assert raised.value.message == "no test failed by .pytest_cache/v/cache/lastfailed"
+    assert "leave out --last-failed" in raised.value.hint
+
+
 def test_another_command_has_no_tests() -> None:
     with pytest.raises(UsageError, match="the command isn't pytest"):
         last_failed.added(("python", "x.py"), FAILED)

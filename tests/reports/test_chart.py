@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -82,6 +82,50 @@ def test_no_edge_is_drawn_across_a_label() -> None:
     kinds = [e.get("class") for e in parsed(memory_chart(uploads())).iter()]
     last = max(place for place, kind in enumerate(kinds) if kind == "edge")
     assert last < kinds.index("mark")
+
+
+def spans(picture: ElementTree.Element) -> list[tuple[float, float, float]]:
+    """Return where each mark's label begins and ends, and its base line."""
+    marks = [e for e in picture.iter(f"{SVG}text") if e.get("class") == "mark"]
+    return [
+        (
+            float(e.get("x", "")),
+            float(e.get("x", "")) + len(e.text or "") * 6.8,
+            float(e.get("y", "")),
+        )
+        for e in marks
+    ]
+
+
+@given(changes=st.sets(st.integers(1, 59), max_size=12), zoomed=st.booleans())
+@example(changes={31, 41}, zoomed=True)
+def test_no_edge_rises_into_a_label_and_no_labels_overlap(
+    *, changes: set[int], zoomed: bool
+) -> None:
+    versions = [f"1.{n}" for n in range(60)]
+    found = finding(
+        "spam",
+        "p",
+        "",
+        versions,
+        lambda v: "bad" if sum(c <= int(v[2:]) for c in changes) % 2 else "good",
+    )
+    if zoomed:
+        found = replace(
+            found,
+            transitions=tuple(
+                replace(t, zoom=(t.before, Version(f"{t.after}b1"))) for t in found.transitions
+            ),
+        )
+    picture = parsed(memory_chart(found))
+    labels = spans(picture)
+    edges = [e.get("d", "") for e in picture.iter() if e.get("class") == "edge"]
+    for x, top in ((float(d[1:].split()[0]), float(d.split()[1].split("V")[0])) for d in edges):
+        assert not any(start < x < end and top < y for start, end, y in labels)
+    for (start, end, y), (start2, end2, y2) in combinations(labels, 2):
+        assert y != y2 or end < start2 or end2 < start
+    assert len(edges) == len(changes)
+    assert bool(labels) == bool(changes)
 
 
 def test_a_zoomed_or_unconfirmed_transition_says_so() -> None:

@@ -46,6 +46,7 @@ def run(outcome: str, detail: str = "", reason: Reason | None = None) -> Measure
 
 
 GOOD, BAD = run("good", "exited with status 0"), run("bad", "AssertionError: ham!")
+OTHERWISE = replace(BAD, detail="TypeError: no ham", signature=Signature("TypeError", "no ham"))
 SKIPPED = run("untestable", "exited with status 125", Reason.SKIPPED_BY_PROBE)
 
 
@@ -124,6 +125,13 @@ def test_the_other_way_round_it_was_fixed() -> None:
     [
         ((GOOD, GOOD), "No difference: with old.txt and with new.txt it is good."),
         ((BAD, BAD), "No difference: with old.txt and with new.txt it is bad."),
+        (
+            (BAD, OTHERWISE),
+            (
+                "No answer: it fails with both, but not alike: with old.txt AssertionError: ham!; "
+                "with new.txt TypeError: no ham. Compare with pins that it passes with."
+            ),
+        ),
         (
             (GOOD, SKIPPED),
             "Undecided: new.txt could not be tested (skipped-by-probe: exited with status 125).",

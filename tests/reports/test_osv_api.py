@@ -45,6 +45,16 @@ def test_a_query_and_a_batch_of_one_agree(query: dict[str, Any], hit: bool) -> N
     )
 
 
+def test_the_window_of_the_release_that_is_asked_for_comes_first() -> None:
+    """Scanners name the fix of the first."""
+    known = read([osv.record(found("gbgbg", probe=Probe("eggs", "spam")))])
+    for version, fixed in (("1.1", ["1.2", "1.4"]), ("1.3", ["1.4", "1.2"])):
+        query = {"package": {"name": "spam", "ecosystem": "PyPI"}, "version": version}
+        _, told = answer("POST", "/v1/query", json.dumps(query).encode(), known)
+        (affected,) = told["vulns"][0]["affected"]
+        assert [one["events"][1]["fixed"] for one in affected["ranges"]] == fixed
+
+
 def test_a_record_is_given_by_its_id() -> None:
     assert answer("GET", f"/v1/vulns/{RECORD['id']}", b"", KNOWN) == (200, RECORD)
     assert answer("GET", "/v1/vulns/none", b"", KNOWN)[0] == 404

@@ -48,6 +48,13 @@ spam 1.2 is bad
     ]
 
 
+def test_where_the_oldest_release_is_bad_it_is_not_said_to_have_begun_there() -> None:
+    text = render(check("old.txt", ["spam==1.1"], known(measured("bbggbg")), "3.11"))
+    assert "    bad already in 1.0, the oldest looked at, until 1.2 (2024-01-03) fixed it\n" in text
+    text = render(check("old.txt", ["spam==1.4"], known(measured("bbggbg")), "3.11"))
+    assert "    bad since 1.4 (2024-01-05), until 1.5 (2024-01-06) fixed it\n" in text
+
+
 def test_only_what_is_pinned_to_a_bad_release_is_a_hit() -> None:
     """Not a good one, nor another package's, nor a range; and the name may be written otherwise."""
     requirements = ["spam==1.0", "ham==1.2", "eggs>=1", "jam @ https://host.example/jam.whl"]

@@ -263,8 +263,10 @@ def test_where_something_else_lies_beyond_an_end_the_range_is_made_wider() -> No
 def test_the_longest_stretch_without_a_decided_release_counts_excluded_ones() -> None:
     assert list(map(str, facts.longest_undecided(found("gx-ugxg")))) == ["1.1", "1.2", "1.3"]
     assert facts.longest_undecided(found("gb")) == ()
-    assert "longest untested stretch 2;" in facts.looked_at(found("gxxg"))
-    assert "longest undecided stretch 2;" in facts.looked_at(found("gx!g"))
+    assert "longest untested stretch 2, excluded ones counted; 2 excluded (no-wheel);" in (
+        facts.looked_at(found("gxxg"))
+    )
+    assert "longest undecided stretch 2, excluded" in facts.looked_at(found("gx!g"))
 
 
 def test_many_reasons_are_counted_and_the_rarest_are_put_together() -> None:
@@ -375,7 +377,7 @@ def test_sureness_is_never_rounded_up_to_certainty_and_says_how_to_be_surer() ->
 def test_what_was_looked_at_and_what_was_held_are_sentences() -> None:
     finding = found("gxbu-", pre={"1.1b1": "g"})
     assert facts.looked_at(finding) == (
-        "3 of 4 candidates; 1 pre-release; longest untested stretch 2; 1 excluded; "
+        "3 of 4 candidates; 1 pre-release; longest untested stretch 2; 1 excluded (no-wheel); "
         "7 runs, 7 of them now"
     )
     held = replace(finding.conditions, resolved="2025-10-01T12:00:00Z", requirements=("ham<2",))

@@ -204,6 +204,17 @@ def test_what_is_stored_is_not_measured(tmp_path: Path) -> None:
     assert ([one.outcome.value for one in measured], world.started) == (["good", "good"], [0, 1])
 
 
+def test_only_runs_of_an_earlier_command_are_said_to_be_stored(tmp_path: Path) -> None:
+    """Another bench of the same command may have measured the same a moment ago."""
+    said, command = io.StringIO(), replace(PROBE, command=("python", "x.py"))
+    for number, started, warned in ((0, "2099-01-01", False), (1, "2001-01-01", True)):
+        one = replace(trial(number), probe=command)
+        Store(tmp_path).save(command, one.conditions, run("b", started=started))
+        (measured,) = bench(World("gg"), tmp_path, said=said).measure([one], "it")
+        assert measured.outcome is Outcome.BAD
+        assert ("warning: runs of this command are stored" in said.getvalue()) is warned
+
+
 def test_stored_runs_that_disagree_decide_nothing(tmp_path: Path) -> None:
     saved(tmp_path, 0, run("g", started="1"), run("b", started="2"))
     saved(tmp_path, 1, run("b", started="1"), run("u", started="2"))
