@@ -64,10 +64,9 @@ def _side(finding: Finding, transition: Transition) -> str:
 def own(finding: Finding) -> str:
     """Return that each change whose fault was asked for is the package's own; empty where not."""
     blames = {transition.cause.blame for transition in finding.transitions if transition.cause}
-    package = safe(finding.probe.package)
-    return (
-        f"{package}'s own, also with dependencies of its time" if blames == {Blame.PACKAGE} else ""
-    )
+    if blames != {Blame.PACKAGE} or not whose(finding):
+        return ""
+    return f"{safe(finding.probe.package)}'s own, also with dependencies of its time"
 
 
 def undecided(finding: Finding) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def test_a_crash_is_named_and_another_failure_than_an_exception(
         "It dies of SIGSEGV (in spam.py:fry). "
         "OSError: cold (in spam.py:fry): already in 1.0; fixed in 1.1."
     )
-    text = bisect(*QUICK, *COMMAND).output
+    text = bisect("-v", *QUICK, *COMMAND).output
     assert "1.2: died of SIGSEGV" in text
     bad = next(m for m in finding["measurements"] if m["version"] == "1.2")
     assert (bad["signature"]["signal"], bad["signature"]["frame"]) == ("SIGSEGV", "spam.py:fry")

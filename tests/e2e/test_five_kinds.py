@@ -49,7 +49,7 @@ def scanned(ask: Command, finding: Mapping[str, Any], bad: Iterable[str], *words
 
 def faults(ask: Command, *words: str) -> list[str]:
     """Return the lines of the report that say whose fault each transition is."""
-    result = ask(*QUICK, *words, *COMMAND)
+    result = ask("-v", *QUICK, *words, *COMMAND)
     lines = result.output.splitlines()
     starts = [n for n, line in enumerate(lines) if line.startswith("fault ")]
     told = []
