@@ -244,10 +244,10 @@ def test_the_action_names_the_culprit_of_an_update(
     (repository / "test_it.py").write_text(test, encoding="utf-8")
     base = commit_locked(repository, old, "before")
     commit_locked(repository, new, "after")
-    failed = {"test_it.py": True}
-    cache = repository / ".pytest_cache/v/cache/lastfailed"
-    cache.parent.mkdir(parents=True)
-    cache.write_text(json.dumps(failed), encoding="utf-8")
+    if word == "went bad":  # where all passed, pytest leaves no such file
+        cache = repository / ".pytest_cache/v/cache/lastfailed"
+        cache.parent.mkdir(parents=True)
+        cache.write_text(json.dumps({"test_it.py": True}), encoding="utf-8")
     runner = Runner(repository, folder)
     given = {"base": base, "command": "pytest -q -p no:cacheprovider", "budget": "5m"}
     runner.run(given | {"python": sys.executable})
