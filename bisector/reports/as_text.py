@@ -108,6 +108,7 @@ def _short(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "looked at", facts.looked_at(finding)
     if stored := facts.stored(finding):
         yield "stored", stored
+    yield "conditions", facts.conditions(finding)
     if finding.measurements:
         yield "evidence", _EVIDENCE
 

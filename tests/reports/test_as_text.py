@@ -93,7 +93,7 @@ def test_equal_neighbours_are_one_line_and_what_agrees_is_left_out() -> None:
         "1.10",
         "1.11",
     ]
-    assert not [line for line in lines if line.startswith(("documents", "conditions", "said"))]
+    assert not [line for line in lines if line.startswith(("documents", "said"))]
 
 
 @given(st.text("gbu!", min_size=2, max_size=120), st.integers(80, 200))
@@ -154,6 +154,7 @@ eggs: Eggs must be fresh.
 Undecided: no release of spam was measured. The search was interrupted before it was settled.
 
 looked at  0 of 2 candidates; longest untested stretch 2; 0 runs, 0 of them now
+conditions CPython 3.11.7, linux-x86_64, dependencies newest
 """
     )
 
