@@ -82,7 +82,7 @@ def test_what_is_printed_and_the_command_that_makes_it_again(
     assert (repeated.status, repeated.answer) == (0, result.answer)
     assert several.stored() == runs
     report = several("--format", "markdown", *OVER, *COMMAND)
-    assert report.output.startswith("# spam 1.0: differs between interpreters by `check`")
+    assert report.output.startswith("# spam 1.0: differs between interpreters: python check.py")
 
 
 def test_the_same_on_all(several: Command, index: LocalIndex) -> None:
