@@ -142,7 +142,7 @@ def test_what_is_offered_is_what_was_promised() -> None:
         "refresh: bool = False",
     ]
     with pytest.raises(AttributeError, match="has no attribute 'seek'"):
-        bisector.seek  # noqa: B018
+        bisector.seek  # noqa: B018  # looking it up is what raises
 
 
 def test_an_installer_that_there_is_not_names_those_that_there_are() -> None:

@@ -98,7 +98,7 @@ class Nothing:
     keeps_files: bool = False
     walled: bool = False
 
-    def ready(self, access: Access) -> tuple[list[str], Path, int]:  # noqa: ARG002
+    def ready(self, access: Access) -> tuple[list[str], Path, int]:  # noqa: ARG002  # the protocol's
         """Return that nothing goes before."""
         return [], SUPERVISOR, -1
 

@@ -224,7 +224,7 @@ def _others() -> Iterable[tuple[str, Callable[[World, Random], list[Answer]]]]:
     for repeats in (1, 2, 4):
         yield f"plain, {repeats}", plain(repeats)
     try:
-        import git_bayesect  # noqa: F401
+        import git_bayesect  # noqa: F401  # whether it is installed
     except ImportError:
         return
     yield "git_bayesect", bayesect

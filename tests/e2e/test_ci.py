@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped,unused-ignore]
+import yaml  # type: ignore[import-untyped,unused-ignore]  # its stubs may be missing
 from e2e.command import Command
 from e2e.projects import BROKEN, plain, release
 from local_index import LocalIndex

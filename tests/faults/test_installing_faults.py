@@ -346,11 +346,11 @@ def fail_once(index: LocalIndex, path: str) -> None:
 
     def answered(request: object) -> Response:
         if getattr(request, "path", "") == path and not index.count(path):
-            index.requests.append(request)  # type: ignore[arg-type]
+            index.requests.append(request)  # type: ignore[arg-type]  # the handler's own
             return Response(404)
-        return answer(request)  # type: ignore[arg-type]
+        return answer(request)  # type: ignore[arg-type]  # the handler's own
 
-    index._server.RequestHandlerClass.answer = staticmethod(answered)  # type: ignore[attr-defined]
+    index._server.RequestHandlerClass.answer = staticmethod(answered)  # type: ignore[attr-defined]  # ours
 
 
 @pytest.fixture(autouse=True)

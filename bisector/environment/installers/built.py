@@ -62,11 +62,11 @@ class Built:
 
     def fetch(
         self,
-        python: str,  # noqa: ARG002
-        project: str,  # noqa: ARG002
-        wheels: Sequence[File],  # noqa: ARG002
+        python: str,  # noqa: ARG002  # the protocol's
+        project: str,  # noqa: ARG002  # the protocol's
+        wheels: Sequence[File],  # noqa: ARG002  # the protocol's
         *,
-        cancelled: threading.Event | None = None,  # noqa: ARG002
+        cancelled: threading.Event | None = None,  # noqa: ARG002  # the protocol's
     ) -> bool:
         """Fetch nothing: the wheel is here."""
         return False
@@ -78,7 +78,7 @@ class Built:
         constraints: Iterable[str] = (),
         *,
         before: str = "",
-        wheels: Sequence[File] = (),  # noqa: ARG002
+        wheels: Sequence[File] = (),  # noqa: ARG002  # the protocol's
         cancelled: threading.Event | None = None,
     ) -> Mapping[str, str]:
         """Install ``requirements``, the wheel among them."""
