@@ -14,8 +14,8 @@ from bisector.inputs import options, slips
 from bisector.inputs.arguments import Parser, request
 from bisector.inputs.request import Request
 from bisector.reports.formats import FINDINGS, check
+from bisector.search.candidates import KINDS
 from bisector.session import numbers
-from bisector.session.kinds import KINDS
 
 _COMMANDS = """\
 other commands, each with its own --help:
@@ -108,7 +108,7 @@ def parser() -> Parser:
     )
     parser_.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser_, INSTALLERS)
-    options.add_only_search_options(parser_, {name: kind.about for name, kind in KINDS.items()})
+    options.add_only_search_options(parser_, KINDS)
     options.add_why_options(parser_)
     options.add_format_option(parser_, FINDINGS)
     options.add_verbose_option(parser_)

@@ -23,7 +23,7 @@ from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import InstallerError
-from bisector.measure import outcome
+from bisector.measure import reading
 from bisector.measure.caller import Caller, named, remark
 from bisector.measure.invocation import elsewhere, imported, inside, laid_out, readable
 from bisector.measure.refused import may_be_refused, refused
@@ -69,7 +69,7 @@ def measure(
             made = _installed(stack, task, place, cancelled, lent)
         except BuildFailedError as error:
             detail = neutral(str(error))
-            signature = outcome.of_build(detail)
+            signature = reading.of_build(detail)
             return replace(blank, reason=Reason.BUILD_FAILED, detail=detail, signature=signature)
         except InstallFailedError as error:
             return replace(blank, reason=Reason.INSTALL_FAILED, detail=neutral(str(error)))
@@ -161,9 +161,9 @@ def _run(
         caller.spoil()
     # What still runs in the folder itself may have rewritten it as well.
     if (rewritten := caller.rewritten()) and is_quiet():
-        said = f"it changes {', '.join(rewritten)} also from a copy of its folder"
+        detail = f"it changes {', '.join(rewritten)} also from a copy of its folder"
         environment = Reason.ENVIRONMENT
-        return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=said)
+        return replace(copied, outcome=Outcome.UNTESTABLE, reason=environment, detail=detail)
     return replace(copied, remark=remark(changed) if changed else copied.remark)
 
 
@@ -218,7 +218,7 @@ def _once(
             network=task.guard.network,
         ),
     )
-    search = outcome.LineSearch(symptom.output) if symptom.output else None
+    search = reading.LineSearch(symptom.output) if symptom.output else None
     before = copy.state() if copy else {}
     completed = process.run(
         command,
@@ -234,21 +234,23 @@ def _once(
     found = imported(folders["records"], made, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
-    reported = outcome.result(records.read(result), completed.output)
+    reported = reading.result(records.read(result), completed.output)
     peaks = memory.peaks(folders["records"], completed.pid, completed.sampled_peaks)
-    said = outcome.read(completed, reported, uncaught, crashed, probe, made, cwd)
-    failed = reported[0] is None and said.outcome is not Outcome.GOOD
-    if failed and (why := refused(confinement, cwd, uncaught, said.signature)):
-        said = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.OUT_OF_LIMITS, detail=why)
+    verdict = reading.read(completed, reported, uncaught, crashed, probe, made, cwd)
+    failed = reported[0] is None and verdict.outcome is not Outcome.GOOD
+    if failed and (why := refused(confinement, cwd, uncaught, verdict.signature)):
+        verdict = replace(
+            verdict, outcome=Outcome.UNTESTABLE, reason=Reason.OUT_OF_LIMITS, detail=why
+        )
     if symptom != Symptom() and completed.ended is not process.Ended.CANCELLED:
         matched = search.end() if search else ""
-        shown_it = outcome.symptom(completed, symptom, matched, peaks)
-        if shown_it is None and said.outcome is Outcome.BAD:
-            shown_it = replace(said, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
-        said = shown_it or said
+        shown_it = reading.symptom(completed, symptom, matched, peaks)
+        if shown_it is None and verdict.outcome is Outcome.BAD:
+            shown_it = replace(verdict, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
+        verdict = shown_it or verdict
     if shutil.disk_usage(place).free < LEAST_FREE_BYTES:
         # Whatever it came out at: what a full disk keeps a run from may be what makes it bad.
-        said = outcome.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
+        verdict = reading.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     known = bool(probe.package) and not probe.reports
     meant = ""
@@ -257,13 +259,13 @@ def _once(
     masked = _masks(task, place, made.prefix)
     run = replace(
         measured,
-        outcome=said.outcome,
-        reason=said.reason,
-        detail=masked.text(said.detail),
-        signature=said.signature
-        and replace(said.signature, message=masked.text(said.signature.message)),
-        metrics=masked.members(said.metrics or {}),
-        pool=None if said.pool is None else masked.members(said.pool),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        detail=masked.text(verdict.detail),
+        signature=verdict.signature
+        and replace(verdict.signature, message=masked.text(verdict.signature.message)),
+        metrics=masked.members(verdict.metrics or {}),
+        pool=None if verdict.pool is None else masked.members(verdict.pool),
         processes=tuple(replace(peak, command=masked.text(peak.command)) for peak in peaks),
         wall_s=round(completed.wall_s, 4),
         cpu_s=round(completed.cpu_s, 4),

@@ -4,8 +4,7 @@ Sizes are bytes and times are seconds throughout; names end in ``_bytes`` and ``
 """
 
 from bisector.model.index import Excluded, File, Interpreter, Plan, Release
-from bisector.model.probe import Claim, Conditions, Documented, Policy, Probe, Symptom
-from bisector.model.run import (
+from bisector.model.outcome import (
     Distribution,
     Json,
     Measurement,
@@ -14,6 +13,7 @@ from bisector.model.run import (
     Reason,
     Signature,
 )
+from bisector.model.probe import Claim, Conditions, Documented, Policy, Probe, Symptom
 
 __all__ = [
     "Claim",

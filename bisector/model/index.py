@@ -7,7 +7,7 @@ from datetime import datetime
 
 from packaging.version import Version
 
-from bisector.model.run import Reason
+from bisector.model.outcome import Reason
 
 
 @dataclass(frozen=True, slots=True)

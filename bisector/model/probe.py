@@ -9,7 +9,7 @@ from enum import Enum
 from packaging.specifiers import SpecifierSet
 
 from bisector.model.index import Interpreter
-from bisector.model.run import Outcome
+from bisector.model.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What a search is over: items in order, what measures one, and what is particular to their kind.
 
-Releases are one kind, the days on which dependencies changed another. A new kind is a subclass of
-``Candidates`` that a request leads to, and one line in ``session.kinds``.
+Releases are one kind, the days on which dependencies changed another. A new kind is a module of
+``bisector.session`` with a function ``candidates(driver, probe, interpreter)`` that returns its
+``Candidates``, and one line in ``KINDS``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ from bisector.search.observed import Verdict
 
 if TYPE_CHECKING:
     from bisector.search.blame.narrowing import Laboratory
+
+KINDS: Mapping[str, str] = {
+    "releases": "those in the range",
+    "dependencies": "the days on which those of the newest changed",
+    "interpreters": "those installed here, with the newest",
+}
+"""What ``--over`` may name, and what that searches; each is the name of its module."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,6 @@ from bisector.search.releases import Releases
 from bisector.session import numbers
 from bisector.session.bench import Bench
 from bisector.session.from_store import with_causes
-from bisector.session.kinds import KINDS
 from bisector.session.patience import Patient
 from bisector.session.recall import known_runs
 from bisector.session.scope import listed, planned
@@ -103,7 +103,8 @@ class Driver:
         """
         request = self.request
         metric = numbers.asked_for(request, wanted)
-        candidates = KINDS[request.over].candidates(self, wanted, python)
+        kind_of_search = import_module(f"bisector.session.{request.over}")  # one of KINDS
+        candidates: Candidates = kind_of_search.candidates(self, wanted, python)
         if metric is None:
             finding = self._search(candidates, self._options(candidates.probe))
         else:

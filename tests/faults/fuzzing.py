@@ -28,7 +28,7 @@ from bisector.errors import UsageError
 from bisector.inputs import listing, page, probe
 from bisector.inputs.listing import Listing
 from bisector.inputs.locks import files
-from bisector.measure import outcome
+from bisector.measure import reading
 from bisector.model import Interpreter, Measurement, Outcome
 from bisector.settings import without_credentials
 from bisector.store import codec
@@ -380,10 +380,10 @@ def a_result(rng: random.Random) -> bytes:
 
 
 def read_result(body: bytes) -> bool:
-    told, _ = outcome.result(body, b"noise\n" + body)
+    told, _ = reading.result(body, b"noise\n" + body)
     if told is None:
         return False
-    read = outcome._reported(told)
+    read = reading._reported(told)
     metrics = masks.of_this_machine().members(read.metrics or {})
     run = Measurement(Version("1.0"), read.outcome, read.reason, read.detail, metrics=metrics)
     again = codec.measurement_from_json(json.loads(json.dumps(codec.measurement_to_json(run))))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bisector.environment.venv import Environment
 from bisector.inputs.values import Size
-from bisector.measure.outcome import LineSearch, Reading, read, result, symptom
+from bisector.measure.reading import LineSearch, Reading, read, result, symptom
 from bisector.model import Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 from bisector.run.process import Completed, Ended
 from bisector.run.records import Frame, Uncaught
