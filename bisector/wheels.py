@@ -13,12 +13,12 @@ from bisector.model import File, Interpreter
 
 def compatible(files: Iterable[File], interpreter: Interpreter) -> list[File]:
     """Return the wheels among ``files`` whose tags ``interpreter`` supports, best first."""
-    rank = {tag: place for place, tag in enumerate(interpreter.tags)}
+    rank = {tag: position for position, tag in enumerate(interpreter.tags)}
     ranked = []
     for file in files:
-        places = [rank[str(tag)] for tag in wheel_tags(file.filename) if str(tag) in rank]
-        if places:
-            ranked.append((min(places), file))
+        positions = [rank[str(tag)] for tag in wheel_tags(file.filename) if str(tag) in rank]
+        if positions:
+            ranked.append((min(positions), file))
     return [file for _, file in sorted(ranked, key=lambda pair: pair[0])]
 
 

@@ -96,8 +96,8 @@ class Caller:
             if len(found) == MOST_FILES:
                 return {}
             with suppress(OSError):
-                told = path.lstat()
-                found[str(path.relative_to(self.folder))] = (told.st_size, told.st_mtime_ns)
+                status = path.lstat()
+                found[str(path.relative_to(self.folder))] = (status.st_size, status.st_mtime_ns)
         return found
 
     def changed(self, before: State) -> tuple[str, ...]:
@@ -114,10 +114,10 @@ class Caller:
         """
         names = []
         for path in self.named:
-            kept = self.records / _record(path)
-            if kept.exists() and not _same(path, kept):  # else a run before has made it
+            original = self.records / _record(path)
+            if original.exists() and not _same(path, original):  # else a run before has made it
                 self.spoil()
-                shutil.copy2(kept, path)
+                shutil.copy2(original, path)
                 names.append(os.path.relpath(path, self.folder))
         return tuple(names)
 
@@ -159,9 +159,9 @@ class Caller:
             with suppress(OSError):
                 shutil.copy2(path, copied, follow_symlinks=False)
         for path in self.named:
-            kept = self.records / _record(path)
-            if kept.exists() and path.is_relative_to(self.folder):
-                shutil.copy2(kept, target / path.relative_to(self.folder))
+            original = self.records / _record(path)
+            if original.exists() and path.is_relative_to(self.folder):
+                shutil.copy2(original, target / path.relative_to(self.folder))
         return Caller(target, (), self.records)
 
     def _files(self) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from bisector.run import records
 
 
 def laid_out(
-    probe: Probe, made: Environment, source: Path, target: Path, *, isolated: bool
+    probe: Probe, environment: Environment, source: Path, target: Path, *, isolated: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the command to start, and how it is shown to people.
 
@@ -37,7 +37,7 @@ def laid_out(
         script.write_text(probe.text, encoding="utf-8")
         if probe.companion:
             (target / "probekit.py").write_text(probe.companion, encoding="utf-8")
-    return (str(made.python), str(script), *case), ("python", f"{probe.name}.py", *case)
+    return (str(environment.python), str(script), *case), ("python", f"{probe.name}.py", *case)
 
 
 def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
     are left where they are.
     """
     words = []
-    for place, word in enumerate(command):
+    for number, word in enumerate(command):
         path, colons, test = word.partition("::")  # as pytest writes a test of a file
         named = Path(path)
         there = source / named
@@ -57,7 +57,7 @@ def _apart(command: Iterable[str], source: Path, target: Path) -> tuple[str, ...
                 "name the files and folders that it needs",
             )
         below = not named.is_absolute() and ".." not in named.parts
-        if not named.name or not _exists(there) or (place == 0 and named.is_absolute()):
+        if not named.name or not _exists(there) or (number == 0 and named.is_absolute()):
             words.append(word)
             continue
         copy = named if below else Path(named.name)
@@ -135,16 +135,18 @@ _ANYBODYS = frozenset({"doc", "docs", "example", "examples", "test", "tests"})
 """Modules that wheels carry by mistake, and that the caller's own folder has as well."""
 
 
-def imported(records_dir: Path, made: Environment, package: str) -> bool:
+def imported(records_dir: Path, environment: Environment, package: str) -> bool:
     """Return whether a run imported the package.
 
     Raises UsageError where it did from elsewhere than the environment.
     """
-    home = made.prefix.resolve()
+    home = environment.prefix.resolve()
     found = False
     for module, file in records.imported(records_dir):
         # Resolved as well as it is: an installer may link to its cache, and a prefix be a link.
-        inside = Path(file).is_relative_to(made.prefix) or Path(file).resolve().is_relative_to(home)
+        inside = Path(file).is_relative_to(environment.prefix) or Path(
+            file
+        ).resolve().is_relative_to(home)
         found = found or inside
         if not (inside or module in _ANYBODYS):
             raise UsageError(
@@ -155,12 +157,12 @@ def imported(records_dir: Path, made: Environment, package: str) -> bool:
     return found
 
 
-def elsewhere(probe: Probe, made: Environment, requirements: Iterable[str]) -> str:
+def elsewhere(probe: Probe, environment: Environment, requirements: Iterable[str]) -> str:
     """Return, as a sentence, which project a script imports where it isn't the one under test.
 
     Empty where that can't be told. What the caller had installed beside is a tool.
     """
-    providers = made.providers()
+    providers = environment.providers()
     modules = providers.pop(probe.package, frozenset())
     for requirement in (*probe.dependencies, *requirements):
         providers.pop(canonicalize_name(Requirement(requirement).name), None)

@@ -54,7 +54,7 @@ def measure(
     The folder that it made is discarded, unless ``task.keep``. What fails that is no release's
     fault, the installer, the index or the disk, is tried again and then decides nothing.
     """
-    place = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
+    folder = Path(tempfile.mkdtemp(prefix=f"{task.release.version}-", dir=task.folder))
     blank = Measurement(
         version=task.release.version,
         outcome=Outcome.UNTESTABLE,
@@ -63,10 +63,10 @@ def measure(
     )
     with ExitStack() as stack:
         if not task.keep:
-            stack.callback(discard, place)
-        neutral = _masks(task, place, place / "env").text
+            stack.callback(discard, folder)
+        neutral = _masks(task, folder, folder / "env").text
         try:
-            made = _installed(stack, task, place, cancelled, lent)
+            installation = _installed(stack, task, folder, cancelled, lent)
         except BuildFailedError as error:
             detail = neutral(str(error))
             signature = reading.of_build(detail)
@@ -78,9 +78,9 @@ def measure(
             return replace(blank, reason=Reason.ENVIRONMENT, detail=detail)
         except (NotCachedError, InstallerError) as error:
             return replace(blank, reason=Reason.ENVIRONMENT, detail=neutral(str(error)))
-        measured = replace(blank, installed=made.installed, differs=made.differs)
+        measured = replace(blank, installed=installation.installed, differs=installation.differs)
         try:
-            return _run(measured, made, place, task, cancelled)
+            return _run(measured, installation, folder, task, cancelled)
         except process.StartError as error:
             if not error.of_machine:
                 raise
@@ -90,7 +90,7 @@ def measure(
 def _installed(
     stack: ExitStack,
     task: Task,
-    place: Path,
+    folder: Path,
     cancelled: threading.Event | None,
     lent: Lent | None,
 ) -> Installation:
@@ -103,13 +103,13 @@ def _installed(
         try:
             if lent and not task.keep:
                 return stack.enter_context(lent(task, cancelled))
-            return make(task, place / "env", cancelled)
+            return make(task, folder / "env", cancelled)
         except SilentError:
             raise  # it was waited for long enough
         except InstallerError:
             if not left or stopped.wait(_PAUSE_S):
                 raise
-            remove(place / "env")
+            remove(folder / "env")
     raise AssertionError("it is tried at least once")
 
 
@@ -121,7 +121,7 @@ def now() -> str:
 def _run(
     measured: Measurement,
     installation: Installation,
-    place: Path,
+    folder: Path,
     task: Task,
     cancelled: threading.Event | None,
 ) -> Measurement:
@@ -131,7 +131,7 @@ def _run(
     caller's folder, as all that come after it are.
     """
     if task.probe.reports or task.conditions.isolated:
-        return _once(measured, installation, place, task, cancelled)[0]
+        return _once(measured, installation, folder, task, cancelled)[0]
     caller = Caller(
         task.cwd,
         named(task.probe.command or [task.probe.path], task.cwd),
@@ -143,7 +143,7 @@ def _run(
     alone = False
     if not caller.spoils:
         with caller.running() as is_alone:
-            run, _ = _once(measured, installation, place / "first", task, cancelled)
+            run, _ = _once(measured, installation, folder / "first", task, cancelled)
             changed, rewritten = caller.changed(caller.first()), caller.rewritten()
             alone = is_alone()
         if may_be_refused(run):
@@ -152,7 +152,7 @@ def _run(
             return run
         changed = (*rewritten, *changed)
     is_quiet = caller.watch()
-    copied, there = _once(measured, installation, place / "copied", task, cancelled, caller)
+    copied, there = _once(measured, installation, folder / "copied", task, cancelled, caller)
     if changed and not caller.spoils:
         if there is not None and not set(there) & set(changed):
             if alone:
@@ -170,7 +170,7 @@ def _run(
 def _once(
     measured: Measurement,
     installation: Installation,
-    place: Path,
+    folder: Path,
     task: Task,
     cancelled: threading.Event | None,
     caller: Caller | None = None,
@@ -179,25 +179,25 @@ def _once(
 
     Beside it stands what it changed in such a copy, where the whole folder could be copied.
     """
-    probe, conditions, made = task.probe, task.conditions, installation.environment
-    folders = {name: place / name for name in ("home", "tmp", "cwd", "records")}
-    for folder in folders.values():
-        folder.mkdir(parents=True)
-    result = place / "result.json"
+    probe, conditions, environment = task.probe, task.conditions, installation.environment
+    folders = {name: folder / name for name in ("home", "tmp", "cwd", "records")}
+    for each in folders.values():
+        each.mkdir(parents=True)
+    result = folder / "result.json"
     apart = conditions.isolated or caller is not None
     copy = caller.copy(folders["cwd"]) if caller is not None and probe.command else None
     if copy:
         command, shown = inside(probe.command, task.cwd, folders["cwd"]), probe.command
     else:
-        command, shown = laid_out(probe, made, task.cwd, folders["cwd"], isolated=apart)
+        command, shown = laid_out(probe, environment, task.cwd, folders["cwd"], isolated=apart)
     own = probe.reports or apart
     cwd = folders["cwd"] if own else task.cwd
     environ = scrubbed_environ(
         home=folders["home"],
         tmp=folders["tmp"],
-        path_dirs=[made.scripts],
+        path_dirs=[environment.scripts],
         extra={
-            "VIRTUAL_ENV": str(made.prefix),
+            "VIRTUAL_ENV": str(environment.prefix),
             "BISECTOR_RESULT": str(result),
             records.RECORDS_VARIABLE: str(folders["records"]),
             records.MODULES_VARIABLE: " ".join(sorted(installation.modules)),
@@ -211,10 +211,13 @@ def _once(
     confinement = Confinement(
         sandbox.chosen(task.guard.mode),
         Access(
-            folder=place,
+            folder=folder,
             interpreter=Path(conditions.interpreter.executable),
-            readable=(made.prefix, *(() if own else readable(command, task.cwd, probe.path))),
-            sealed=(made.prefix,) if made.prefix.is_relative_to(place) else (),
+            readable=(
+                environment.prefix,
+                *(() if own else readable(command, task.cwd, probe.path)),
+            ),
+            sealed=(environment.prefix,) if environment.prefix.is_relative_to(folder) else (),
             network=task.guard.network,
         ),
     )
@@ -225,18 +228,18 @@ def _once(
         environ=environ,
         limits=limits.guarded(timeout_s, memory_bytes, task.guard.folder_bytes),
         cwd=cwd,
-        marks=(place, made.prefix),
+        marks=(folder, environment.prefix),
         cancelled=cancelled,
         on_output=search,
         confinement=confinement,
     )
     changed = copy.changed(before) if copy else None
-    found = imported(folders["records"], made, probe.package)
+    found = imported(folders["records"], environment, probe.package)
     uncaught = records.uncaught(folders["records"], completed.pid)
     crashed = records.crash_frames(folders["records"], completed.pid) if completed.signal else ()
     reported = reading.result(records.read(result), completed.output)
     peaks = memory.peaks(folders["records"], completed.pid, completed.sampled_peaks)
-    verdict = reading.read(completed, reported, uncaught, crashed, probe, made, cwd)
+    verdict = reading.read(completed, reported, uncaught, crashed, probe, environment, cwd)
     failed = reported[0] is None and verdict.outcome is not Outcome.GOOD
     if failed and (why := refused(confinement, cwd, uncaught, verdict.signature)):
         verdict = replace(
@@ -248,15 +251,15 @@ def _once(
         if shown_it is None and verdict.outcome is Outcome.BAD:
             shown_it = replace(verdict, outcome=Outcome.UNTESTABLE, reason=Reason.DIFFERENT_FAILURE)
         verdict = shown_it or verdict
-    if shutil.disk_usage(place).free < LEAST_FREE_BYTES:
+    if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
         # Whatever it came out at: what a full disk keeps a run from may be what makes it bad.
         verdict = reading.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
     known = bool(probe.package) and not probe.reports
     meant = ""
     if known and not found and task.conditions.policy is not Policy.EXACT:
-        meant = elsewhere(probe, made, conditions.requirements)
-    masked = _masks(task, place, made.prefix)
+        meant = elsewhere(probe, environment, conditions.requirements)
+    masked = _masks(task, folder, environment.prefix)
     run = replace(
         measured,
         outcome=verdict.outcome,
@@ -279,12 +282,12 @@ def _once(
     return run, changed
 
 
-def _masks(task: Task, place: Path, prefix: Path) -> masks.Masks:
+def _masks(task: Task, folder: Path, prefix: Path) -> masks.Masks:
     """Return what masks what is this machine's alone; its folders mean nothing elsewhere."""
     interpreter = Path(task.conditions.interpreter.executable)
     folders = {
         prefix: "{env}",
-        place: "{run}",
+        folder: "{run}",
         task.folder: "{workspace}",
         task.cache: "{cache}",
         interpreter.parent.parent: "{python}",

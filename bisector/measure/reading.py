@@ -96,13 +96,13 @@ def symptom(
     ``matched`` is the line of the output that showed it.
     """
     if wanted.timeout and completed.ended is process.Ended.TIMEOUT:
-        told = "it was still running at the time limit"
-        return Reading(Outcome.BAD, None, told, Signature(message=told))
+        detail = "it was still running at the time limit"
+        return Reading(Outcome.BAD, None, detail, Signature(message=detail))
     if wanted.memory_bytes is not None:
-        told = f"it took more than {wanted.memory_bytes}"
+        detail = f"it took more than {wanted.memory_bytes}"
         highest = max((peak.peak_memory_bytes for peak in peaks), default=0)
         if completed.ended is process.Ended.MEMORY or highest > wanted.memory_bytes:
-            return Reading(Outcome.BAD, None, told, Signature(message=told))
+            return Reading(Outcome.BAD, None, detail, Signature(message=detail))
     if matched:
         looked_for = f"the output matches {wanted.output}"
         return Reading(Outcome.BAD, None, matched, Signature(message=looked_for))
@@ -115,7 +115,7 @@ def read(
     uncaught: records.Uncaught | None,
     crashed: tuple[records.Frame, ...],
     probe: Probe,
-    made: Environment,
+    environment: Environment,
     folder: Path,
 ) -> Reading:
     """Return what a run in ``folder`` decided by itself.
@@ -137,19 +137,19 @@ def read(
     if result is not None:
         return _reported(result)
     raised = uncaught or (None if completed.signal else printed.raised(completed.output))
-    signature = _signature(completed, raised, crashed, made, folder)
+    signature = _signature(completed, raised, crashed, environment, folder)
     if completed.signal:
         if completed.signal in _FATAL and (probe.crash_is_bad or not probe.reports):
             return Reading(Outcome.BAD, None, f"died of {completed.signal}", signature)
         return Reading(untestable, Reason.NO_VERDICT, f"died of {completed.signal}", signature)
-    said = _said(uncaught.exception, uncaught.message) if uncaught else ""
+    description = _described(uncaught.exception, uncaught.message) if uncaught else ""
     if uncaught and {uncaught.errno, (uncaught.first or uncaught).errno} & _MACHINE:
-        return Reading(untestable, Reason.ENVIRONMENT, said, signature)
-    if uncaught and _failed_to_import(uncaught, made, probe.package):
-        return Reading(untestable, Reason.IMPORT_FAILED, said, signature)
+        return Reading(untestable, Reason.ENVIRONMENT, description, signature)
+    if uncaught and _failed_to_import(uncaught, environment, probe.package):
+        return Reading(untestable, Reason.IMPORT_FAILED, description, signature)
     ended = f"exited with status {completed.exit_status}"
     if probe.reports:
-        detail = f"{ended} {wrong}" + (f": {said}" if said else "")
+        detail = f"{ended} {wrong}" + (f": {description}" if description else "")
         return Reading(untestable, Reason.NO_VERDICT, detail, signature)
     if completed.exit_status == 0:
         return Reading(Outcome.GOOD, None, ended)
@@ -159,11 +159,11 @@ def read(
         why = f"pytest {_NOTHING_TESTED[completed.exit_status]}"
         last = _last_line(completed.output)
         return Reading(untestable, Reason.NO_VERDICT, f"{why}: {last}" if last else why, signature)
-    if not said and raised:
-        said = _said(raised.exception, raised.message)
-    elif not said and (last := _last_line(completed.output)):
+    if not description and raised:
+        description = _described(raised.exception, raised.message)
+    elif not description and (last := _last_line(completed.output)):
         ended = f"{ended}: {last}"
-    return Reading(Outcome.BAD, None, said or ended, signature)
+    return Reading(Outcome.BAD, None, description or ended, signature)
 
 
 _NOTHING_TESTED = {4: "can't do what it was asked for", 5: "found no test"}
@@ -174,7 +174,7 @@ def _is_pytest(command: Sequence[str]) -> bool:
     return "pytest" in command[:1] or command[1:3] == ("-m", "pytest")
 
 
-def _said(exception: str, message: str) -> str:
+def _described(exception: str, message: str) -> str:
     return f"{exception}: {message}" if message else exception
 
 
@@ -208,16 +208,16 @@ def _finite(value: object, deep: int = 0) -> Json:
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def _failed_to_import(uncaught: records.Uncaught, made: Environment, package: str) -> bool:
+def _failed_to_import(uncaught: records.Uncaught, environment: Environment, package: str) -> bool:
     """Return whether an exception came out of importing the package, not out of using it.
 
     It did where the module of the package isn't there at all, or where a module of it was being
     imported, by nothing but other modules that were.
     """
-    modules = made.modules(package)
+    modules = environment.modules(package)
     if uncaught.exception == "ModuleNotFoundError" and uncaught.name in modules:
         return True
-    packages = str(made.site_packages)
+    packages = str(environment.site_packages)
     for frame in uncaught.frames:
         if frame.file.startswith(packages):
             if frame.function != "<module>":
@@ -237,7 +237,7 @@ def _signature(
     completed: process.Completed,
     raised: records.Uncaught | None,
     crashed: Sequence[records.Frame],
-    made: Environment,
+    environment: Environment,
     folder: Path,
 ) -> Signature | None:
     """Return what makes this failure the same as another; of chained exceptions, the first counts.
@@ -248,10 +248,10 @@ def _signature(
     if completed.exit_status == 0 and raised is None:
         return None
     first = (raised.first or raised) if raised else None
-    packages = str(made.site_packages)
+    packages = str(environment.site_packages)
     installed = [f for f in (first.frames if first else crashed) if f.file.startswith(packages)]
     frame = installed[-1] if installed else None
-    lines = (_own(f, made, folder) for f in reversed(raised.frames if raised else crashed))
+    lines = (_own(f, environment, folder) for f in reversed(raised.frames if raised else crashed))
     message = first.message if first else printed.refused(completed.output)
     return Signature(
         exception=first.exception if first else "",
@@ -271,7 +271,7 @@ def of_build(last: str) -> Signature:
     return Signature(message=last)
 
 
-def _own(frame: records.Frame, made: Environment, folder: Path) -> str:
+def _own(frame: records.Frame, environment: Environment, folder: Path) -> str:
     """Return a frame as ``file:line`` where its file is the caller's own; else nothing.
 
     That is what lies in the ``folder`` that it ran in, and code that was given on the command line.
@@ -279,6 +279,10 @@ def _own(frame: records.Frame, made: Environment, folder: Path) -> str:
     if frame.file == "<string>":
         return f"<string>:{frame.line}"
     file = folder / frame.file
-    if "<" in frame.file or file.is_relative_to(made.prefix) or "site-packages" in file.parts:
+    if (
+        "<" in frame.file
+        or file.is_relative_to(environment.prefix)
+        or "site-packages" in file.parts
+    ):
         return ""
     return f"{file.relative_to(folder)}:{frame.line}" if file.is_relative_to(folder) else ""

@@ -100,8 +100,8 @@ def _short(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "confidence", f"to be surer, {option} runs both sides again"
     if own := causes.own(finding):
         yield "fault", own
-    for told in causes.undecided(finding):
-        yield "fault", told
+    for cause in causes.undecided(finding):
+        yield "fault", cause
     for claim in claims(finding):
         if claim.agrees is False:
             yield "documents", claim.sentence

@@ -113,12 +113,12 @@ def _backported(group: Sequence[Transition], *, again: bool) -> str:
     """Return what one change did that came to several release lines."""
     verb, was, _ = _WORDS[group[0].kind]
     verb += " again" if again else ""
-    places = [
+    releases = [
         f"between {t.before} and {t.after}" if t.untested or t.otherwise else f"in {t.after}"
         for t in group
     ]
     last = _and([str(transition.before) for transition in group])
-    text = f"{verb} {_and(places)}, each of another release line;"
+    text = f"{verb} {_and(releases)}, each of another release line;"
     return f"{text} {last} are the last {was} releases before."
 
 

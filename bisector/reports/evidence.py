@@ -26,11 +26,11 @@ class Evidence:
     def of(self, grids: Sequence[Grid]) -> dict[str, Json]:
         """Return what the page of these tables embeds."""
         sections: list[Json] = [self._section(grid) for grid in grids]
-        kept: list[Json] = [list(fact) for fact in self._facts]
+        facts: list[Json] = [list(fact) for fact in self._facts]
         return {
             "sections": sections,
             "distributions": list(self._distributions),
-            "facts": kept,
+            "facts": facts,
         }
 
     def _section(self, grid: Grid) -> dict[str, Json]:

@@ -38,8 +38,8 @@ def marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
             # To the left of its edge it lies over the edges before it, so above their ends.
             x, rows = x - 10 - width, range(_ROWS - 1, -1, -1)
         edge = left if left == right else None
-        places = (_Mark(label, edge, x, x + width, row) for row in rows)
-        mark = next((one for one in places if not any(map(one.meets, labels))), None)
+        candidates = (_Mark(label, edge, x, x + width, row) for row in rows)
+        mark = next((one for one in candidates if not any(map(one.meets, labels))), None)
         top = mark.y - 9 if mark and edge is not None else TOP
         for position in sorted({left, right}):
             yield f'<path class="edge" d="M{position:.1f} {top}V{BOTTOM}">'

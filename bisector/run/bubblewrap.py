@@ -71,8 +71,8 @@ def found() -> tuple[Bubblewrap | None, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, str(error)
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        return None, said[-1].removeprefix("bwrap: ") if said else "it fails"
+        lines = done.stderr.strip().splitlines()
+        return None, lines[-1].removeprefix("bwrap: ") if lines else "it fails"
     return Bubblewrap(program), ""
 
 
@@ -82,8 +82,8 @@ def _view(access: Access) -> Iterator[str]:
     scratch.mkdir(exist_ok=True)
     yield from _system()
     yield from _MADE
-    for place in _SCRATCH:
-        yield from ("--bind", str(scratch), place)
+    for folder in _SCRATCH:
+        yield from ("--bind", str(scratch), folder)
     yield from ("--tmpfs", str(home)) if home != Path("/") else ()
     system = [Path(name) for name in (*SYSTEM, *_MADE_ANEW)]
     bound: list[Path] = []

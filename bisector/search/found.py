@@ -141,8 +141,8 @@ class Found:
         ways: dict[str, Version] = {}
         for position in positions:
             run = self._newest_run(position)
-            said = failures.told(run.signature) or run.detail
-            ways.setdefault(said, self.items[position].key)
+            text = failures.told(run.signature) or run.detail
+            ways.setdefault(text, self.items[position].key)
         return tuple(ways.items())
 
     def _not_yet(self, failure: Label) -> Version | None:

@@ -54,23 +54,23 @@ class Interpreters(Candidates):
         self.conditions = conditions[-1]
         self.over = over
         self._release = release
-        self._held: Mapping[Version, Conditions] = {
-            key(held.interpreter): held for held in conditions
+        self._conditions: Mapping[Version, Conditions] = {
+            key(one.interpreter): one for one in conditions
         }
-        self.items = tuple(Item(version, f"Python {version}") for version in self._held)
+        self.items = tuple(Item(version, f"Python {version}") for version in self._conditions)
         # Reports list releases; an interpreter is one there that has its version.
         self.plan = Plan(
-            tuple(Release(version, ()) for version in self._held), excluded=tuple(excluded)
+            tuple(Release(version, ()) for version in self._conditions), excluded=tuple(excluded)
         )
 
     def trial(self, item: Item, /) -> Trial:
         """Return the measurement of the release on an interpreter."""
-        return Trial(self.probe, self._release, self._held[item.key], item.label)
+        return Trial(self.probe, self._release, self._conditions[item.key], item.label)
 
     def between(self, before: int, after: int, /) -> Sequence[Version]:
         """Return the interpreters between two positions, the excluded ones included."""
         low, high = self.items[before].key, self.items[after].key
-        every = [*self._held, *(one.version for one in self.plan.excluded)]
+        every = [*self._conditions, *(one.version for one in self.plan.excluded)]
         return sorted(version for version in every if low < version < high)
 
     def attributed(self, finding: Finding, laboratory: Laboratory, /) -> Finding:
@@ -131,7 +131,7 @@ class Interpreters(Candidates):
             return self._exactly(version, (*mix.requirements, *mix.constraints))
 
         def history(change: Change, mix: Mix) -> tuple[Transition, ...]:
-            others = exact(self._held[version], (*mix.requirements, *mix.constraints))
+            others = exact(self._conditions[version], (*mix.requirements, *mix.constraints))
             others = replace(others, requirements=(*others.requirements, named))
             return laboratory.history(replace(self.probe, package=change.name), others, change)
 
@@ -143,7 +143,7 @@ class Interpreters(Candidates):
     ) -> Trial:
         """Return the measurement on an interpreter with just these dependencies."""
         label = f"Python {version} with those of {other}" if other else f"Python {version}"
-        return Trial(self.probe, self._release, exact(self._held[version], pins), label)
+        return Trial(self.probe, self._release, exact(self._conditions[version], pins), label)
 
     def _pins(self, runs: Sequence[Measurement], outcome: Outcome) -> tuple[str, ...]:
         """Return what was installed beside the release in the newest run with that outcome."""

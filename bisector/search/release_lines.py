@@ -25,11 +25,11 @@ def late(releases: Sequence[Release]) -> tuple[int, ...]:
 
     ``releases`` are in version order; those without an upload time are never late.
     """
-    last = {line(release.version): place for place, release in enumerate(releases)}
+    last = {line(release.version): position for position, release in enumerate(releases)}
     return tuple(
-        place
-        for place in last.values()
-        if any(_before(later, releases[place]) for later in releases[place + 1 :])
+        position
+        for position in last.values()
+        if any(_before(later, releases[position]) for later in releases[position + 1 :])
     )
 
 
@@ -56,17 +56,17 @@ def origins(releases: Sequence[Release]) -> dict[int, int]:
     Lines that came of the release just before them in version order are left out.
     """
     found = {}
-    for place in range(1, len(releases)):
-        if line(releases[place - 1].version) != line(releases[place].version):
-            origin = _origin(releases, place)
-            if origin is not None and origin != place - 1:
-                found[place] = origin
+    for position in range(1, len(releases)):
+        if line(releases[position - 1].version) != line(releases[position].version):
+            origin = _origin(releases, position)
+            if origin is not None and origin != position - 1:
+                found[position] = origin
     return found
 
 
-def _origin(releases: Sequence[Release], place: int) -> int | None:
+def _origin(releases: Sequence[Release], position: int) -> int | None:
     """Return the newest of the releases below one that there was when it was uploaded."""
-    known = (p for p in range(place - 1, -1, -1) if _before(releases[p], releases[place]))
+    known = (p for p in range(position - 1, -1, -1) if _before(releases[p], releases[position]))
     return next(known, None)
 
 

@@ -73,19 +73,19 @@ class Releases(Candidates):
 
     def inside(self, before: Item, after: Item, /) -> Sequence[Item]:
         """Return the pre-releases between two releases."""
-        low, high = (self._place(self._releases[side.key]) for side in (before, after))
-        between = [r for r in self.plan.prereleases if low < self._place(r) < high]
-        return [_item(release) for release in sorted(between, key=self._place)]
+        low, high = (self._position(self._releases[side.key]) for side in (before, after))
+        between = [r for r in self.plan.prereleases if low < self._position(r) < high]
+        return [_item(release) for release in sorted(between, key=self._position)]
 
     def between(self, before: int, after: int, /) -> Sequence[Version]:
         """Return the releases between two positions, those included that can't be tested."""
         releases = self.plan.candidates
-        low, high = self._place(releases[before]), self._place(releases[after])
+        low, high = self._position(releases[before]), self._position(releases[after])
         between: list[Release | Excluded] = [
             *releases[before + 1 : after],
-            *(e for e in self._untestable if low < self._place(e) < high),
+            *(e for e in self._untestable if low < self._position(e) < high),
         ]
-        return [release.version for release in sorted(between, key=self._place)]
+        return [release.version for release in sorted(between, key=self._position)]
 
     def parting(self, before: int, after: int, alike: Callable[[int, int], bool], /) -> bool:
         """Return whether two neighbours belong to lines that had parted before they differed."""
@@ -111,7 +111,7 @@ class Releases(Candidates):
             windows.append(f">={start},<={known[-1][0]}")
         return tuple(windows)
 
-    def _place(self, release: Release | Excluded) -> tuple[datetime, Version]:
+    def _position(self, release: Release | Excluded) -> tuple[datetime, Version]:
         """Return what releases are ordered by: the version, after the upload where that counts."""
         return (self.plan.by_upload and release.upload_time) or _NO_TIME, release.version
 

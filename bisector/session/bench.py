@@ -62,7 +62,7 @@ class Bench:
         return self._known.get(_name(trial))
 
     def first(self, trials: Sequence[Trial], outcome: Outcome) -> int | None:
-        """Return the place of the first trial with that outcome; None where none has it."""
+        """Return the position of the first trial with that outcome; None where none has it."""
         self._pursue(trials, until=outcome)
         known = (self._known.get(_name(trial)) for trial in trials)
         return next((n for n, run in enumerate(known) if run and run.outcome is outcome), None)
@@ -78,10 +78,10 @@ class Bench:
     def _pursue(self, trials: Sequence[Trial], until: Outcome | None) -> None:
         """Measure what isn't known of the trials, up to the first that comes out as wanted."""
         waiting: list[int] = []
-        for place, trial in enumerate(trials):
+        for number, trial in enumerate(trials):
             known = self._known.get(_name(trial)) or self._stored(trial)
             if known is None:
-                waiting.append(place)
+                waiting.append(number)
                 continue
             self._known[_name(trial)] = known
             if known.outcome is until:
@@ -90,7 +90,7 @@ class Bench:
             return
         with self._workers.measuring(self._template) as start, self.listener.running():
             agenda = _Agenda(self, trials, waiting, until)
-            pursue(agenda, lambda place: start(self._task(trials[place])), self.jobs)
+            pursue(agenda, lambda number: start(self._task(trials[number])), self.jobs)
 
     def note(self, trial: Trial, measurement: Measurement) -> Measurement:
         """Remember what a trial came out at, and return that as far as it counts."""

@@ -57,7 +57,7 @@ def settle(
     request: Request,
     wanted: Probe,
     python: Interpreter,
-    made: Plan,
+    plan: Plan,
     store: Store,
     installer: Installer,
     meanwhile: Callable[[Conditions], object] | None,
@@ -72,7 +72,7 @@ def settle(
     blank = plain(request, wanted, python)
 
     if blank.policy is Policy.RELEASED:
-        undated = [str(r.version) for r in made.candidates if r.upload_time is None]
+        undated = [str(r.version) for r in plan.candidates if r.upload_time is None]
         if undated:
             raise UsageError(
                 f"the index gives no upload time for {undated[0]}"
@@ -86,12 +86,12 @@ def settle(
         others = tuple(p for p in pinned if Requirement(p).name != wanted.package)
         return replace(blank, constraints=others)
     failed: InstallerError | None = None
-    for release in made.candidates[: -_TRIES - 1 : -1]:
+    for release in plan.candidates[: -_TRIES - 1 : -1]:
         earlier = store.constraints(wanted, blank, release.version)
         if earlier and not request.refresh:
             return earlier
         try:
-            begin = meanwhile if release is made.candidates[-1] else None
+            begin = meanwhile if release is plan.candidates[-1] else None
             return _resolved(request, wanted, blank, release, installer, begin)
         except (InstallFailedError, NotCachedError):
             continue
@@ -137,9 +137,9 @@ def _resolved(
     needed, python = requirements_of(wanted, blank, release), blank.interpreter.executable
     index = settings.index_url(request.index_url).shown
     setup = installer.state()
-    kept = resolutions.path(settings.cache_dir(), f"{index} {setup}", blank, needed)
+    path = resolutions.path(settings.cache_dir(), f"{index} {setup}", blank, needed)
     lasting = bool(setup)
-    if lasting and not request.refresh and (lately := resolutions.load(kept, now())):
+    if lasting and not request.refresh and (lately := resolutions.load(path, now())):
         return _holding(wanted, blank, release, *lately)
     absent = False
     if meanwhile and not request.offline:
@@ -150,7 +150,7 @@ def _resolved(
             absent = True
     resolution, resolved = installer.resolve(python, needed, fetch=absent), now()
     if lasting and not request.offline:
-        resolutions.save(kept, resolution, resolved)
+        resolutions.save(path, resolution, resolved)
     return _holding(wanted, blank, release, resolution, resolved)
 
 
@@ -158,11 +158,11 @@ def _holding(
     wanted: Probe, blank: Conditions, release: Release, resolution: Resolution, resolved: str
 ) -> Conditions:
     """Return the conditions with what was resolved for a release held, but for the release."""
-    held = [p for p in resolution.pins if Requirement(p).name != wanted.package]
-    names = {canonicalize_name(Requirement(p).name) for p in held}
+    pins = [p for p in resolution.pins if Requirement(p).name != wanted.package]
+    names = {canonicalize_name(Requirement(p).name) for p in pins}
     return replace(
         blank,
-        constraints=tuple(held),
+        constraints=tuple(pins),
         wheels={
             filename: sha256
             for filename, sha256 in sorted(resolution.wheels.items())

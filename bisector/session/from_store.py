@@ -26,39 +26,39 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
     """
     spelt = {probe.spelt(name) for name in names}
     found = []
-    for kept in store.searches():
+    for search in store.searches():
         try:
-            wanted = _as_it_was(kept.probe)
+            wanted = _as_it_was(search.probe)
         except (BisectorError, LookupError, TypeError, ValueError) as error:
             why = f"{type(error).__name__}: {error}"
-            store.warnings.append(f"a search of {kept.probe.name} is ignored: its script: {why}")
+            store.warnings.append(f"a search of {search.probe.name} is ignored: its script: {why}")
             continue
         if package and wanted.package != canonicalize_name(package):
             continue
         if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:
             continue
         runs: dict[Version, list[Measurement]] = {}
-        for measurement in kept.measurements:
+        for measurement in search.measurements:
             if not measurement.of_machine:
                 runs.setdefault(measurement.version, []).append(measurement)
         knowledge = Knowledge(
-            Releases(wanted, kept.plan, kept.conditions),
+            Releases(wanted, search.plan, search.conditions),
             runs,
             Options(
-                any_failure=kept.any_failure,
-                first=kept.failure,
-                pattern=kept.pattern,
-                confidence=kept.confidence or noise.sureness(noise.LEAST_RUNS),
+                any_failure=search.any_failure,
+                first=search.failure,
+                pattern=search.pattern,
+                confidence=search.confidence or noise.sureness(noise.LEAST_RUNS),
             ),
         )
-        finding = with_causes(knowledge.finding(), kept.transitions)
-        found.append(replace(finding, replay=kept.replay))
+        finding = with_causes(knowledge.finding(), search.transitions)
+        found.append(replace(finding, replay=search.replay))
     return found
 
 
-def with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
-    """Return the finding with the causes that were ``told`` of the same transitions before."""
-    causes = {(t.kind, t.before, t.after): t.cause for t in told}
+def with_causes(finding: Finding, earlier: Sequence[Transition]) -> Finding:
+    """Return the finding with the causes that the same transitions had ``earlier``."""
+    causes = {(t.kind, t.before, t.after): t.cause for t in earlier}
 
     def caused(transitions: Sequence[Transition]) -> tuple[Transition, ...]:
         return tuple(replace(t, cause=causes.get((t.kind, t.before, t.after))) for t in transitions)
@@ -67,10 +67,10 @@ def with_causes(finding: Finding, told: Sequence[Transition]) -> Finding:
     return replace(finding, transitions=caused(finding.transitions)).with_failures(failures)
 
 
-def _as_it_was(told: Probe) -> Probe:
+def _as_it_was(stored: Probe) -> Probe:
     """Return the probe that was run then, with the claims that its text carries."""
-    if told.command:
-        return told
-    read = probe.parse(told.text, Path(f"{told.name}.py"), told.companion)
-    read = probe.only(read, told.case) if told.case else read
-    return replace(read, package=told.package)
+    if stored.command:
+        return stored
+    read = probe.parse(stored.text, Path(f"{stored.name}.py"), stored.companion)
+    read = probe.only(read, stored.case) if stored.case else read
+    return replace(read, package=stored.package)

@@ -64,12 +64,12 @@ def candidates(driver: Driver, wanted: Probe, _python: Interpreter) -> Interpret
     release = max(newest, key=lambda one: one.version)
     fits, excluded = _apart(wanted, release, pythons, allow_build=request.allow_build)
     subject = f"{listing.project} {release.version}"
-    held = _held(driver, wanted, release, fits)
+    on_each = _held_on_each(driver, wanted, release, fits)
     driver.listener.say(
         f"{subject}: {count(len(fits), 'interpreter')} from Python {fits[0].version} to "
         f"{fits[-1].version}, {len(excluded)} excluded"
     )
-    return Interpreters(wanted, release, held, excluded, subject)
+    return Interpreters(wanted, release, on_each, excluded, subject)
 
 
 def _apart(
@@ -98,7 +98,7 @@ def _apart(
     return fits, excluded
 
 
-def _held(
+def _held_on_each(
     driver: Driver, wanted: Probe, release: Release, pythons: Sequence[Interpreter]
 ) -> list[Conditions]:
     """Return what is held on each of the interpreters."""
@@ -118,20 +118,20 @@ def _held(
 
     if request.dependencies not in ("newest", "released"):
         return [settled(python) for python in pythons]  # a file's markers are for each its own
-    held = settled(pythons[-1])
+    settlement = settled(pythons[-1])
     for python in pythons[-2::-1]:
-        if request.dependencies == "released" or held.resolved_for:
+        if request.dependencies == "released" or settlement.resolved_for:
             break
-        held = settled(python)  # the newest of all may be newer than what has wheels for it
-    return [_on(python, held) for python in pythons]
+        settlement = settled(python)  # the newest of all may be newer than what has wheels for it
+    return [_on(python, settlement) for python in pythons]
 
 
-def _on(python: Interpreter, held: Conditions) -> Conditions:
+def _on(python: Interpreter, settlement: Conditions) -> Conditions:
     """Return what is held on another interpreter than the one that it was resolved for.
 
     A search over releases on that one mustn't take it for what it would resolve itself.
     """
-    if python == held.interpreter or not held.resolved_for:
-        return replace(held, interpreter=python)
-    told = f"{held.resolved_for} on Python {held.interpreter.version}"
-    return replace(held, interpreter=python, resolved_for=told)
+    if python == settlement.interpreter or not settlement.resolved_for:
+        return replace(settlement, interpreter=python)
+    resolved_for = f"{settlement.resolved_for} on Python {settlement.interpreter.version}"
+    return replace(settlement, interpreter=python, resolved_for=resolved_for)

@@ -48,36 +48,36 @@ def prospect(request: Request, wanted: Probe, python: Interpreter) -> Prospect:
             "choose another with --python",
         )
     listing = listed(wanted.package, request)
-    made = planned(listing, python, request, request.within or wanted.range)
+    plan = planned(listing, python, request, request.within or wanted.range)
     if request.releases:
-        made = _only(made, list(_versions(request.releases)), listing)
-    if not made.candidates:
+        plan = _only(plan, list(_versions(request.releases)), listing)
+    if not plan.candidates:
         given = f" --python {python.series}" if request.pythons else ""
-        reasons = [e.detail or e.reason.value for e in made.excluded]
-        reasons += ["a pre-release"] * len(made.prereleases)
+        reasons = [e.detail or e.reason.value for e in plan.excluded]
+        reasons += ["a pre-release"] * len(plan.prereleases)
         raise UndecidedError(
-            f"none of the {len(made.excluded) + len(made.prereleases)} releases of "
+            f"none of the {len(plan.excluded) + len(plan.prereleases)} releases of "
             f"{listing.project} in the range can be searched on Python {python.version}"
             f"{why_not(reasons)}",
             f"`bisect releases {listing.project}{given}` says why of each; "
             "--pre searches pre-releases",
         )
-    witnesses = _witnesses(request, wanted, listing, made)
-    return Prospect(wanted, python, made, listing.project, witnesses, listing.warnings)
+    witnesses = _witnesses(request, wanted, listing, plan)
+    return Prospect(wanted, python, plan, listing.project, witnesses, listing.warnings)
 
 
 def summary(seen: Prospect) -> str:
     """Return what would be looked at, and what that costs, in a sentence."""
-    made, size = seen.plan, len(seen.plan.candidates)
-    told = f"{seen.project}: {count(size, 'candidate')} on "
-    told += f"{seen.python.implementation} {seen.python.version}"
+    plan, size = seen.plan, len(seen.plan.candidates)
+    text = f"{seen.project}: {count(size, 'candidate')} on "
+    text += f"{seen.python.implementation} {seen.python.version}"
     if size > 1:
-        told += f" from {made.candidates[0].version} to {made.candidates[-1].version}"
-    told += f", {count(len(made.prereleases), 'pre-release')} to zoom into, "
-    told += f"{len(made.excluded)} excluded"
+        text += f" from {plan.candidates[0].version} to {plan.candidates[-1].version}"
+    text += f", {count(len(plan.prereleases), 'pre-release')} to zoom into, "
+    text += f"{len(plan.excluded)} excluded"
     if (usual := stages.usual_cost(size)) < size:
-        told += f"; about {usual} runs if it changed once, up to {size} if it never did"
-    return told
+        text += f"; about {usual} runs if it changed once, up to {size} if it never did"
+    return text
 
 
 def asked_for(request: Request) -> list[Probe]:
@@ -156,10 +156,10 @@ def planned(listing: Listing, python: Interpreter, request: Request, within: Spe
     )
 
 
-def _only(made: Plan, wanted: Sequence[Version], listing: Listing) -> Plan:
+def _only(plan: Plan, wanted: Sequence[Version], listing: Listing) -> Plan:
     """Return the plan of the ``wanted`` releases alone; raises UsageError where one is missing."""
-    there = {r.version: r for r in (*made.candidates, *made.prereleases)}
-    excluded = {e.version: e for e in made.excluded}
+    there = {r.version: r for r in (*plan.candidates, *plan.prereleases)}
+    excluded = {e.version: e for e in plan.excluded}
     for version in wanted:
         if version in excluded:
             raise UsageError(
@@ -175,15 +175,15 @@ def _only(made: Plan, wanted: Sequence[Version], listing: Listing) -> Plan:
 
 
 def _witnesses(
-    request: Request, wanted: Probe, listing: Listing, made: Plan
+    request: Request, wanted: Probe, listing: Listing, plan: Plan
 ) -> tuple[Version, ...]:
     """Return the releases to start at: those that the caller names, and the documented ones.
 
     Raises UsageError where the caller names one that can't be looked at.
     """
-    candidates = {release.version for release in made.candidates}
-    prereleases = {release.version for release in made.prereleases}
-    excluded = {e.version: e for e in made.excluded}
+    candidates = {release.version for release in plan.candidates}
+    prereleases = {release.version for release in plan.prereleases}
+    excluded = {e.version: e for e in plan.excluded}
     listed = {release.version: release for release in listing.releases}
     bad, good = map(_versions, (request.bad, request.good))
     if both := set(bad) & set(good):

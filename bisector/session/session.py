@@ -118,7 +118,7 @@ class Driver:
         if asked and request.max_probes is None and not finding.stopped:
             finding = self._attributed(candidates, finding)
         if request.keep_environments:
-            self.listener.say(f"the environments are kept in {self._kept}")
+            self.listener.say(f"the environments are kept in {self._kept_folder}")
         finding = replace(
             finding, replay=replay(request, wanted, None if finding.axis.python_varies else python)
         )
@@ -181,7 +181,7 @@ class Driver:
     def task(self, trial: Trial) -> Task:
         """Return what the measurement of a trial needs."""
         keep = self.request.keep_environments
-        folder = self._kept if keep else self._folder
+        folder = self._kept_folder if keep else self._folder
         cache, aside = self._caches
         return Task(
             trial.probe,
@@ -214,7 +214,7 @@ class Driver:
             self.workers,
             self.store,
             self.listener,
-            lambda subject, held, ends: self._history(subject, held, ends, options),
+            lambda subject, conditions, ends: self._history(subject, conditions, ends, options),
             refresh=self.request.refresh,
         )
 
@@ -222,9 +222,9 @@ class Driver:
         """Return whether runs may be made that turn out not to count: nobody notices them."""
         request = self.request
         apart = probe.reports or request.isolated
-        kept = request.keep_environments or request.max_probes is not None
+        limited = request.keep_environments or request.max_probes is not None
         numbers_ = request.metric or request.metric_output
-        return apart and not (kept or probe.serial or request.scheduler or numbers_)
+        return apart and not (limited or probe.serial or request.scheduler or numbers_)
 
     def begin(self, candidates: Candidates) -> None:
         """Begin with what a search would measure first, before it is sure what is held."""
@@ -232,7 +232,7 @@ class Driver:
         self.workers.begin([self.task(candidates.trial(item)) for item in knowledge.first()])
 
     @cached_property
-    def _kept(self) -> Path:
+    def _kept_folder(self) -> Path:
         """The folder of the environments that this command keeps."""
         return lasting(settings.cache_dir() / "kept")
 
@@ -272,17 +272,17 @@ class Driver:
         return found if self.request.offline else self.workers.accept(found)
 
     def _history(
-        self, subject: Probe, held: Conditions, ends: Sequence[Version], options: Options
+        self, subject: Probe, conditions: Conditions, ends: Sequence[Version], options: Options
     ) -> Finding:
         """Return what a search over the releases of a project between two of them learned."""
         listing = listed(subject.package, self.request)
         within = SpecifierSet(f">={min(ends)},<={max(ends)}")
         pre = any(end.is_prerelease for end in ends)
         asked = replace(self.request, pre=pre, yanked=True, order="version")
-        plan = planned(listing, held.interpreter, asked, within)
+        plan = planned(listing, conditions.interpreter, asked, within)
         if max(ends) not in [release.version for release in plan.candidates]:
             raise UndecidedError(f"{max(ends)} of {subject.package} can't be searched")
-        candidates = Releases(subject, plan, held, tuple(ends))
+        candidates = Releases(subject, plan, conditions, tuple(ends))
         found = self._search(candidates, options)
         if found.stopped is Stopped.INTERRUPTED:
             raise KeyboardInterrupt

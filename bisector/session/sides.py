@@ -84,7 +84,7 @@ def _of_dependency(
     steps = sorted(cause.culprits[0].transitions, key=lambda step: step.kind is Kind.FIXED)
     ends = (steps[0].zoom or (steps[0].before, steps[0].after)) if steps else None
     versions = (str(ends[0]), str(ends[1])) if ends else (change.before, change.after)
-    version = _held(transition, cause)
+    version = _settled(transition, cause)
     runs = [m for m in finding.runs.get(version, ()) if m.installed]
     if version not in releases or not runs:
         return None
@@ -100,7 +100,7 @@ def _of_dependency(
     return Pair(change.name, versions, (before, after), kind, failure, memory)
 
 
-def _held(transition: Transition, cause: Cause) -> Version:
+def _settled(transition: Transition, cause: Cause) -> Version:
     """Return the release that comes out otherwise with another version of the dependency.
 
     It is the one that was seen to do so with dependencies of its own time, else the earlier one,

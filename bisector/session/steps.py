@@ -78,7 +78,7 @@ class _Search:
         wanted: Metric,
         options: Options,
         least: float | None,
-        said: Lines,
+        listener: Lines,
     ) -> None:
         self._candidates = candidates
         self._metric = wanted
@@ -87,7 +87,7 @@ class _Search:
         self._begun: dict[int, int] = {}
         self._measured = 0
         self._stopped: Stopped | None = None
-        self._said = said
+        self._listener = listener
         self._deadline = 0.0
         self._assuring = False
         confidence = options.confidence or CONFIDENCE
@@ -102,10 +102,10 @@ class _Search:
         runs = [run for version, some in known.items() if version in position for run in some]
         here = (run for run in runs if not run.elsewhere)
         for run in sorted(here, key=lambda run: run.started):
-            place = position[run.version]
+            index = position[run.version]
             self._runs.setdefault(run.version, []).append(run)
-            self._begun[place] = self._begun.get(place, 0) + 1
-            self._stepping.replay(place, self._metric.of(run))
+            self._begun[index] = self._begun.get(index, 0) + 1
+            self._stepping.replay(index, self._metric.of(run))
 
     def environment(self, position: int) -> int:
         """Return in which of the two environments of a release its next run is made."""
@@ -149,7 +149,7 @@ class _Search:
         run = known_as(item, measurement)
         self._runs.setdefault(item.key, []).append(run)
         self._stepping.add(wanted.position, self._metric.of(run))
-        self._said.finished(run, {})
+        self._listener.finished(run, {})
         self._check()
 
     def unwanted(self, _flying: Sequence[Wanted], /) -> list[Wanted]:

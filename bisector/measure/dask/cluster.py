@@ -86,7 +86,7 @@ class Cluster:
         self.address = address
         self._asked = jobs
         self._store = store
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._warn = warn
         try:
             there = client.run_on_scheduler(_version)
@@ -116,8 +116,8 @@ class Cluster:
 
     def _once(self, warning: str) -> None:
         """Warn of what is the same for every search only once."""
-        if warning not in self._said:
-            self._said.add(warning)
+        if warning not in self._warned:
+            self._warned.add(warning)
             self._warn(warning)
 
 

@@ -243,28 +243,30 @@ class Flights:
                     flight.release_task()
                     self._send(flight)
                     if over:
-                        told = f"no worker at {self._address} is left that can measure"
-                        self._end(flight, WorkersError(told, _KEPT))
+                        problem = f"no worker at {self._address} is left that can measure"
+                        self._end(flight, WorkersError(problem, _KEPT))
 
     def _judge(self, workers: Collection[str]) -> dict[str, str]:
         """Ask workers whether they fit; return why those don't that don't, having said so."""
         if not workers:
             return {}
-        told = self._client.run(
+        answers = self._client.run(
             worker.unfit, self._needs, workers=sorted(workers), on_error="return"
         )
-        unfit = {worker: _why(said) for worker, said in told.items() if said}
+        unfit = {worker: _why(answer) for worker, answer in answers.items() if answer}
         with self._lock:
-            self._judged |= told.keys()
-            self._fit |= told.keys() - unfit.keys()
+            self._judged |= answers.keys()
+            self._fit |= answers.keys() - unfit.keys()
             some = bool(self._fit)
         for line in _grouped(unfit) if some else ():
             self._warn(f"warning: not used: {line}")
         return unfit
 
 
-def _why(said: object) -> str:
-    return f"it can't be asked: {first_line(said)}" if isinstance(said, Exception) else str(said)
+def _why(answer: object) -> str:
+    return (
+        f"it can't be asked: {first_line(answer)}" if isinstance(answer, Exception) else str(answer)
+    )
 
 
 def _grouped(unfit: Mapping[str, str]) -> list[str]:

@@ -91,9 +91,9 @@ def counterpart(wanted: Interpreter) -> Interpreter:
     """
     threads = "t" if wanted.tags[0].split("-")[1].endswith("t") else ""
     missing = ""
-    for place in (None, f"{wanted.version}{threads}"):
+    for name in (None, f"{wanted.version}{threads}"):
         with suppress(UsageError):
-            found = interpreter.find(place)
+            found = interpreter.find(name)
             same = (
                 found.implementation == wanted.implementation
                 and found.version == wanted.version
@@ -103,8 +103,10 @@ def counterpart(wanted: Interpreter) -> Interpreter:
             if same and not lacking:
                 return found
             missing = f", only one that takes no {lacking[0]} wheel" if same else missing
-    told = f"{wanted.implementation} {wanted.version} on {wanted.platform}"
-    raise UsageError(f"it has no {told}{missing}", f"`uv python install {wanted.version}` there")
+    described = f"{wanted.implementation} {wanted.version} on {wanted.platform}"
+    raise UsageError(
+        f"it has no {described}{missing}", f"`uv python install {wanted.version}` there"
+    )
 
 
 def run(task: Task) -> Answer:

@@ -82,8 +82,8 @@ class _Attribution:
         if self.beside[0] != self.beside[1]:
             return self._crossed()
         if why:
-            return self._told(Blame.UNDECIDED, why=why)
-        return self._told(Blame.PACKAGE)
+            return self._cause(Blame.UNDECIDED, why=why)
+        return self._cause(Blame.PACKAGE)
 
     def of_days(self, release: Release) -> Cause:
         """Return which of what differs between two days it takes."""
@@ -97,16 +97,16 @@ class _Attribution:
         and not known where that can't be tested.
         """
         if self.before.upload_time is None:
-            return self._told(Blame.PACKAGE)
+            return self._cause(Blame.PACKAGE)
         (run,) = self.laboratory.measure(
             [Trial(self.probe, self.before, self._dated())],
             f"{self.before.version} with dependencies of its own time",
         )
         self._note(self.before, OWN_TIME, run)
         if run.outcome is Outcome.UNTESTABLE:
-            return self._told(Blame.UNDECIDED, why=_untestable(run))
+            return self._cause(Blame.UNDECIDED, why=_untestable(run))
         if run.outcome is Outcome.BAD:
-            return self._told(Blame.PACKAGE)
+            return self._cause(Blame.PACKAGE)
         old = _pins(run, self.probe.package)
         return self._narrowed(Blame.INCOMPATIBLE, self.before, old, self.beside[0], Outcome.BAD)
 
@@ -165,9 +165,9 @@ class _Attribution:
         self._note(self.after, f"of {self.before.version}", measured[1])
         by_dependencies, by_package = (run.outcome for run in measured)
         if (by_dependencies, by_package) == (now, now):
-            return self._told(Blame.EITHER)
+            return self._cause(Blame.EITHER)
         if by_package is now:
-            return self._told(Blame.PACKAGE)
+            return self._cause(Blame.PACKAGE)
         if by_dependencies is now:
             return self._narrowed(Blame.DEPENDENCY, self.before, old, new, now)
         if (by_dependencies, by_package) == (was, was):
@@ -176,7 +176,7 @@ class _Attribution:
         why = (
             f"{untestable.version} can't be tested with the dependencies {untestable.dependencies}"
         )
-        return self._told(Blame.UNDECIDED, why=why)
+        return self._cause(Blame.UNDECIDED, why=why)
 
     def _narrowed(
         self,
@@ -192,7 +192,7 @@ class _Attribution:
         about = f"{release.version} with the versions between which the cause must lie"
         without, with_them = self.laboratory.measure(ends, about)
         if with_them.outcome is not target or without.outcome in (target, Outcome.UNTESTABLE):
-            return self._told(blame, why="it didn't come out again with the very same versions")
+            return self._cause(blame, why="it didn't come out again with the very same versions")
 
         def trial(mix: Mix) -> Trial:
             return self._trial(release, (*mix.requirements, *mix.constraints))
@@ -205,7 +205,7 @@ class _Attribution:
             return self.laboratory.history(subject, others, change)
 
         found = narrow(self.laboratory, old, differing, target, trial, history)
-        return replace(self._told(blame), culprits=found)
+        return replace(self._cause(blame), culprits=found)
 
     def _trial(self, release: Release, pins: Sequence[str]) -> Trial:
         return Trial(self.probe, release, exact(self.conditions, pins))
@@ -213,14 +213,14 @@ class _Attribution:
     def _note(self, release: Release, dependencies: str, run: Measurement) -> None:
         self.cells.append(Cell(release.version, dependencies, run.outcome, run.detail))
 
-    def _told(self, blame: Blame, *, why: str = "") -> Cause:
+    def _cause(self, blame: Blame, *, why: str = "") -> Cause:
         return Cause(blame, tuple(self.cells), why=why)
 
 
 def _untestable(run: Measurement) -> str:
     """Return that a release can't be tested with dependencies of its own time, and why."""
-    told = ": ".join(filter(None, (run.reason.value if run.reason else "", run.detail)))
-    why = f" ({told[:_LONGEST]})" if told else ""
+    reasons = ": ".join(filter(None, (run.reason.value if run.reason else "", run.detail)))
+    why = f" ({reasons[:_LONGEST]})" if reasons else ""
     other = "; an older --python may be able to" * (run.reason is Reason.INSTALL_FAILED)
     return f"with dependencies of its own time, {run.version} can't be tested{why}{other}"
 

@@ -54,32 +54,32 @@ class _Tests(Generic[T]):
         return tuple(self._changes[position] for position in sorted(subset))
 
     def first_bad(self, subsets: Sequence[Sequence[int]]) -> int | None:
-        """Return the place of the first bad one, asking only for those that aren't known."""
-        places = [p for p, subset in enumerate(subsets) if frozenset(subset) not in self._not_bad]
-        if not places:
+        """Return the position of the first bad one, asking only for those that aren't known."""
+        untried = [p for p, subset in enumerate(subsets) if frozenset(subset) not in self._not_bad]
+        if not untried:
             return None
-        found = self._first_bad([self.named(subsets[place]) for place in places])
-        self._not_bad.update(frozenset(subsets[place]) for place in places[:found])
-        return None if found is None else places[found]
+        found = self._first_bad([self.named(subsets[position]) for position in untried])
+        self._not_bad.update(frozenset(subsets[position]) for position in untried[:found])
+        return None if found is None else untried[found]
 
 
 def _narrowed(size: int, tests: _Tests[T], at_once: int) -> Sequence[int]:
     """Return positions that are bad together, each of which once made the ones before it bad."""
-    kept: list[int] = []
+    needed: list[int] = []
     rest = list(range(size))
-    while rest and tests.first_bad([kept]) is None:
+    while rest and tests.first_bad([needed]) is None:
         low, high = 0, len(rest)  # kept + rest[:low] isn't bad, kept + rest[:high] is
         while high - low > 1:
             parts = min(at_once + 1, high - low)
             cuts = [low + (high - low) * part // parts for part in range(1, parts)]
-            found = tests.first_bad([kept + rest[:cut] for cut in cuts])
+            found = tests.first_bad([needed + rest[:cut] for cut in cuts])
             if found is None:
                 low = cuts[-1]
             else:
                 low, high = [low, *cuts][found], cuts[found]
-        kept.append(rest[high - 1])
+        needed.append(rest[high - 1])
         rest = rest[: high - 1]
-    return sorted(kept)
+    return sorted(needed)
 
 
 def _minimal(current: Sequence[int], tests: _Tests[T]) -> Sequence[int]:

@@ -33,7 +33,7 @@ class Laboratory(Protocol):
         """Return what is known of a trial by now."""
 
     def first(self, trials: Sequence[Trial], outcome: Outcome) -> int | None:
-        """Return the place of the first trial with that outcome; None where none has it."""
+        """Return the position of the first trial with that outcome; None where none has it."""
 
     def history(
         self, subject: Probe, conditions: Conditions, change: Change
@@ -117,12 +117,12 @@ def _smaller(
 
 def exact(conditions: Conditions, constraints: Iterable[str]) -> Conditions:
     """Return conditions that hold to just these versions: what can't live with them fails."""
-    held = tuple(constraints)
+    pins = tuple(constraints)
     return replace(
         conditions,
         policy=Policy.EXACT,
         day="",
-        constraints=held,
+        constraints=pins,
         resolved="",
         resolved_for="",
     )
