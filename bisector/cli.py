@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from bisector import commands
 from bisector.errors import BisectorError
-from bisector.inputs import probe, slips
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,8 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     # What is stored is thousands of small values, all of which stay: looking for garbage among
-    # them again and again is a tenth of an answer.
-    gc.set_threshold(50_000)
+    # them again and again is a tenth of an answer, and so is looking once more at the end.
+    gc.set_threshold(200_000)
+    atexit.register(gc.freeze)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as it is under nohup
             signal.signal(number, _interrupt)
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 4
     except Exception as error:
         if os.environ.get("BISECTOR_TRACEBACK"):
+            import traceback  # nobody else waits for it
+
             traceback.print_exc()
         _complain(
             f"this is a bug in bisector: {type(error).__name__}: {error}",
@@ -60,6 +62,8 @@ def _run(words: list[str]) -> int:
     named = words[:1] and words[0] in commands.NAMES
     name, rest = (words[0], words[1:]) if named else ("search", words)
     if words[:1] and not named and not words[0].startswith("-"):
+        from bisector.inputs import probe, slips
+
         slip = slips.of_command(words[0], commands.NAMES, probe.names())
         if slip:
             raise slip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BisectorError(Exception):
     """Something that a user can act on; only the command prints it and exits."""
@@ -40,3 +42,10 @@ class WorkersError(BisectorError):
     """The cluster that is to measure can't be reached or used: no release is to blame."""
 
     exit_code = 4
+
+
+def near(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Return those of the ``known`` words that may have been meant, the likeliest first."""
+    import difflib  # only where something is mistyped
+
+    return difflib.get_close_matches(word, list(known), most, cutoff)

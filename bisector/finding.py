@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import groupby
+from operator import attrgetter
 
 from packaging.version import Version
 
@@ -20,9 +22,6 @@ from bisector.model import (
     Signature,
 )
 from bisector.series import Series
-
-CONFIDENCE = 0.95
-"""How sure every change is to be, where nothing else is asked for."""
 
 
 class Kind(str, Enum):
@@ -240,8 +239,8 @@ class Finding:
     def runs(self) -> dict[Version, list[Measurement]]:
         """The runs of each release measured, oldest first, in the order of the measurements."""
         runs: dict[Version, list[Measurement]] = {}
-        for measurement in self.measurements:
-            runs.setdefault(measurement.version, []).append(measurement)
+        for version, some in groupby(self.measurements, attrgetter("version")):
+            runs.setdefault(version, []).extend(some)
         return runs
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -110,9 +112,11 @@ def test_help_begins_with_four_examples_and_fits_two_screens(
 ) -> None:
     """Of 24 lines and 80 columns each; every option is there with `--help all`."""
     for words, whole in ((("--help",), False), (("--help", "all"), True)):
-        with pytest.raises(SystemExit) as ended:
-            cli.main(words)
-        assert ended.value.code == 0
+        try:
+            status: object = cli.main(words)
+        except SystemExit as ended:
+            status = ended.code
+        assert status == 0
         shown = capsys.readouterr().out
         assert ("--keep-environments" in shown) is whole
         if not whole:
@@ -151,3 +155,24 @@ def test_what_is_behind_two_dashes_is_the_command() -> None:
     words = ["--package", "spam", "--", "python", "-c", "--", "--jobs"]
     assert arguments.split(words) == (["--package", "spam"], ("python", "-c", "--", "--jobs"))
     assert arguments.split(["--probe", "eggs"]) == (["--probe", "eggs"], ())
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        ("--help", "argparse dataclasses logging packaging bisector.inputs.options bisector.model"),
+        ("--help all", "difflib json logging psutil rich subprocess tomli"),
+        ("--help all", "bisector.inputs.defaults bisector.inputs.request bisector.session.session"),
+    ],
+)
+def test_help_imports_nothing_that_it_does_not_need(words: str, unneeded: str) -> None:
+    code = "import sys; from bisector import cli; cli.main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code, *words.split()],
+        capture_output=True,
+        text=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "usage" in done.stdout or "examples" in done.stdout
+    assert "bisector.cli" in imported
+    assert not imported & set(unneeded.split())

@@ -15,7 +15,6 @@ from bisector.reports.progress import Lines
 from bisector.run import process, sandbox
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
-from bisector.session.why import explained
 from bisector.store.runs import Store
 
 INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION)
@@ -53,6 +52,8 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
         from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
 
         cluster.check(asked, wanted)
+    if asked.why:
+        from bisector.session import why  # 15 ms as well
     process.become_subreaper()
     sandbox.shield()
     findings = list[Finding]()
@@ -64,7 +65,7 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
                     listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)
                 try:
                     finding = searches.find(probe, python)
-                    findings.append(explained(searches, finding) if asked.why else finding)
+                    findings.append(why.explained(searches, finding) if asked.why else finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

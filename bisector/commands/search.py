@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from bisector import __version__
-from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
-from bisector.inputs import options, slips
-from bisector.inputs.arguments import Parser, request
-from bisector.inputs.request import Request
-from bisector.reports.formats import FINDINGS, check
-from bisector.search.candidates import KINDS
-from bisector.session import numbers
+from bisector.inputs import slips
+
+if TYPE_CHECKING:
+    from bisector.inputs.arguments import Parser
+    from bisector.inputs.request import Request
 
 _COMMANDS = """\
 other commands, each with its own --help:
@@ -33,6 +30,9 @@ exit status: 0 a transition was found; 1 none in what was looked at;
 cluster failed; 130 interrupted
 """
 
+_ABOUT = """\
+Find the release of a Python package in which a behaviour broke,
+and the one that fixed it."""
 
 _OPTIONS = """\
 options that matter most:
@@ -50,33 +50,20 @@ all options: bisect --help all
 """
 
 
-class _Help(argparse.Action):
-    """Prints the examples and what matters most, or with ``all`` every option, and exits."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        _namespace: object,
-        values: object,
-        _option: str | None = None,
-    ) -> NoReturn:
-        if values == "all":
-            parser.print_help()
-        else:
-            widest = max(len(command) for command, _ in slips.EXAMPLES)
-            listed = [f"  {command:<{widest}}  {what}" for command, what in slips.EXAMPLES]
-            parts = (parser.description, "\n".join(["examples:", *listed]), _OPTIONS, _COMMANDS)
-            print("\n\n".join(str(part).strip() for part in parts))
-        parser.exit()
-
-
 def run(words: Sequence[str]) -> int:
     """Search, compare two sets or show the plan, as the words ask for."""
+    if words in (["-h"], ["--help"]):  # which nobody wants to wait for
+        print(_short_help())
+        return 0
+    from bisector.inputs.arguments import request
+
     asked = request(parser(), words)
     if not (asked.probes or asked.command or asked.old or asked.new):
         raise slips.nothing_to_run()
-    from bisector.commands import output  # not for --help, which nobody wants to wait for
+    from bisector.commands import output
     from bisector.commands.findings import found, status
+    from bisector.reports.formats import FINDINGS, check
+    from bisector.session import numbers
 
     numbers.check(asked)
     if asked.dry_run:
@@ -93,19 +80,22 @@ def run(words: Sequence[str]) -> int:
 
 def parser() -> Parser:
     """Return what reads its arguments."""
+    from bisector.environment.installers.choice import INSTALLERS
+    from bisector.inputs import options
+    from bisector.inputs.arguments import Help, Parser
+    from bisector.reports.formats import FINDINGS
+    from bisector.search.candidates import KINDS
+
     parser_ = Parser(
         prog="bisect",
         usage="%(prog)s --probe NAME_OR_PATH [options]\n"
         "       %(prog)s --package PROJECT [options] -- COMMAND...\n"
         "       %(prog)s --from OLD --to NEW [options] -- COMMAND...",
-        description="Find the release of a Python package in which a behaviour broke,\n"
-        "and the one that fixed it.",
+        description=_ABOUT,
         epilog=_COMMANDS,
         add_help=False,
     )
-    parser_.add_argument(
-        "-h", "--help", action=_Help, nargs="?", choices=("all",), default=argparse.SUPPRESS
-    )
+    parser_.add_argument("-h", "--help", action=Help, short=_short_help)
     parser_.add_argument("--version", action="version", version=f"bisector {__version__}")
     options.add_search_options(parser_, INSTALLERS)
     options.add_only_search_options(parser_, KINDS)
@@ -113,6 +103,14 @@ def parser() -> Parser:
     options.add_format_option(parser_, FINDINGS)
     options.add_verbose_option(parser_)
     return parser_
+
+
+def _short_help() -> str:
+    """Return the examples, and the options and commands that matter most."""
+    widest = max(len(command) for command, _ in slips.EXAMPLES)
+    listed = [f"  {command:<{widest}}  {what}" for command, what in slips.EXAMPLES]
+    parts = (_ABOUT, "\n".join(["examples:", *listed]), _OPTIONS, _COMMANDS)
+    return "\n\n".join(part.strip() for part in parts)
 
 
 def _foresee(asked: Request) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -23,18 +24,22 @@ from bisector.run import process
 _OLDEST = Version("3.9")
 """The oldest release whose environments are made and whose runs are watched."""
 
-_ASK = """
-import json, platform, struct, sys, sysconfig
-print(json.dumps({
-    "implementation": sys.implementation.name,
-    "version": platform.python_version(),
-    "platform": sysconfig.get_platform(),
-    "cache_tag": sys.implementation.cache_tag or "",
-    "soabi": sysconfig.get_config_var("SOABI") or "",
-    "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
-    "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
-}))
-"""
+
+def _facts() -> "dict[str, Any]":  # noqa: UP037  # older interpreters run its source too
+    """Return what the running interpreter is."""
+    import platform
+    import sys
+    import sysconfig
+
+    return {
+        "implementation": sys.implementation.name,
+        "version": platform.python_version(),
+        "platform": sysconfig.get_platform(),
+        "cache_tag": sys.implementation.cache_tag or "",
+        "soabi": sysconfig.get_config_var("SOABI") or "",
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
+    }
 
 
 def find(wanted: str | None = None) -> Interpreter:
@@ -87,23 +92,29 @@ def describe(executable: str) -> Interpreter:
     """Return what the interpreter at ``executable`` says of itself."""
     # Absolute but not resolved: what a virtual environment's symbolic link leads to is not it.
     absolute = str(Path(executable).absolute())
-    done = process.capture([absolute, "-I", "-S", "-c", _ASK], environ={}, timeout_s=30)
+    if absolute == sys.executable:  # which need not be asked in a process of its own
+        return _interpreter(absolute, _facts())
+    ask = f"{inspect.getsource(_facts)}\nimport json\nprint(json.dumps(_facts()))"
+    done = process.capture([absolute, "-I", "-S", "-c", ask], environ={}, timeout_s=30)
     try:
-        facts: dict[str, Any] = json.loads(done.output)
-        return Interpreter(
-            executable=absolute,
-            version=facts["version"],
-            implementation=facts["implementation"],
-            platform=facts["platform"],
-            tags=tuple(dict.fromkeys(str(tag) for tag in _tags(facts))),
-            cache_tag=facts["cache_tag"],
-        )
+        return _interpreter(absolute, json.loads(done.output))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         errors = done.errors.decode(errors="replace").splitlines()
         raise UsageError(
             f"{executable} is not a Python 3 that runs" + (f": {errors[0]}" if errors else ""),
             "give --python a version like 3.12, or the path of an interpreter",
         ) from error
+
+
+def _interpreter(executable: str, facts: dict[str, Any]) -> Interpreter:
+    return Interpreter(
+        executable=executable,
+        version=facts["version"],
+        implementation=facts["implementation"],
+        platform=facts["platform"],
+        tags=tuple(dict.fromkeys(str(tag) for tag in _tags(facts))),
+        cache_tag=facts["cache_tag"],
+    )
 
 
 def _tags(facts: dict[str, Any]) -> Iterator[tags.Tag]:

@@ -9,12 +9,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from bisector import atomic, settings
 from bisector.environment.installers.interface import Resolution
 from bisector.model import Conditions
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601 with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def path(cache: Path, how: str, conditions: Conditions, needed: Sequence[str]) -> Path:
@@ -33,7 +38,7 @@ def path(cache: Path, how: str, conditions: Conditions, needed: Sequence[str]) -
 def load(file: Path, now: str) -> tuple[Resolution, str] | None:
     """Return what was resolved, and when; None where that is too long ago, or isn't as it was kept.
 
-    Times are in UTC, as ``measure.now`` has them.
+    Times are in UTC, as `now` has them.
     """
     try:
         if not file.is_file():

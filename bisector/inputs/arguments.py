@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from bisector.errors import UsageError
-from bisector.inputs import defaults, last_failed, slips
-from bisector.inputs.request import Request, with_extras
+from bisector.inputs import slips
+
+if TYPE_CHECKING:
+    from bisector.inputs.defaults import Default
+    from bisector.inputs.request import Request
+
+_HELP = frozenset({"-h", "--help"})
+
+
+class Help(argparse.Action):
+    """Prints what is ``short``, or with ``all`` every option, and exits."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, short: Callable[[], str]) -> None:
+        super().__init__(
+            option_strings, dest, nargs="?", choices=("all",), default=argparse.SUPPRESS
+        )
+        self._short = short
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: object,
+        values: object,
+        _option: str | None = None,
+    ) -> NoReturn:
+        """Print it, and exit."""
+        if values == "all":
+            parser.print_help()
+        else:
+            print(self._short())
+        parser.exit()
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,13 +58,16 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Return the values of the options; raise UsageError where there is something else."""
-        self._apply(defaults.read(Path.cwd()), words)
+        if not _HELP.intersection(words):
+            from bisector.inputs import defaults
+
+            self._apply(defaults.read(Path.cwd()), words)
         values, unknown = self.parse_known_args(words)
         if unknown:
             raise slips.of_options(self.prog, words, unknown, list(self._option_string_actions))
         return values
 
-    def _apply(self, by_key: Mapping[str, defaults.Default], words: Sequence[str]) -> None:
+    def _apply(self, by_key: Mapping[str, Default], words: Sequence[str]) -> None:
         """Take over the defaults that are set of options that aren't given."""
         for default in by_key.values():
             option = f"--{default.key}"
@@ -62,6 +94,9 @@ def request(parser: Parser, words: Sequence[str]) -> Request:
     """Return what the words of a command ask for; raise UsageError where they can't be read."""
     options, command = split(words)
     given = vars(parser.parse(options))
+    from bisector.inputs import last_failed  # --help has ended by now
+    from bisector.inputs.request import Request, with_extras
+
     if path := given.get("last_failed"):
         command = last_failed.added(command, last_failed.tests(path))
     return with_extras(Request(command=command, **given))

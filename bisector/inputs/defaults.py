@@ -5,7 +5,6 @@ A variable counts before the file, and an option that is given before both.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import tomli
 
-from bisector.errors import UsageError
+from bisector.errors import UsageError, near
 
 _FLAGS = ("allow-build", "exhaustive", "isolated", "offline", "pre")
 _KEYS = (
@@ -82,11 +81,11 @@ def _of_project(folder: Path) -> Iterator[Default]:
         raise UsageError(f"{path}: tool.bisector is no table", "write it as [tool.bisector]")
     for key, value in table.items():
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, 1)
+            meant = near(str(key), KEYS)
             hint = f"`bisect config` lists those that there are: {', '.join(KEYS)}"
             raise UsageError(
                 f"{path}: tool.bisector has an unknown key {key!r}",
-                f"did you mean {near[0]}?" if near else hint,
+                f"did you mean {meant[0]}?" if meant else hint,
             )
         listed = value if isinstance(value, list) else [value]
         if not all(isinstance(item, (str, int, float)) for item in listed):

@@ -13,7 +13,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from bisector import atomic, settings
 from bisector.errors import IndexUnavailableError, UsageError
-from bisector.inputs import listing, page
+from bisector.inputs import listing
 from bisector.inputs.listing import Listing
 from bisector.settings import IndexSource
 
@@ -92,6 +92,8 @@ def _read(
 ) -> Listing:
     """Return the listing that an answer holds."""
     try:
+        from bisector.inputs import page  # a listing that is kept is no page
+
         read = page.parse(body, base_url)
     except ValueError as error:
         raise IndexUnavailableError(

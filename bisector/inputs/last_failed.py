@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from bisector.errors import UsageError
 
@@ -28,7 +26,7 @@ def tests(path: Path) -> list[str]:
         ) from error
     try:
         failed = set(_of_xml(text)) if path.suffix == ".xml" else set(_of_cache(text))
-    except (ValueError, ET.ParseError) as error:
+    except (ValueError, SyntaxError) as error:  # as what is wrong with XML is
         raise UsageError(
             f"{path} is neither pytest's cache nor JUnit XML: {error}", "write it anew with pytest"
         ) from error
@@ -56,6 +54,8 @@ def added(command: Sequence[str], failed: Sequence[str]) -> tuple[str, ...]:
 
 
 def _of_cache(text: str) -> Iterator[str]:
+    import json  # what reads files is not for --help
+
     names = json.loads(text)
     if not isinstance(names, dict):
         raise ValueError("it is no JSON object")
@@ -63,6 +63,8 @@ def _of_cache(text: str) -> Iterator[str]:
 
 
 def _of_xml(text: str) -> Iterator[str]:
+    from xml.etree import ElementTree as ET
+
     # Entities are what such a file could do harm with; pytest writes none.
     if "<!" in text.partition("<testsuite")[0]:
         raise ValueError("it declares a type of its own")

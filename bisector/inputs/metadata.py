@@ -5,7 +5,6 @@ https://packaging.python.org/en/latest/specifications/inline-script-metadata/ (P
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import tomli
 
-from bisector.errors import UsageError
+from bisector.errors import UsageError, near
 
 _BLOCK = re.compile(r"^# /// script$\n(?P<content>(?:^#(?:| .*)$\n)+)^# ///$", re.MULTILINE)
 _LONGEST = 1000
@@ -76,9 +75,9 @@ class Metadata:
         """Raise UsageError where a table has other keys than ``fields``, or of other types."""
         for key, value in table.items():
             if key not in fields:
-                near = difflib.get_close_matches(key, fields, 1)
-                meant = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(fields)}"
-                raise self.error(self.line_of(key), f"unknown key {_shown(key)}{meant}")
+                meant = near(key, fields)
+                hint = f"did you mean {meant[0]}?" if meant else f"known: {', '.join(fields)}"
+                raise self.error(self.line_of(key), f"unknown key {_shown(key)}; {hint}")
             kind = fields[key]
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise self.error(self.line_of(key), f"{key} has the wrong type: {_shown(value)}")

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bisector.finding import CONFIDENCE
 from bisector.inputs import last_failed, values
 from bisector.inputs.run_options import add_measuring_options, add_symptom_options, repeated
 
@@ -84,7 +83,7 @@ def _add_extent_options(parser: argparse.ArgumentParser, assure: str) -> None:
         type=values.probability,
         metavar="P",
         help="run releases again, most where runs disagree, until every change is as sure as P, "
-        f"between 0 and 1 (default: {CONFIDENCE})",
+        f"between 0 and 1 (default: {values.CONFIDENCE})",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, is_normalized_name
 from packaging.version import Version
 
-from bisector.errors import UsageError
+from bisector.errors import UsageError, near
 from bisector.inputs.metadata import Metadata
 from bisector.model import Claim, Documented, Outcome, Probe
 
@@ -247,6 +246,6 @@ def _locate(name_or_path: str) -> Path | None:
 def _unknown(name: str) -> UsageError:
     if name.endswith(".py") or Path(name).name != name:
         return UsageError(f"there is no file {name}", "give a probe's name or a script's path")
-    near = difflib.get_close_matches(name, names(), 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`bisect probes` lists what there is"
+    meant = near(name, names(), 3, 0.5)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else "`bisect probes` lists what there is"
     return UsageError(f"there is no probe named {name!r}", hint)

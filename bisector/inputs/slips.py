@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bisector.errors import UsageError
+from bisector.errors import UsageError, near
 
 EXAMPLES = (
     ("bisect --probe iobase_payload", "a known probe"),
@@ -29,8 +28,8 @@ def of_command(word: str, commands: Iterable[str], probes: Sequence[str]) -> Usa
     """Return what is wrong with a first word that is neither an option nor a command."""
     if word in probes:
         return UsageError(f"{word} is a probe, not a command", f"write `bisect --probe {word}`")
-    if near := difflib.get_close_matches(word, commands, 1, 0.7):
-        return UsageError(f"there is no command {word!r}", f"did you mean `bisect {near[0]}`?")
+    if meant := near(word, commands, cutoff=0.7):
+        return UsageError(f"there is no command {word!r}", f"did you mean `bisect {meant[0]}`?")
     if word.endswith(".py"):
         return UsageError(
             f"{word} is a script, not a command",
@@ -47,8 +46,8 @@ def of_options(
     message = f"unrecognized arguments: {' '.join(unknown)}"
     first = unknown[0]
     if first.startswith("-"):
-        near = difflib.get_close_matches(first.partition("=")[0], options, 1, 0.7)
-        hint = f"did you mean {near[0]}?" if near else f"see `{program} --help`"
+        meant = near(first.partition("=")[0], options, cutoff=0.7)
+        hint = f"did you mean {meant[0]}?" if meant else f"see `{program} --help`"
         return UsageError(message, hint)
     position = list(words).index(first)
     command = shlex.join(words[position:])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 
-from bisector.errors import UsageError
+from bisector.errors import UsageError, near
 
 FIRST = "getting-started"
 _COMMENT = re.compile(r"^<!--.*-->\n", re.MULTILINE)
@@ -25,10 +24,10 @@ def text(name: str) -> str:
     Raises UsageError where there is no such topic.
     """
     if name not in names():
-        near = difflib.get_close_matches(name, names(), 1)
+        meant = near(name, names())
         listed = "`bisect help` lists them"
         raise UsageError(
-            f"there is no topic {name!r}", f"did you mean {near[0]}?" if near else listed
+            f"there is no topic {name!r}", f"did you mean {meant[0]}?" if meant else listed
         )
     return _COMMENT.sub("", (_FOLDER / f"{name}.md").read_text(encoding="utf-8"))
 

@@ -7,13 +7,20 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from math import isfinite
+from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+CONFIDENCE = 0.95
+"""How sure every change is to be, where nothing else is asked for."""
 
 
 def specifier(text: str) -> SpecifierSet:
     """Return the specifier that ``text`` is, or that a version by itself is."""
+    from packaging.specifiers import SpecifierSet  # a tenth of --help
+    from packaging.version import Version
+
     with suppress(ValueError):
         parsed = SpecifierSet(text)
         parsed.contains("0")  # only then are numbers of too many digits found out

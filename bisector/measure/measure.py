@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 from bisector import masks
@@ -20,6 +19,7 @@ from bisector.environment.installers.messages import (
     SilentError,
 )
 from bisector.environment.release import Installation, make
+from bisector.environment.resolutions import now
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import InstallerError
@@ -111,11 +111,6 @@ def _installed(
                 raise
             remove(folder / "env")
     raise AssertionError("it is tried at least once")
-
-
-def now() -> str:
-    """Return the time in UTC, ISO 8601 with milliseconds."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _run(

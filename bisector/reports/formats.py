@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from bisector.errors import UsageError
-from bisector.finding import Comparison, Finding
 
 if TYPE_CHECKING:
+    from bisector.finding import Comparison, Finding
     from bisector.inputs.documents import Document
     from bisector.reports import (
         as_json,
@@ -87,7 +87,7 @@ class View:
     sources: Sources | None = None
 
 
-Shown = TypeVar("Shown", Finding, Comparison)
+Shown = TypeVar("Shown", "Finding", "Comparison")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ LEAST_BYTES_S = 1024
 
 _AGAIN_S = 10.0
 _LOG = logging.getLogger(__name__)
+logging.getLogger("bisector").addHandler(logging.NullHandler())  # a library is silent by itself
 
 
 class Pace:

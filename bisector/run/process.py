@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from bisector.errors import BisectorError
+from bisector.errors import BisectorError, near
 from bisector.run import tree
 from bisector.run.environ import installer_environ, scrubbed_environ
 from bisector.run.limits import Limits, size_of
@@ -113,8 +112,8 @@ class StartError(BisectorError):
             f"{command[0]} could not be started ({file}{error.strerror})",
             "free memory, disk or open files (ulimit -n), or run fewer at once with --jobs"
             if self.of_machine
-            else f"did you mean {near[0]}?"
-            if (near := difflib.get_close_matches(command[0], ("python", "pytest"), 1, 0.8))
+            else f"did you mean {meant[0]}?"
+            if (meant := near(command[0], ("python", "pytest"), cutoff=0.8))
             else "check its name; --with PROJECT installs what brings it into the environment",
         )
 

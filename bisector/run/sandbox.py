@@ -166,6 +166,20 @@ def chosen(mode: Mode) -> Sandbox:
     return found or NOTHING
 
 
+def lacking(mode: Mode) -> str:
+    """Return what runs lack of a sandbox that nobody asked to do without, as a clause.
+
+    Empty where they lack nothing. Raises UsageError as `chosen` does.
+    """
+    name = chosen(mode).name
+    if mode == "off" or not (reach := left(name)):
+        return ""
+    how = "run without a sandbox" if name == NONE else f"are confined by {name}"
+    return (
+        f"bubblewrap doesn't work here, so that runs {how}, which doesn't keep from them: {reach}"
+    )
+
+
 def shield() -> None:
     """Keep the memory and the variables of this process from others of its user (prctl(2))."""
     pr_set_dumpable = 4

@@ -25,6 +25,9 @@ _OF_ITS_OWN = frozenset({Reason.IMPORT_FAILED, Reason.TIMEOUT, Reason.BUILD_FAIL
 _ASKED_FOR = frozenset({"AttributeError", "ImportError", "ModuleNotFoundError", "TypeError"})
 """What is raised where a script asks for something that isn't there."""
 
+_HANGS, _REPORTED = Signature(signal="hangs"), Signature(signal="reported")
+"""What is compared of a run that hangs, and of one that a probe says itself to be bad."""
+
 
 def counted(run: Measurement) -> Measurement:
     """Return a run as it counts: one that hangs, or can't be built or imported, has failed."""
@@ -60,8 +63,9 @@ def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label
     are, where a release both passes and fails, all failures that came about as that one's did: what
     fails at random says now this and now that.
     """
+    bad = Outcome.BAD  # looking it up for each of thousands of runs takes as long as the rest
     failing = {
-        version: [_kind(run) for run in measured if run.outcome is Outcome.BAD]
+        version: list(dict.fromkeys(_kind(run) for run in measured if run.outcome is bad))
         for version, measured in runs.items()
     }
     numbers = sameness.classes(
@@ -70,7 +74,7 @@ def labels(runs: Runs, *, any_failure: bool = False) -> dict[Version, list[Label
     )
     return {
         version: [
-            run.outcome if run.outcome is not Outcome.BAD or any_failure else numbers[_kind(run)]
+            run.outcome if run.outcome is not bad or any_failure else numbers[_kind(run)]
             for run in measured
         ]
         for version, measured in runs.items()
@@ -120,9 +124,9 @@ def kind(signature: Signature | None, reason: Reason | None) -> Signature:
     All that hang are one failure, and so is all that a probe says itself to be bad.
     """
     if reason is Reason.TIMEOUT:
-        return Signature(signal="hangs")
+        return _HANGS
     if signature is None:
-        return Signature(signal="reported")
+        return _REPORTED
     return replace(signature, signal="build") if reason is Reason.BUILD_FAILED else signature
 
 

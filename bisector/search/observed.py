@@ -91,11 +91,8 @@ class Boundary:
 
 def alone(labels: Mapping[Key, Sequence[Label]], failure: Label) -> dict[Key, Sequence[Outcome]]:
     """Return the outcomes of runs where one ``failure`` alone is bad; others tell nothing."""
-    known = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}
-    return {
-        key: [known.get(label, Outcome.UNTESTABLE) for label in runs]
-        for key, runs in labels.items()
-    }
+    known, nothing = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}, Outcome.UNTESTABLE
+    return {key: [known.get(label, nothing) for label in runs] for key, runs in labels.items()}
 
 
 def verdict(runs: Sequence[Outcome]) -> Verdict:
@@ -108,7 +105,7 @@ def together(runs: Sequence[Label]) -> Seen:
     """Return what ``runs`` say together; a run that decided nothing never outvotes one that did."""
     if not runs:
         return Verdict.UNTESTED
-    decided = {label for label in runs if label is not Outcome.UNTESTABLE}
+    decided = set(runs) - {Outcome.UNTESTABLE}
     if len(decided) > 1:
         return Verdict.CONFLICTING
     if not decided:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bisector.environment import resolutions
 from bisector.errors import UsageError
 from bisector.finding import Comparison
 from bisector.inputs.locks.files import read
 from bisector.inputs.request import replay
-from bisector.measure import measure
 from bisector.model import Interpreter, Outcome, Probe
 from bisector.reports.words import count
 from bisector.search.blame.comparison import NOTHING, Comparing
@@ -41,7 +41,7 @@ def compare(
         sets.append(conditions.complete(str(path), needed, python.executable, installer))
     old, new = sets
     comparing = Comparing(
-        wanted, conditions.plain(request, wanted, python), old, new, measure.now()
+        wanted, conditions.plain(request, wanted, python), old, new, resolutions.now()
     )
     if not comparing.changes:
         raise UsageError(f"{old.name} and {new.name} lead to the same versions", "compare others")

@@ -15,10 +15,8 @@ from bisector.environment.installers.interface import Installer, Resolution
 from bisector.environment.installers.messages import InstallFailedError, NotCachedError
 from bisector.environment.task import requirements_of
 from bisector.errors import InstallerError, UsageError
-from bisector.inputs.locks.files import read
 from bisector.inputs.locks.requirements_txt import requirement
 from bisector.inputs.request import Request
-from bisector.measure.measure import now
 from bisector.model import Conditions, Interpreter, Plan, Policy, Probe, Release, Symptom
 from bisector.search.blame.comparison import Pinned
 from bisector.store.runs import Store
@@ -81,6 +79,8 @@ def settle(
             )
         return blank
     if blank.policy is Policy.FILE:
+        from bisector.inputs.locks.files import read  # what reads locks is seldom needed
+
         pinned = read(Path(request.dependencies), python).requirements
         # Its own pin would let no other release in, and then nothing would be held.
         others = tuple(p for p in pinned if Requirement(p).name != wanted.package)
@@ -139,16 +139,16 @@ def _resolved(
     setup = installer.state()
     path = resolutions.path(settings.cache_dir(), f"{index} {setup}", blank, needed)
     lasting = bool(setup)
-    if lasting and not request.refresh and (lately := resolutions.load(path, now())):
+    if lasting and not request.refresh and (lately := resolutions.load(path, resolutions.now())):
         return _holding(wanted, blank, release, *lately)
     absent = False
     if meanwhile and not request.offline:
         try:
             cached = installer.resolve(python, needed, offline=True)
-            meanwhile(_holding(wanted, blank, release, cached, now()))
+            meanwhile(_holding(wanted, blank, release, cached, resolutions.now()))
         except (InstallFailedError, NotCachedError, InstallerError):
             absent = True
-    resolution, resolved = installer.resolve(python, needed, fetch=absent), now()
+    resolution, resolved = installer.resolve(python, needed, fetch=absent), resolutions.now()
     if lasting and not request.offline:
         resolutions.save(path, resolution, resolved)
     return _holding(wanted, blank, release, resolution, resolved)

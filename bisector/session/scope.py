@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from bisector import settings
 from bisector.environment import interpreter
-from bisector.errors import UndecidedError, UsageError
+from bisector.errors import UndecidedError, UsageError, near
 from bisector.inputs import command, index, probe
 from bisector.inputs.request import Request
 from bisector.model import Interpreter, Plan, Probe
@@ -202,10 +201,10 @@ def _witnesses(
             why = "it lies outside the range"
             hint = "widen --range, or name a release inside it"
         else:
-            near = difflib.get_close_matches(text, [str(v) for v in candidates], 3, 0.5)
+            meant = near(text, map(str, candidates), 3, 0.5)
             why = f"{listing.project} has no such release"
             all_of_them = f"`bisect releases {listing.project}` lists them"
-            hint = f"did you mean {' or '.join(near)}?" if near else all_of_them
+            hint = f"did you mean {' or '.join(meant)}?" if meant else all_of_them
         raise UsageError(f"{text} can't be a witness: {why}", hint)
     documented = wanted.documented
     return tuple(Version(text) for text in (*documented.bad, *documented.good))

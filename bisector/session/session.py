@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -20,10 +21,10 @@ from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
 from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
-from bisector.finding import CONFIDENCE, Failure, Finding, Stopped
+from bisector.finding import Failure, Finding, Stopped
 from bisector.inputs.request import Request, replay
-from bisector.measure.threads import Threads
-from bisector.measure.workers import Workers
+from bisector.inputs.values import CONFIDENCE
+from bisector.measure.workers import Later, Workers
 from bisector.model import Conditions, Interpreter, Measurement, Probe, Signature
 from bisector.reports.words import count
 from bisector.run import sandbox
@@ -59,10 +60,11 @@ class Driver:
         self._source = settings.index_url(request.index_url)
         self._stack = ExitStack()
         self._folder = Path()
+        self._confined = False
 
     def __enter__(self) -> Self:
-        if not self.request.scheduler:
-            self._say_what_confines()
+        if self.request.allow_build and self.request.sandbox != "off":
+            self.listener.say("warning: --allow-build runs builds as yourself, in no sandbox")
         with ExitStack() as stack:
             self._folder = stack.enter_context(workspace(settings.cache_dir() / "work"))
             workers = stack.enter_context(self._opened())
@@ -75,18 +77,11 @@ class Driver:
         for warning in dict.fromkeys(self.store.warnings):
             self.listener.say(f"warning: {warning}")
 
-    def _say_what_confines(self) -> None:
-        """Say it where runs aren't confined as well as they could be, and nobody asked for that."""
-        if self.request.allow_build and self.request.sandbox != "off":
-            self.listener.say("warning: --allow-build runs builds as yourself, in no sandbox")
-        name = sandbox.chosen(self.request.sandbox).name
-        lacking = sandbox.left(name)
-        if lacking and self.request.sandbox != "off":
-            how = "run without a sandbox" if name == sandbox.NONE else f"are confined by {name}"
-            self.listener.say(
-                f"warning: bubblewrap doesn't work here, so that runs {how}, "
-                f"which doesn't keep from them: {lacking}"
-            )
+    def confine(self) -> None:
+        """Say, once, what runs lack of a sandbox; raises UsageError where it is required."""
+        if not self._confined and (lacking := sandbox.lacking(self.request.sandbox)):
+            self.listener.say(f"warning: {lacking}")
+        self._confined = True
 
     def _opened(self) -> AbstractContextManager[Workers]:
         request = self.request
@@ -94,7 +89,13 @@ class Driver:
             from bisector.measure.dask import cluster  # see `commands`
 
             return cluster.connected(request.scheduler, request.jobs, self.store, self.listener.say)
-        return closing(Threads(request.jobs, self.store, self._folder))
+        return closing(Later(request.jobs or os.cpu_count() or 1, self._threads))
+
+    def _threads(self) -> AbstractContextManager[Workers]:
+        from bisector.measure.threads import Threads  # what is stored is answered without
+
+        self.confine()
+        return closing(Threads(self.request.jobs, self.store, self._folder))
 
     def find(self, wanted: Probe, python: Interpreter) -> Finding:
         """Return what one search learned; each measurement is stored as it completes.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from bisector.errors import UsageError
-from bisector.finding import CONFIDENCE, Finding, Stopped
+from bisector.finding import Finding, Stopped
+from bisector.inputs.values import CONFIDENCE
 from bisector.model import Measurement, Probe
 from bisector.reports.words import listed
 from bisector.search import metric

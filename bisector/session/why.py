@@ -64,6 +64,7 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
 
     Nothing is suspected where a side comes out otherwise while it is traced.
     """
+    driver.confine()
     driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():

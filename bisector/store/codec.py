@@ -34,8 +34,8 @@ from bisector.store.stored import (
     distribution,
     known_type,
     measurement,
+    measurement_of_text,
     release,
-    runs_decoder,
 )
 
 MEASUREMENT = "bisector/measurement/1"
@@ -78,7 +78,9 @@ def measurement_from_text(
 
     What was ``installed`` for it is given where the text leaves it out.
     """
-    return measurement(runs_decoder().decode(text), installed, elsewhere)
+    if installed is not None:
+        return measurement_of_text(text, installed, elsewhere)
+    return measurement(msgspec.json.decode(text, type=RunFields, dec_hook=known_type), elsewhere)
 
 
 def installed_from_json(data: object) -> tuple[Distribution, ...]:

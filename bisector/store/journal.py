@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from bisector.store.lines import parsed, slot
+from bisector.store.lines import OPENING, alike, parsed, slot
 
 _MOST_BYTES = 1 << 30
 _PATIENCE_S = 5.0
@@ -83,9 +83,16 @@ class Reader:
 
     def _take(self, texts: list[bytes]) -> list[Numbered]:
         wrong = []
+        same: list[Numbered] = []
+        common, start = b"\n", 0  # which no line has
         for number, text in enumerate(texts, self._number + 1):
-            if (of := slot(text)) is not None:
-                self.lines.setdefault(of, []).append(Numbered(number, text))
+            # Thousands of lines are of the slot of the one before.
+            if text.startswith(common, start) and text.startswith(OPENING):
+                same.append(Numbered(number, text))
+            elif (of := slot(text)) is not None:
+                same = self.lines.setdefault(of, [])
+                same.append(Numbered(number, text))
+                common, start = alike(text)
             elif text:
                 wrong.append(Numbered(number, text))
         self._number += len(texts)

@@ -20,7 +20,8 @@ from bisector.model import Json
 
 PART = "bisector/part/1"
 _DIGEST_LENGTH, _SEAL_LENGTH = 24, 32
-_DIGEST_AT = len('{"digest":"')
+OPENING = b'{"digest":"'
+_DIGEST_AT = len(OPENING)
 _DIGEST_END = _DIGEST_AT + _DIGEST_LENGTH
 _SEAL_AT = _DIGEST_END + len('","seal":"')
 _KEY, _SCHEMA, _PARTS, _DATA = b'","key":"', b'","schema":"', b'","parts":', b',"data":'
@@ -101,12 +102,19 @@ def slot(text: bytes) -> bytes | None:
 
     By position alone: most of the lines in a file are of no interest, and need no more.
     """
-    if not text.startswith(b'{"digest":"'):
+    if not text.startswith(OPENING):
         return None
     start = _key_at(text)
     end = text.find(_SCHEMA, start)
     name = text[end + _TO_NAME : end + _TO_NAME + 20].partition(b"/")[0]
     return text[start:end] + b" " + name if end >= 0 else None
+
+
+def alike(text: bytes) -> tuple[bytes, int]:
+    """Return what lines of the slot of this one have in common, and where they have it."""
+    start = _key_at(text) - len(_KEY)
+    end = text.find(b"/", text.index(_SCHEMA, start) + _TO_NAME)
+    return text[start : end + 1 if end >= 0 else None], start
 
 
 def slot_of(key: str | None, schema: str) -> bytes:
@@ -116,23 +124,31 @@ def slot_of(key: str | None, schema: str) -> bytes:
 
 def parsed(text: bytes) -> Line:
     """Return the line that ``text`` is, whoever wrote it; raises ValueError where it is none."""
-    key = _key_at(text)
+    at = _key_at(text)
     try:
-        schema = text.index(_SCHEMA, key) + len(_SCHEMA)
-        parts = text.index(_PARTS, schema) + len(_PARTS)
-        data = text.index(_DATA, parts) + len(_DATA)
-        head = text[:data].decode("ascii")
+        data = text.index(_DATA, at)
+        key, schema, parts = _names(text[at:data])
+        marks = text[:at].decode("ascii")
     except ValueError as error:
         raise ValueError("it is no line of results") from error
     return Line(
-        digest=head[_DIGEST_AT:_DIGEST_END],
-        seal=head[_SEAL_AT : key - len(_KEY)],
-        key=head[key : schema - len(_SCHEMA)],
-        schema=head[schema : parts - len(_PARTS)],
-        parts=head[parts : data - len(_DATA)],
-        data=text[data:-1],
-        signed=text[key - len(_KEY) + len('",') : -1],
+        marks[_DIGEST_AT:_DIGEST_END],
+        marks[_SEAL_AT : -len(_KEY)],
+        key,
+        schema,
+        parts,
+        text[data + len(_DATA) : -1],
+        text[at - len(_KEY) + len('",') : -1],
     )
+
+
+@lru_cache(maxsize=10_000)
+def _names(head: bytes) -> tuple[str, str, str]:
+    """Return the key, schema and parts that thousands of lines have in common; else ValueError."""
+    schema = head.index(_SCHEMA)
+    parts = head.index(_PARTS, schema + len(_SCHEMA))
+    text = head.decode("ascii")
+    return text[:schema], text[schema + len(_SCHEMA) : parts], text[parts + len(_PARTS) :]
 
 
 def _key_at(text: bytes) -> int:

@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from operator import attrgetter
 from pathlib import Path
 
 from packaging.version import Version
@@ -172,7 +173,7 @@ class Store:
                     several.append(measurement)
                     known.add(measurement.version, found.line.digest)
         for several in runs.values():
-            several.sort(key=lambda measurement: measurement.started)
+            several.sort(key=attrgetter("started"))
         return runs
 
     def earlier(self, runs: Iterable[Measurement]) -> int:

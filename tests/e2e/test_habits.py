@@ -50,6 +50,26 @@ def test_config_says_what_is_set_and_by_what(ask: Command) -> None:
     assert lines["results"][0] == "-"
 
 
+def test_what_is_stored_is_answered_without_what_measures(ask: Command) -> None:
+    """Nothing is started either, be it to ask the interpreter or to try the sandbox."""
+    measured = ask(*PROBE)
+    ask.write(
+        "sitecustomize.py",
+        "import sys\n"
+        "sys.addaudithook(lambda event, _: print('started', file=sys.stderr)\n"
+        "                 if event in ('subprocess.Popen', 'os.fork') else None)\n",
+    )
+    again = ask(*PROBE, PYTHONPATH=str(ask.folder), PYTHONPROFILEIMPORTTIME="1")
+    assert again.output.partition("looked at")[0] == measured.output.partition("looked at")[0]
+    assert "0 of them now" in again.output
+    imported = {line.rpartition("|")[2].strip() for line in again.errors.splitlines()}
+    assert {"sitecustomize", "bisector.store.runs"} <= imported
+    assert "started" not in again.errors.splitlines()
+    unneeded = "aiohttp difflib html.parser importlib.metadata numpy virtualenv xml.etree"
+    rooms = "cause environment.pool inputs.locks.files inputs.page measure.measure session.why"
+    assert not imported & {*unneeded.split(), *(f"bisector.{name}" for name in rooms.split())}
+
+
 @pytest.mark.parametrize(
     ("text", "error", "hint"),
     [

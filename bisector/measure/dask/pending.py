@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from bisector.environment.resolutions import now
 from bisector.environment.task import Task
 from bisector.errors import WorkersError
 from bisector.measure.dask import worker
 from bisector.measure.dask.worker import Answer, Needs
-from bisector.measure.measure import now
 from bisector.model import Measurement, Outcome, Reason
 from bisector.search.scheduler import Running
 from bisector.store.runs import Store
