@@ -73,6 +73,10 @@ class _Help(argparse.Action):
 def run(words: Sequence[str]) -> int:
     """Search, compare two sets or show the plan, as the words ask for."""
     asked = request(parser(), words)
+    if asked.replay:
+        from bisector.commands import replay
+
+        return replay.run(asked, words, asked.replay)
     if not (asked.probes or asked.command or asked.old or asked.new):
         raise slips.nothing_to_run()
     from bisector.commands import output  # not for --help, which nobody wants to wait for

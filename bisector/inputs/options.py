@@ -202,6 +202,12 @@ def add_only_search_options(parser: argparse.ArgumentParser, kinds: Mapping[str,
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
     )
     parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FINDING.json",
+        help="run both sides of each change of a finding again, here, and say whether it holds",
+    )
+    parser.add_argument(
         "--order",
         choices=("version", "upload"),
         default="version",

@@ -78,6 +78,7 @@ class Request:
     metric: str = ""
     metric_output: str = ""
     threshold: float | None = None
+    replay: Path | None = None
 
 
 def with_extras(request: Request) -> Request:
