@@ -50,10 +50,11 @@ class Series:
     """What one number, called ``metric``, does over the releases that were measured.
 
     Steps up to ``least``, a share, aren't named. ``suspected`` are those that are not as sure as
-    was asked, and ``drift`` is the change from the first to the last where it came without a step.
-    ``noise`` is the standard deviation of runs of one release, ``floor`` the distance of the same
-    release in two environments, and ``seen`` the smallest step that would show at any release of
-    the coarse look; they are shares where they are ``relative``.
+    was asked, some of no pair at all where a search ended early, and ``drift`` is the change from
+    the first to the last where it came without a step. ``noise`` is the standard deviation of runs
+    of one release, ``floor`` the distance of the same release in two environments, and ``seen`` the
+    smallest step that would show at any release of the coarse look; they are shares where they are
+    ``relative``.
     """
 
     metric: str

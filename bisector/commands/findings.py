@@ -38,7 +38,7 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
             "leave out the one or the other",
         )
     if asked.stored:
-        stored = from_store.findings(store, asked.probes, asked.package)
+        stored = from_store.findings(store, asked)
         for warning in store.warnings:
             listener.say(f"warning: {warning}")
         if not stored:

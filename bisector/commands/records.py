@@ -9,6 +9,7 @@ from typing import Any
 from bisector import settings
 from bisector.commands import output
 from bisector.inputs import records as inputs
+from bisector.inputs.request import Request
 from bisector.reports import osv
 from bisector.session import from_store
 from bisector.store.runs import Store
@@ -17,7 +18,7 @@ from bisector.store.runs import Store
 def measured(results: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the records in the OSV schema, those of ``results`` last, of some probes or all."""
     store = Store(results, settings.cache_dir())
-    findings = from_store.findings(store, names)
+    findings = from_store.findings(store, Request(probes=names))
     listener = output.listener()
     for warning in store.warnings:
         listener.say(f"warning: {warning}")

@@ -14,6 +14,7 @@ from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
 from bisector.reports import facts
 from bisector.reports.formats import FILES, FINDINGS, check
+from bisector.session import numbers
 from bisector.store.runs import Store, write
 
 
@@ -29,6 +30,7 @@ def run(words: Sequence[str]) -> int:
         check(FINDINGS, asked.format, {"--verbose": asked.verbose})
     elif asked.verbose:
         raise UsageError("the files have all that is known already", "leave out --verbose")
+    numbers.check(asked)
     findings = found(asked)
     if asked.format != "files":
         output.write(FINDINGS[asked.format], findings, output.view(asked))
@@ -56,6 +58,7 @@ def parser() -> Parser:
     options.add_search_options(parser_, INSTALLERS)
     options.add_stored_option(parser_)
     options.add_why_options(parser_)
+    options.add_number_options(parser_)
     options.add_format_option(parser_, ("files", *FINDINGS), "files")
     options.add_verbose_option(parser_)
     parser_.add_argument(

@@ -58,6 +58,10 @@ def run(words: Sequence[str]) -> int:
     from bisector.inputs.arguments import request
 
     asked = request(parser(), words)
+    if asked.replay:
+        from bisector.commands import replay
+
+        return replay.run(asked, words, asked.replay)
     if not (asked.probes or asked.command or asked.old or asked.new):
         raise slips.nothing_to_run()
     from bisector.commands import output

@@ -192,6 +192,30 @@ def add_index_options(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_number_options(parser: argparse.ArgumentParser) -> None:
+    """Add what asks where a number stepped."""
+    numbers = parser.add_argument_group("where a number stepped, instead of what is bad")
+    numbers.add_argument(
+        "--metric",
+        default="",
+        metavar="NAME",
+        help="peak_memory_bytes, seconds, cpu_seconds, or one that the probe reports",
+    )
+    numbers.add_argument(
+        "--metric-output",
+        type=values.pattern_of_one_group,
+        default="",
+        metavar="REGEX",
+        help="... or the number that its group matches last of what is printed at the end",
+    )
+    numbers.add_argument(
+        "--threshold",
+        type=values.share,
+        metavar="SHARE",
+        help="name only steps that are larger, like 5%% (default: 1%%)",
+    )
+
+
 def add_only_search_options(parser: argparse.ArgumentParser, kinds: Mapping[str, str]) -> None:
     """Add what only the main command has: other orders, and sets instead of releases.
 
@@ -199,6 +223,12 @@ def add_only_search_options(parser: argparse.ArgumentParser, kinds: Mapping[str,
     """
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be looked at, and stop there"
+    )
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FINDING.json",
+        help="run both sides of each change of a finding again, here, and say whether it holds",
     )
     parser.add_argument(
         "--order",
@@ -221,26 +251,7 @@ def add_only_search_options(parser: argparse.ArgumentParser, kinds: Mapping[str,
         metavar="FILE",
         help="run only the tests that failed last: by pytest's cache, or by JUnit XML",
     )
-    numbers = parser.add_argument_group("where a number stepped, instead of what is bad")
-    numbers.add_argument(
-        "--metric",
-        default="",
-        metavar="NAME",
-        help="peak_memory_bytes, seconds, cpu_seconds, or one that the probe reports",
-    )
-    numbers.add_argument(
-        "--metric-output",
-        type=values.pattern_of_one_group,
-        default="",
-        metavar="REGEX",
-        help="... or the number that its group matches last of what is printed at the end",
-    )
-    numbers.add_argument(
-        "--threshold",
-        type=values.share,
-        metavar="SHARE",
-        help="name only steps that are larger, like 5%% (default: 1%%)",
-    )
+    add_number_options(parser)
     sets = parser.add_argument_group("two sets instead of a package's releases")
     sets.add_argument(
         "--from",

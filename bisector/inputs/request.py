@@ -78,6 +78,7 @@ class Request:
     metric: str = ""
     metric_output: str = ""
     threshold: float | None = None
+    replay: Path | None = None
 
 
 def with_extras(request: Request) -> Request:
@@ -148,17 +149,40 @@ def replay(request: Request, wanted: Probe, python: Interpreter | None) -> str:
         words += ["--bad-output", request.bad_output]
     if request.bad_memory is not None:
         words += ["--bad-memory", str(request.bad_memory)]
-    if request.metric:
-        words += ["--metric", request.metric]
-    if request.metric_output:
-        words += ["--metric-output", request.metric_output]
-    if request.threshold is not None:
-        words += ["--threshold", f"{100 * request.threshold:g}%"]
+    words += _about_number(request)
     if request.installer != "uv":
         words += ["--installer", request.installer]
     if request.command:
         words += ["--", *request.command]
     return " ".join(map(_quoted, words))
+
+
+def about_number(command: str, request: Request) -> str:
+    """Return a command that makes a search, asking for the number that a request asks for or none.
+
+    One that a shell can't read is returned as it is.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return command
+    end = words.index("--") if "--" in words else len(words)
+    options = iter(words[:end])
+    kept = [word for word in options if not (word in _OF_NUMBERS and next(options, None))]
+    return " ".join(map(_quoted, (*kept, *_about_number(request), *words[end:])))
+
+
+_OF_NUMBERS = ("--metric", "--metric-output", "--threshold")
+
+
+def _about_number(request: Request) -> list[str]:
+    """Return the options that ask for a number."""
+    words = ["--metric", request.metric] if request.metric else []
+    if request.metric_output:
+        words += ["--metric-output", request.metric_output]
+    if request.threshold is not None:
+        words += ["--threshold", f"{100 * request.threshold:g}%"]
+    return words
 
 
 def _quoted(word: str) -> str:

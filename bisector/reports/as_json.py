@@ -36,11 +36,11 @@ def strict_line(value: Any) -> str:
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return the object of the contract for one finding."""
     affected, python = finding.affected, finding.conditions.interpreter.version
-    yanked = {version for version, r in finding.releases.items() if r.yanked}
     return {
         "schema": SCHEMA,
         "package": finding.probe.package,
         "probe": finding.probe.name,
+        "probe_digest": finding.probe.digest,
         "case": finding.probe.case or None,
         "python": None if finding.axis.python_varies else python,
         "platform": finding.conditions.interpreter.platform,
@@ -73,12 +73,18 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "metric": steps.to_json(finding.series) if finding.series else None,
         "steps": list(map(steps.step_to_json, finding.series.steps)) if finding.series else [],
         "replay": finding.replay,
-        "measurements": [
-            _measurement(m, m.version in yanked)
-            | ({"python": str(m.version)} if finding.axis.python_varies else {})
-            for m in finding.measurements
-        ],
+        "measurements": measured(finding),
     }
+
+
+def measured(finding: Finding) -> list[dict[str, Any]]:
+    """Return what each run of a finding decided and used."""
+    yanked = {version for version, r in finding.releases.items() if r.yanked}
+    return [
+        _measurement(m, m.version in yanked)
+        | ({"python": str(m.version)} if finding.axis.python_varies else {})
+        for m in finding.measurements
+    ]
 
 
 def _suspicion(suspicion: Suspicion) -> dict[str, Any]:

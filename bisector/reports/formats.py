@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         grid,
         junit,
         osv,
+        replayed,
         report_markdown,
         reproducer,
         suspects,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         table_text,
     )
     from bisector.reports.grid import Column, Grid
+    from bisector.search.replayed import Replay
 else:
 
     def _deferred(name: str) -> ModuleType:
@@ -52,8 +54,8 @@ else:
     as_json, as_text, chart, comparisons, github, grid, junit, osv = map(
         _deferred, ["as_json", "as_text", "chart", "comparisons", "github", "grid", "junit", "osv"]
     )
-    report_markdown, reproducer, suspects = map(
-        _deferred, ["report_markdown", "reproducer", "suspects"]
+    replayed, report_markdown, reproducer, suspects = map(
+        _deferred, ["replayed", "report_markdown", "reproducer", "suspects"]
     )
     table_data, table_html, table_markdown, table_text = map(
         _deferred, ["table_data", "table_html", "table_markdown", "table_text"]
@@ -87,7 +89,7 @@ class View:
     sources: Sources | None = None
 
 
-Shown = TypeVar("Shown", "Finding", "Comparison")
+Shown = TypeVar("Shown", "Finding", "Comparison", "Replay")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,10 @@ COMPARISONS: Mapping[str, Format[Comparison]] = {
         lambda found, _: github.render_comparisons(found),
         appends={SUMMARY: lambda compared: comparisons.render_markdown(compared)},
     ),
+}
+REPLAYS: Mapping[str, Format[Replay]] = {
+    "text": Format(lambda found, view: replayed.render(found, width=view.width, color=view.color)),
+    "json": Format(lambda found, _: replayed.render_json(found)),
 }
 TABLES: Mapping[str, Format[Finding]] = {
     "text": Format(

@@ -17,7 +17,7 @@ from packaging.version import Version
 from bisector.explanation import Explanation
 from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
-from bisector.reports import facts, failing, reproducer, rows, suspects, words
+from bisector.reports import facts, failing, reproducer, rows, steps, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.differences import differences
 from bisector.reports.markdown import block, code, escape, folded, link
@@ -25,6 +25,7 @@ from bisector.reports.replay import further
 from bisector.reports.report_evidence import LONGEST, decided_run, evidence, measurements
 from bisector.reports.rows import Row
 from bisector.reports.words import safe, shortened
+from bisector.search.metric import carries
 
 LIMIT = 65_536
 """The characters that GitHub takes in an issue or a comment."""
@@ -88,7 +89,8 @@ def _sections(finding: Finding, kept_characters: int) -> Iterator[_Section]:
     if finding.probe.title:
         yield _Section("Expected behavior", _expected(finding))
     if failed:
-        yield _Section("Logs/tracebacks", _printed(failed, kept_characters))
+        if failed.outcome is Outcome.BAD or failed.output_tail.strip():
+            yield _Section("Logs/tracebacks", _printed(failed, kept_characters))
         yield _Section("Versions", _versions(finding, failed))
         yield _Section("OS", escape(finding.conditions.interpreter.platform))
     context = list(_context(finding, measured))
@@ -103,7 +105,11 @@ def _sections(finding: Finding, kept_characters: int) -> Iterator[_Section]:
 
 
 def _failed(finding: Finding) -> Measurement | None:
-    """Return the newest run of the newest release that is bad, if one is."""
+    """Return the newest run that shows it: of the newest release that is bad, or that stepped."""
+    if finding.series:
+        stepped = [step.after for step in finding.series.steps]
+        runs = finding.runs.get(stepped[-1], []) if stepped else []
+        return next((run for run in reversed(runs) if carries(run)), None)
     bad = [version for version, outcome in facts.decided(finding) if outcome == "bad"]
     runs = finding.runs.get(bad[-1], []) if bad else []
     return next((run for run in reversed(runs) if run.outcome is Outcome.BAD), None)
@@ -127,6 +133,8 @@ def _bug(finding: Finding) -> str:
 
 def _edges(finding: Finding) -> Iterator[str]:
     """Yield the two sides of each change, each with what most likely made it."""
+    for step in finding.series.steps[:8] if finding.series else ():
+        yield f"- last before: {escape(str(step.before))}, first after: {escape(str(step.after))}"
     for transition in finding.transitions[:8]:
         before, after = map(str, (transition.before, transition.after))
         sides = (
@@ -164,12 +172,12 @@ def _reproduced(finding: Finding, failed: Measurement) -> Iterator[_Section]:
         file, script = "reproducer.py", reproducer.render(finding) if probe.text else ""
         command = shlex.join(["python", file, *([probe.case] if probe.case else [])])
     install = shlex.join(["python", "-m", "pip", "install", *dict.fromkeys(wanted)])
-    steps = block(f"{install}\n{command}", "sh")
+    typed = block(f"{install}\n{command}", "sh")
     listing = block(script, "python")
     lines = words.count(len(script.splitlines()), "line")
     if script and len(script.splitlines()) <= _LINES:
-        steps += f"\n\nwhere {code(file)} is:\n\n{listing}"
-    yield _Section("To Reproduce", steps)
+        typed += f"\n\nwhere {code(file)} is:\n\n{listing}"
+    yield _Section("To Reproduce", typed)
     if len(script.splitlines()) > _LINES:
         yield _Section(f"{file}, {lines}", listing, folded=True)
 
@@ -182,6 +190,9 @@ def _release(finding: Finding, failed: Measurement) -> str:
 
 def _expected(finding: Finding) -> str:
     text = escape(shortened(finding.probe.title, LONGEST))
+    if finding.series and finding.series.steps:
+        step = finding.series.steps[-1]
+        return f"{text}\n\nAs with {step.before}: {escape(steps.amount(finding.series, step.old))}"
     good: list[Version] = [
         t.before if t.kind is Kind.INTRODUCED else t.after for t in finding.transitions
     ]

@@ -31,6 +31,13 @@ def sentences(finding: Finding, series: Series) -> Iterator[str]:
             f"from {first} to {last}, {_basis(series.drift)}."
         )
     for step in series.suspected:
+        if not step.pairs:
+            yield (
+                f"Undecided: {subject} seems to have gone {'up' if step.up else 'down'} by about "
+                f"{_share(abs(step.change), step)} ({_sides(series, step)}) "
+                f"{_where(finding, step)}, but the two were not run in pairs, which would tell."
+            )
+            continue
         pairs = count(step.pairs, "interleaved pair")
         likely = step.confidence >= 0.5
         yield (
@@ -68,7 +75,7 @@ def _flat(finding: Finding, series: Series, subject: str) -> Iterator[str]:
 def _went(series: Series, step: Step) -> str:
     way = "up" if step.up else "down"
     if not step.relative:
-        return f"went {way} by {_amount(series, abs(step.change))} ({_sides(series, step)})"
+        return f"went {way} by {amount(series, abs(step.change))} ({_sides(series, step)})"
     return f"went {way} by {_share(abs(step.change), step)} ({_sides(series, step)})"
 
 
@@ -107,7 +114,7 @@ def _sides(series: Series, step: Step) -> str:
 def _span(series: Series, one: float, other: float) -> str:
     """Return two numbers in the unit of the larger, which is said once."""
     largest = max(abs(one), abs(other))
-    first, second = (_amount(series, number, largest) for number in (one, other))
+    first, second = (amount(series, number, largest) for number in (one, other))
     unit = f" {second.rpartition(' ')[2]}" if " " in second else ""
     return second if first == second else f"{first.removesuffix(unit)} to {second}"
 
@@ -118,7 +125,7 @@ def _noise(series: Series) -> str:
         return ""
 
     def shown(size: float) -> str:
-        return f"{size:.2%}" if series.relative else _amount(series, size)
+        return f"{size:.2%}" if series.relative else amount(series, size)
 
     return (
         f"Runs of one release differ by {shown(series.noise)} (standard deviation), the same "
@@ -126,7 +133,7 @@ def _noise(series: Series) -> str:
     )
 
 
-def _amount(series: Series, number: float, largest: float | None = None) -> str:
+def amount(series: Series, number: float, largest: float | None = None) -> str:
     """Return a number with its unit, as people read it beside the ``largest``."""
     if series.unit == "bytes":
         return mib(round(number))
@@ -152,7 +159,7 @@ def cells(series: Series | None, versions: list[Version]) -> list[str]:
 
 
 def _cell(series: Series, level: Level) -> str:
-    return _amount(series, level.median)
+    return amount(series, level.median)
 
 
 def to_json(series: Series) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import expm1
 from statistics import median
 
 from bisector.search.candidates import Candidates
+from bisector.search.landscape import Noticed, Scale
 from bisector.search.metric import Metric
 from bisector.search.stepping import SMALLEST, Stepping, Verdict
 from bisector.series import Level, Series, Step
@@ -20,7 +22,7 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
     }
     found = [verdict for verdict in stepping.verdicts() if verdict.pairs]
     found.sort(key=lambda verdict: verdict.place.before)
-    told = {id(v): _step(candidates, stepping, v, scale.divisor) for v in found}
+    told = {id(v): _step(candidates, stepping, v, scale) for v in found}
     seen = stepping.landscape() if levels else None
     unit = 1.0 if scale.divisor is None else scale.divisor
     return Series(
@@ -29,7 +31,10 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
         least=SMALLEST if stepping.least is None else stepping.least,
         levels=levels,
         steps=tuple(told[id(v)] for v in found if v.accepted and not v.place.drift),
-        suspected=tuple(told[id(v)] for v in found if v.suspected),
+        suspected=(
+            *(told[id(v)] for v in found if v.suspected),
+            *(_unpaired(candidates, stepping, one, scale) for one in stepping.unsettled()),
+        ),
         drift=next((told[id(v)] for v in found if v.accepted and v.place.drift), None),
         noise=seen.noise * unit if seen else 0.0,
         floor=None if seen is None or seen.floor is None else seen.floor * unit,
@@ -38,26 +43,44 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
     )
 
 
-def _step(
-    candidates: Candidates, stepping: Stepping, verdict: Verdict, divisor: float | None
-) -> Step:
+def _unpaired(candidates: Candidates, stepping: Stepping, one: Noticed, scale: Scale) -> Step:
+    """Return what seems to be a step, by the levels of releases that were not run in pairs."""
+    numbers = stepping.numbers
+    medians = median(numbers[one.before]), median(numbers[one.after])
+    return _told(candidates, stepping, (one.before, one.after), medians, (one.change,) * 3, scale)
+
+
+def _step(candidates: Candidates, stepping: Stepping, verdict: Verdict, scale: Scale) -> Step:
     """Return what is said of a step between two positions."""
-    before, after = verdict.place.before, verdict.place.after
+    sides = verdict.place.before, verdict.place.after
+    step = _told(candidates, stepping, sides, verdict.medians, verdict.step, scale)
+    return replace(step, confidence=1 - verdict.doubt, pairs=verdict.pairs)
+
+
+def _told(
+    candidates: Candidates,
+    stepping: Stepping,
+    sides: tuple[int, int],
+    medians: tuple[float, float],
+    step: tuple[float, float, float],
+    scale: Scale,
+) -> Step:
+    """Return a step of which no pair is known, in the unit of its number."""
+    before, after = sides
     items = candidates.items
     numbered = {items[position].key for position in stepping.numbers}
-    between = candidates.between(before, after)
     change, low, high = (
-        expm1(min(700.0, part)) if divisor is None else part * divisor for part in verdict.step
+        expm1(min(700.0, part)) if scale.divisor is None else part * scale.divisor for part in step
     )
     return Step(
         before=items[before].key,
         after=items[after].key,
-        old=verdict.medians[0],
-        new=verdict.medians[1],
+        old=medians[0],
+        new=medians[1],
         change=change,
         interval=(low, high),
-        relative=divisor is None,
-        confidence=1 - verdict.doubt,
-        pairs=verdict.pairs,
-        untested=tuple(key for key in between if key not in numbered),
+        relative=scale.divisor is None,
+        confidence=0.0,
+        pairs=0,
+        untested=tuple(k for k in candidates.between(before, after) if k not in numbered),
     )

@@ -12,7 +12,7 @@ from math import sqrt
 from statistics import median
 
 from bisector.search import landscape, steps
-from bisector.search.landscape import Asked, Landscape, Scale
+from bisector.search.landscape import Asked, Landscape, Noticed, Scale
 from bisector.search.stages import Stage
 
 SMALLEST = 0.01
@@ -113,6 +113,23 @@ class Stepping:
         if not self._queue and not flying:
             self._queue = self._batch(assure=assure)
         return self._queue.pop(0) if self._queue else None
+
+    def unsettled(self) -> list[Noticed]:
+        """Return where the level seems to change though no pairs of runs were made that tell.
+
+        There is none of these where all was run that was wanted.
+        """
+        wanted = self.next(0, assure=False)
+        if wanted is None or wanted.stage is Stage.ASSURE:
+            return []
+        paired = {(v.place.before, v.place.after) for v in self.verdicts() if v.pairs}
+        seen = self.landscape()
+        least = seen.scale.least
+        return [
+            one
+            for one in seen.noticed
+            if abs(one.change) > least and (one.before, one.after) not in paired
+        ]
 
     def landscape(self) -> Landscape:
         """Return what the numbers look like now."""

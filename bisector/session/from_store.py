@@ -9,23 +9,30 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from bisector.errors import BisectorError
+from bisector.errors import BisectorError, UsageError
 from bisector.finding import Finding, Transition
 from bisector.inputs import probe
+from bisector.inputs.request import Request, about_number
 from bisector.model import Measurement, Probe
 from bisector.search import noise
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
+from bisector.session import numbers
 from bisector.store.runs import Store
 
+_EVERYTHING = Request()
 
-def findings(store: Store, names: Sequence[str] = (), package: str | None = None) -> list[Finding]:
-    """Return what the stored measurements say, of the probes named or of all.
 
-    Nothing is measured and no index is asked; each probe is the one that was run then.
+def findings(store: Store, asked: Request = _EVERYTHING) -> list[Finding]:
+    """Return what the stored measurements say, of the probes asked for or of all.
+
+    Nothing is measured and no index is asked; each probe is the one that was run then. Raises
+    UsageError where a number is asked for that none of them has.
     """
+    names, package = asked.probes, asked.package
     spelt = {probe.spelt(name) for name in names}
     found = []
+    refused: list[UsageError] = []
     for search in store.searches():
         try:
             wanted = _as_it_was(search.probe)
@@ -41,8 +48,21 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
         for measurement in search.measurements:
             if not measurement.of_machine:
                 runs.setdefault(measurement.version, []).append(measurement)
+        candidates = Releases(wanted, search.plan, search.conditions)
+        replay = about_number(search.replay, asked)
+        try:
+            number = numbers.asked_for(asked, wanted)
+            if number is not None:
+                from bisector.session import steps  # see `session`
+
+                stepped = steps.stored(candidates, number, runs, asked)
+                found.append(replace(stepped, replay=replay))
+                continue
+        except UsageError as error:
+            refused.append(error)
+            continue
         knowledge = Knowledge(
-            Releases(wanted, search.plan, search.conditions),
+            candidates,
             runs,
             Options(
                 any_failure=search.any_failure,
@@ -52,7 +72,9 @@ def findings(store: Store, names: Sequence[str] = (), package: str | None = None
             ),
         )
         finding = with_causes(knowledge.finding(), search.transitions)
-        found.append(replace(finding, replay=search.replay))
+        found.append(replace(finding, replay=replay))
+    if refused and not found:
+        raise refused[0]
     return found
 
 

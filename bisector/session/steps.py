@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ from packaging.version import Version
 
 from bisector.errors import UsageError
 from bisector.finding import Finding, Stopped
+from bisector.inputs.request import Request
 from bisector.inputs.values import CONFIDENCE
 from bisector.model import Measurement, Probe
+from bisector.reports.progress import silent
 from bisector.reports.words import listed
 from bisector.search import metric
 from bisector.search.candidates import Candidates
@@ -57,6 +60,24 @@ def searched(
     return found if driver.request.offline else driver.workers.accept(found)
 
 
+def stored(
+    candidates: Candidates,
+    wanted: Metric,
+    runs: Mapping[Version, Sequence[Measurement]],
+    asked: Request,
+) -> Finding:
+    """Return where a number stepped in ``runs`` that were stored: those of one machine.
+
+    It is the one that made most of them. Raises UsageError where no run has such a number.
+    """
+    confidence = asked.confidence or CONFIDENCE
+    search = _Search(candidates, wanted, Options(confidence=confidence), asked.threshold, silent())
+    hosts = Counter(run.host for some in runs.values() for run in some)
+    search.recall(runs, max(hosts, key=lambda host: hosts[host], default=""))
+    search.check()
+    return search.finding()
+
+
 def _options(driver: Driver, probe: Probe, wanted: Metric) -> Options:
     """Return how far the search goes: one run at once where others would change its number."""
     request = driver.request
@@ -94,15 +115,15 @@ class _Search:
         confidence = options.confidence or CONFIDENCE
         self._stepping = Stepping(len(candidates.items), confidence, least)
 
-    def recall(self, known: Mapping[Version, Sequence[Measurement]]) -> None:
-        """Take over the stored runs, in the order in which they were made.
+    def recall(self, known: Mapping[Version, Sequence[Measurement]], host: str = "") -> None:
+        """Take over the stored runs of this machine, or of a ``host``, in the order they were made.
 
         What another machine took tells nothing of what this one takes.
         """
         position = {item.key: number for number, item in enumerate(self._candidates.items)}
         runs = [run for version, some in known.items() if version in position for run in some]
-        here = (run for run in runs if not run.elsewhere)
-        for run in sorted(here, key=lambda run: run.started):
+        chosen = (run for run in runs if (run.host == host if host else not run.elsewhere))
+        for run in sorted(chosen, key=lambda run: run.started):
             index = position[run.version]
             self._runs.setdefault(run.version, []).append(run)
             self._begun[index] = self._begun.get(index, 0) + 1
@@ -116,7 +137,7 @@ class _Search:
 
     def pursue(self, start: Callable[[Wanted], Running]) -> None:
         """Measure until it is known, then assure as long as may be; an interrupt ends it."""
-        self._check()
+        self.check()
         began = time.monotonic()
         try:
             pursue(self, start, self._options.jobs)
@@ -151,12 +172,12 @@ class _Search:
         self._runs.setdefault(item.key, []).append(run)
         self._stepping.add(wanted.position, self._metric.of(run))
         self._listener.finished(run, {})
-        self._check()
+        self.check()
 
     def unwanted(self, _flying: Sequence[Wanted], /) -> list[Wanted]:
         return []
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise UsageError where runs that tell something have no such number."""
         runs = [run for some in self._runs.values() for run in some]
         telling = [run for run in runs if metric.carries(run)]

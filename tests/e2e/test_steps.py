@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,6 +126,67 @@ outcome = "bad" if spam.SIZE else "good"
 with open(os.environ["BISECTOR_RESULT"], "w") as file:
     json.dump({"bisector": 1, "outcome": outcome, "metrics": {"size": spam.SIZE}}, file)
 """
+
+
+def report_of(bisect: Command, *words: str) -> dict[str, Any]:
+    """What the report of what is stored has as JSON."""
+    result = bisect("report", "--stored", "--format", "json", *words)
+    assert result.output, result.errors
+    return result.finding
+
+
+def test_a_report_of_a_step(bisect: Command, index: LocalIndex) -> None:
+    """Measured, it is an issue's body: what to run, what was expected; stored, it is the same."""
+    index.add(sized([10] * 6 + [20] * 4))
+    number = ("--metric", "peak_memory_bytes")
+    first = bisect("report", *number, *COMMAND, "import spam")
+    assert first.status == 0, first.errors
+    (path,) = bisect.results.rglob("report.md")
+    report = path.read_text(encoding="utf-8")
+    assert report.startswith("# spam: `peak_memory_bytes` stepped: ")
+    assert "- last before: 1.5, first after: 1.6\n" in report
+    assert "python -m pip install spam==1.6" in report
+    assert "\n\nAs with 1.5: " in report
+    assert "Logs/tracebacks" not in report
+    measured = json.loads((path.parent / "finding.json").read_text(encoding="utf-8"))
+    assert measured["metric"]["name"] == "peak_memory_bytes"
+    assert steps(measured) == [("up", "1.5", "1.6")]
+    runs = len(bisect.stored())
+    stored = report_of(bisect, *number)
+    assert steps(stored) == steps(measured)
+    assert stored["metric"]["levels"] == measured["metric"]["levels"]
+    assert stored["replay"] == measured["replay"]
+    assert len(bisect.stored()) == runs
+    outcomes = report_of(bisect)
+    assert outcomes["metric"] is None
+    assert "--metric" not in outcomes["replay"]
+    assert bisect("report", "--stored", *number, "--output", "there").status == 0
+    again = (bisect.folder / "there" / "report.md").read_text(encoding="utf-8")
+    assert again.partition("peak memory of")[0] == report.partition("peak memory of")[0]
+    assert "- last before: 1.5, first after: 1.6\n" in again
+
+
+def test_a_number_of_runs_made_for_another_reason(bisect: Command, index: LocalIndex) -> None:
+    """Any run has a peak: what a search for a failure left is undecided, not wrong."""
+    index.add(sized([10] * 3 + [20] * 3))
+    assert bisect("--exhaustive", *COMMAND, "import spam").status == 1
+    finding = report_of(bisect, "--metric", "peak_memory_bytes", "--package", "spam")
+    assert len(finding["metric"]["levels"]) == 6
+    assert finding["steps"] == []
+    assert finding["decided"] is False
+    (suspected,) = finding["metric"]["suspected"]
+    assert (suspected["before"], suspected["after"], suspected["pairs"]) == ("1.2", "1.3", 0)
+    assert "seems to have gone up by about 5" in finding["answer"]
+    assert "No step found" not in finding["answer"]
+    unknown = bisect("report", "--stored", "--metric", "weight")
+    assert unknown.status == 2
+    assert unknown.complaint[0].endswith("a command reports no 'weight'")
+
+
+def test_a_threshold_needs_a_number_also_where_it_is_stored(bisect: Command) -> None:
+    result = bisect("report", "--stored", "--threshold", "5%")
+    assert result.status == 2
+    assert result.complaint[0].endswith("--threshold is about a number")
 
 
 def test_few_runs_decide_nothing(bisect: Command, index: LocalIndex) -> None:
