@@ -24,7 +24,11 @@ class Outcome(str, Enum):
 
 
 class Reason(str, Enum):
-    """Why a release, or one run of it, decided nothing."""
+    """Why a release, or one run of it, decided nothing.
+
+    ``measure.reading`` gives them by how a run ended, ``measure.measure`` where none began. Those
+    that are no release's fault count in ``Measurement.of_machine``.
+    """
 
     NO_WHEEL = "no-wheel"
     REQUIRES_PYTHON = "requires-python"

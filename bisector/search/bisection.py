@@ -71,9 +71,7 @@ class Bisection:
             settled = True
             if knowledge.stopped:
                 return knowledge.finding()
-            assure_s = options.assure_s
-            if assure_s is None:
-                assure_s = min(30.0, self._clock() - began) if self.measured else 0.0
+            assure_s = options.assuring_s(self._clock() - began if self.measured else 0.0)
             if knowledge.main(lambda _: True).want(knowledge.labels(), (), idle=1) is None:
                 assure_s = 0.0
             self.listener.settled(knowledge.finding(), assure_s)

@@ -78,9 +78,9 @@ class Candidates(Protocol):
         """Return what measures an item."""
         ...
 
-    def attributed(self, finding: Finding, laboratory: Laboratory, /) -> Finding:
+    def attributed(self, finding: Finding, _laboratory: Laboratory, /) -> Finding:
         """Return the finding with the cause of each of its transitions, measured where needed."""
-        ...
+        return finding
 
     def measurable(self) -> Sequence[Item]:
         """Return all that may be measured: the items, and what lies inside any transition."""

@@ -18,17 +18,20 @@ from bisector.search.transitions import Labels
 from bisector.search.weighing import Assessments
 from bisector.search.zoom import Front
 
+LONGEST_ASSURE_S = 30.0
+"""For how long, at most, a second bad window is looked for unasked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How far a search goes.
 
-    ``assure_s`` of None means as long as the search itself took, at most 30 s, and not at all
-    where nothing had to be measured. ``max_probes``
-    bounds the measurements made now, not those already known. ``confidence`` asks for more runs,
-    of both sides of each transition or wherever runs disagree, until it is reached. With
-    ``any_failure`` all failures are one; only those that a ``pattern`` matches, or that are the one
-    ``failure``, count where one of these is given. The one like ``first`` is told first.
+    ``assure_s`` is for how long other bad windows are looked for once the answer is there; see
+    ``assuring_s``. ``max_probes`` bounds the measurements made now, not those already known.
+    ``confidence`` asks for more runs, of both sides of each transition or wherever runs disagree,
+    until it is reached. With ``any_failure`` all failures are one; only those that a ``pattern``
+    matches, or that are the one ``failure``, count where one of these is given. The one like
+    ``first`` is told first.
     """
 
     assure_s: float | None = None
@@ -41,6 +44,13 @@ class Options:
     failure: Signature | None = None
     first: Signature | None = None
     pattern: str = ""
+
+    def assuring_s(self, took_s: float) -> float:
+        """Return for how long to look for more after what took ``took_s``; 0.0 if nothing had to.
+
+        Where nothing is asked for that is as long, and ``LONGEST_ASSURE_S`` at most.
+        """
+        return min(LONGEST_ASSURE_S, took_s) if self.assure_s is None else self.assure_s
 
 
 class Knowledge:

@@ -28,7 +28,10 @@ _NO_FAILURE = (Outcome.GOOD, Outcome.UNTESTABLE)
 
 
 class Stage(IntEnum):
-    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer."""
+    """Why a position is wanted, most urgent first; all before ``ASSURE`` is part of the answer.
+
+    ``ASSURE`` looks for further bad windows in what is untested, for as long as ``Options`` say.
+    """
 
     START = 0
     NARROW = 1

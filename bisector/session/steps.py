@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from bisector.reports.progress import Lines
     from bisector.session.session import Driver
 
-_LONGEST_ASSURE_S = 30.0
-
 
 def searched(
     driver: Driver,
@@ -143,12 +141,9 @@ class _Search:
             pursue(self, start, self._options.jobs)
             if self._stopped:
                 return
-            assure_s = self._options.assure_s
-            if assure_s is None:
-                assure_s = min(_LONGEST_ASSURE_S, time.monotonic() - began)
-                assure_s = assure_s if self._measured else 0.0
+            took_s = time.monotonic() - began if self._measured else 0.0
             self._assuring = True
-            self._deadline = time.monotonic() + assure_s
+            self._deadline = time.monotonic() + self._options.assuring_s(took_s)
             pursue(self, start, self._options.jobs)
         except KeyboardInterrupt:
             if not self._assuring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,14 @@ class Resolution:
 
 class Installer(Protocol):
     """Resolves and installs; those that there are stand in ``choice``."""
+
+    def __init__(
+        self, index_url: str, folder: Path, offline: bool = False, allow_build: bool = False
+    ) -> None:
+        """Work in ``folder``, from the index, or ``offline`` from what is cached.
+
+        Without ``allow_build`` nothing is built, and no code of a release runs.
+        """
 
     @property
     def name(self) -> str:
@@ -158,16 +167,14 @@ def run(
 
 
 @contextmanager
-def listed(requirement: str) -> Iterator[None]:
+def listed(requirement: str, signs: Signs) -> Iterator[None]:
     """Blame the index where it lists nothing of a project, whose releases are known from it."""
     project = canonicalize_name(Requirement(requirement).name)
     try:
         yield
     except InstallFailedError as error:
-        unlisted = f"requirement {requirement} (from versions: none)"
-        if f"Because {project} was not found in the package registry" in str(error) or (
-            unlisted in str(error)
-        ):
+        names = {"project": re.escape(project), "requirement": re.escape(requirement)}
+        if re.search(signs.nothing.format(**names), str(error)):
             raise InstallerError(
                 f"the index lists no release of {project} to the installer",
                 "look at the network, the index's address and its credentials",

@@ -39,12 +39,16 @@ class Signs:
 
     ``release`` are those of a release that can't be installed, ``unlisted`` those of a project
     without any release (an index that fails looks the same to some), ``mismatch`` those of a file
-    with another digest, ``offline`` those of what is not in the cache.
+    with another digest, ``offline`` those of what is not in the cache. ``nothing`` is that of the
+    ``{project}`` of a ``{requirement}`` being such a one, and ``build`` is that of a build that
+    failed, whose log is its group.
     """
 
     release: Sequence[str]
     unlisted: Sequence[str]
+    nothing: str
     mismatch: Sequence[str]
+    build: str
     offline: Sequence[str] = ()
 
 
@@ -81,7 +85,7 @@ def failure(text: str, signs: Signs) -> Exception:
             f"the installer can't use the index: {sign}",
             "look at the network, the index's address and its credentials",
         )
-    if built := _build_failure(text):
+    if built := _build_failure(text, signs.build):
         return BuildFailedError(built)
     if line_with(text, signs.release):
         return InstallFailedError(reason(text))
@@ -116,21 +120,12 @@ def reason(text: str) -> str:
     return " ".join(filter(None, relevant)).removeprefix("error: ") or "it said nothing"
 
 
-_BUILD_LOG = re.compile(
-    r"Failed to build .*?\n *\[(?:stdout|stderr)\]\n(?P<uv>.*?)(?=\n\S|\Z)"
-    r"|─> \[\d+ lines of output\]\n(?P<pip>.*?)\n *\[end of output\]",
-    re.DOTALL,
-)
-
-
-def _build_failure(text: str) -> str:
+def _build_failure(text: str, sign: str) -> str:
     """Return the last line of what a build said; empty where it wasn't a build that failed.
 
     Its log may be thousands of lines; what went wrong is at its end.
     """
-    log = _BUILD_LOG.search(text)
-    if log is None:
-        return ""
-    lines = (log["uv"] or log["pip"] or "").splitlines()
+    log = re.search(sign, text, re.DOTALL)
+    lines = log[1].splitlines() if log else []
     backwards = (line.strip() for line in reversed(lines))
     return next((line for line in backwards if line and not line.startswith("[std")), "")

@@ -53,7 +53,9 @@ _SIGNS = Signs(
         r"No permission to execute",
     ),
     unlisted=(r"\(from versions: none\)",),
+    nothing=r"requirement {requirement} \(from versions: none\)",
     mismatch=(r"DO NOT MATCH THE HASHES",),
+    build=r"─> \[\d+ lines of output\]\n(.*?)\n *\[end of output\]",
 )
 """What pip says of releases; the last two where it was kept from building or cloning one."""
 
@@ -113,7 +115,7 @@ class Pip:
         """Install for ``python``; return the SHA-256 of each wheel, by its name."""
         if not requirements:
             return {}
-        with listed(requirements[0]):
+        with listed(requirements[0], _SIGNS):
             report = self._run(python, requirements, constraints, before, [], cancelled)
         return _report_hashes(report)
 

@@ -58,7 +58,9 @@ _SIGNS = Signs(
         r"requires a different Python",
     ),
     unlisted=(r"was not found in the package registry",),
+    nothing=r"Because {project} was not found in the package registry",
     mismatch=(r"Hash mismatch",),
+    build=r"Failed to build .*?\n *\[(?:stdout|stderr)\]\n(.*?)(?=\n\S|\Z)",
     offline=(r"[Nn]etwork (connectivity )?(was|is) disabled",),
 )
 """What uv says of releases: its resolver concludes, the rest is said of wheels and of builds."""
@@ -181,7 +183,7 @@ class Uv:
                 if cached is not None:
                     # The newest of what isn't held is for the index to say, not for the cache.
                     command += ["--upgrade", "--exact"]
-            with listed(requirements[0]):
+            with listed(requirements[0], _SIGNS):
                 self._run(command, folder, before, cancelled)
         return {}
 
