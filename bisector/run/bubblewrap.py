@@ -6,15 +6,17 @@ own folder; it is alone in its PID, IPC, network and user namespaces, and has no
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from bisector.run.sandbox import PUBLIC, SYSTEM, Access, is_below, pythons
-from bisector.run.supervised import SUPERVISOR
+from bisector.run.supervised import SUPERVISOR, Entrance
 
 _SHM, _SHM_BYTES = "/dev/shm", 1 << 30  # noqa: S108  # POSIX shared memory lies there
 _SUPERVISOR = Path("/run/bisector/supervisor.py")
@@ -51,11 +53,20 @@ class Bubblewrap:
     keeps_files: bool = True
     walled: bool = True
 
-    def ready(self, access: Access) -> tuple[list[str], Path, int]:
-        """Return what goes before a supervisor's command; raises OSError."""
+    def ready(self, access: Access) -> Entrance:
+        """Return how a supervisor gets in; raises OSError."""
         command = [self.program, *_NAMESPACES]
         command += [] if access.network else ["--unshare-net"]
-        return [*command, *_view(access), "--"], _SUPERVISOR, -1
+        with ExitStack() as stack:
+            files: list[int] = []
+            for path in _public_files():
+                with suppress(OSError):  # it is gone by now, or nobody's to read
+                    files.append(os.open(path, os.O_RDONLY))
+                    stack.callback(os.close, files[-1])
+                    command += ["--file", str(files[-1]), str(path)]
+            command += [*_view(access), "--"]
+            stack.pop_all()
+        return Entrance(command, _SUPERVISOR, files=tuple(files))
 
 
 def found() -> tuple[Bubblewrap | None, str]:
@@ -116,8 +127,16 @@ def _of_the_system() -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), name)
         elif path.is_dir():
             yield from ("--ro-bind", name, name)
-    for name in PUBLIC:
-        path = Path("/etc", name)
-        if path.exists():
-            # A link, as to the resolver's or to the zone's file, is read where it leads.
+    for path in _public():
+        if path.is_dir():
             yield from ("--ro-bind", str(path.resolve()), str(path))
+
+
+@lru_cache
+def _public_files() -> tuple[Path, ...]:
+    """Return the files of /etc that a run gets copies of, which cost a fifth of binding them."""
+    return tuple(path for path in _public() if path.is_file())
+
+
+def _public() -> Iterator[Path]:
+    return (Path("/etc", name) for name in PUBLIC)

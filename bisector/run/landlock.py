@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bisector.run.sandbox import LANDLOCK, PUBLIC, SYSTEM, Access, pythons
-from bisector.run.supervised import SUPERVISOR
+from bisector.run.supervised import Entrance
 
 _CREATE_RULESET, _ADD_RULE = 444, 445
 _CREATE_RULESET_VERSION = 1
@@ -59,7 +59,7 @@ class Landlock:
         """What people call it."""
         return f"{LANDLOCK} {self.version}"
 
-    def ready(self, access: Access) -> tuple[list[str], Path, int]:
+    def ready(self, access: Access) -> Entrance:
         """Return a ruleset for a supervised program to enter; raises OSError."""
         rights = max(given for version, given in _RIGHTS.items() if version <= self.version)
         scoped = _ABSTRACT_SOCKETS | _SIGNALS if self.version >= 6 else 0
@@ -72,7 +72,7 @@ class Landlock:
         except BaseException:
             os.close(ruleset)
             raise
-        return [], SUPERVISOR, ruleset
+        return Entrance(ruleset=ruleset)
 
 
 def found() -> Landlock | None:

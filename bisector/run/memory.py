@@ -6,11 +6,13 @@ From inside, the harness records a process's own high-water mark as it exits
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,19 +62,30 @@ def look(pid: int) -> Look | None:
 
 def look_in_proc(pid: int) -> Look | None:
     """Look into /proc; raises OSError where the process is gone."""
-    folder = Path("/proc", str(pid))
-    status = dict(_STATUS.findall((folder / "status").read_bytes()))
+    folder = f"/proc/{pid}"  # a Path takes as long as reading, which is done many times a second
+    status = dict(_STATUS.findall(_content(f"{folder}/status")))
     if b"VmHWM" not in status:
         return None
-    arguments = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
-    children = b" ".join((task / "children").read_bytes() for task in (folder / "task").iterdir())
+    tasks = os.listdir(f"{folder}/task")  # noqa: PTH208
+    children = b" ".join(_content(f"{folder}/task/{task}/children") for task in tasks)
     return Look(
-        shlex.join(arguments)[:_COMMAND_CHARS],
+        _command(_content(f"{folder}/cmdline")),
         int(status[b"VmRSS"].split()[0]) * 1024,
         int(status[b"VmHWM"].split()[0]) * 1024,
         int(status.get(b"NSpid", b"%d" % pid).split()[-1]),
         tuple(map(int, children.split())),
     )
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()
+
+
+@lru_cache(maxsize=256)
+def _command(arguments: bytes) -> str:
+    """Return a command line as it is written; that of a sandbox has hundreds of words."""
+    return shlex.join(arguments.decode(errors="replace").split("\0")[:-1])[:_COMMAND_CHARS]
 
 
 def look_with_psutil(pid: int) -> Look:

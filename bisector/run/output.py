@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import sys
 import time
@@ -113,6 +114,20 @@ def _pidfd(pid: int) -> int | None:
         with suppress(OSError):
             return os.pidfd_open(pid)
     return None
+
+
+def wait(pid: int, timeout_s: float) -> None:
+    """Wait until a child has ended, which nobody has waited for yet, or until that is too long."""
+    pidfd = _pidfd(pid)
+    if pidfd is not None:
+        try:
+            select.select([pidfd], [], [], timeout_s)
+        finally:
+            os.close(pidfd)
+        return
+    deadline = time.monotonic() + timeout_s
+    while not _is_zombie(pid) and time.monotonic() < deadline:
+        time.sleep(_WITHOUT_PIDFD_S)
 
 
 def _is_zombie(pid: int) -> bool:

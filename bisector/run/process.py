@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -199,14 +200,8 @@ _MAY_PART = frozenset({Ended.EXITED, Ended.TIMEOUT, Ended.CANCELLED})
 def _started(command: Sequence[str], confinement: Confinement, *, errors_apart: bool) -> Supervised:
     """Return a supervisor, confined as it should be, that waits for its job."""
     try:
-        prefix, supervisor, ruleset = confinement.ready()
-        try:
-            return tree.begin(
-                lambda: Supervised(prefix, supervisor, ruleset=ruleset, errors_apart=errors_apart)
-            )
-        finally:
-            if ruleset >= 0:
-                os.close(ruleset)
+        with closing(confinement.ready()) as entrance:
+            return tree.begin(lambda: Supervised(entrance, errors_apart=errors_apart))
     except OSError as error:
         raise StartError(command, error) from error
 

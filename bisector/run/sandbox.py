@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from bisector.errors import UsageError
-from bisector.run.supervised import PYTHON, SUPERVISOR
+from bisector.run.supervised import PYTHON, Entrance
 
 Mode = Literal["auto", "require", "off"]
 MODES: tuple[Mode, ...] = ("auto", "require", "off")
@@ -86,8 +86,8 @@ class Sandbox(Protocol):
     def walled(self) -> bool:
         """Whether a run sees no other process, and ends with its first."""
 
-    def ready(self, access: Access) -> tuple[list[str], Path, int]:
-        """Return what goes before a supervisor's command, its script, and a ruleset or -1."""
+    def ready(self, access: Access) -> Entrance:
+        """Return how a supervisor gets in; raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,9 @@ class Nothing:
     keeps_files: bool = False
     walled: bool = False
 
-    def ready(self, access: Access) -> tuple[list[str], Path, int]:  # noqa: ARG002  # the protocol's
+    def ready(self, access: Access) -> Entrance:  # noqa: ARG002  # the protocol's
         """Return that nothing goes before."""
-        return [], SUPERVISOR, -1
+        return Entrance()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ class Confinement:
         """The folder that the run may write to."""
         return self.access.folder if self.access else None
 
-    def ready(self) -> tuple[list[str], Path, int]:
-        """Return what goes before a supervisor's command, its script, and a ruleset or -1."""
-        return self.sandbox.ready(self.access) if self.access else ([], SUPERVISOR, -1)
+    def ready(self) -> Entrance:
+        """Return how a supervisor gets in; raises OSError."""
+        return self.sandbox.ready(self.access) if self.access else Entrance()
 
     def __str__(self) -> str:
         name = self.sandbox.name
@@ -187,8 +187,13 @@ def shield() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
-def pythons(interpreter: Path) -> Iterator[Path]:
-    """Yield what the interpreters need: the links on the way to them, and where they live."""
+@lru_cache
+def pythons(interpreter: Path) -> tuple[Path, ...]:
+    """Return what the interpreters need: the links on the way to them, and where they live."""
+    return tuple(_pythons(interpreter))
+
+
+def _pythons(interpreter: Path) -> Iterator[Path]:
     for python in (interpreter, PYTHON):
         link = python.absolute()
         for _ in range(40):

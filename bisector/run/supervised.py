@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 PYTHON = Path(sys.executable).resolve()
@@ -20,6 +21,30 @@ PYTHON = Path(sys.executable).resolve()
 
 _MARSHAL_VERSION = 2
 _MAX_ANSWER_BYTES = 64 * 1024
+
+
+class Entrance(NamedTuple):
+    """How a supervisor gets into a sandbox; close it once it is in.
+
+    The ``prefix`` goes before its command and the ``supervisor`` is its script as seen from inside.
+    ``ruleset`` is the descriptor of a Landlock ruleset, -1 for none, and ``files`` are those of
+    what the prefix reads.
+    """
+
+    prefix: Sequence[str] = ()
+    supervisor: Path = SUPERVISOR
+    ruleset: int = -1
+    files: tuple[int, ...] = ()
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the supervisor is to have open."""
+        return (*self.files, *([self.ruleset] if self.ruleset >= 0 else []))
+
+    def close(self) -> None:
+        """Close what is open of it."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,23 +118,21 @@ class Answers:
 class Supervised:
     """A supervisor that waits for its job; close it when its processes are gone."""
 
-    def __init__(
-        self, prefix: Sequence[str], supervisor: Path, *, ruleset: int, errors_apart: bool
-    ) -> None:
+    def __init__(self, entrance: Entrance, *, errors_apart: bool) -> None:
         self.answers = Answers()
-        self.ruleset = ruleset
+        self.ruleset = entrance.ruleset
         self.control, theirs = socket.socketpair()
-        command = [str(PYTHON), "-I", "-S", "-B", str(supervisor), str(theirs.fileno())]
+        command = [str(PYTHON), "-I", "-S", "-B", str(entrance.supervisor), str(theirs.fileno())]
         try:
             self._popen = subprocess.Popen(
-                [*prefix, *command],
+                [*entrance.prefix, *command],
                 bufsize=0,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT,
                 env={},
                 cwd="/",
-                pass_fds=[theirs.fileno(), *([ruleset] if ruleset >= 0 else [])],
+                pass_fds=[theirs.fileno(), *entrance.descriptors],
                 start_new_session=True,
             )
         except BaseException:

@@ -24,6 +24,7 @@ import psutil
 
 from bisector.run import memory
 from bisector.run.memory import Look, Sample
+from bisector.run.output import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -127,9 +128,7 @@ class Tree:
         """Kill what supervises the run, and with it what is left in a namespace; wait for it."""
         # A namespace ends with its first process, which the outer one then reaps.
         _kill([self._init] if self._init else [self._outer])
-        deadline = time.monotonic() + _KILL_TIMEOUT_S
-        while _runs(self._outer) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        wait(self._outer.pid, _KILL_TIMEOUT_S)
         _kill([self._outer])
 
     def _left(self) -> list[psutil.Process]:

@@ -160,16 +160,17 @@ class Command:
 
     def left_processes(self) -> list[str]:
         """The processes still running that have anything to do with the folder."""
-        return [" ".join(process.cmdline()) for process in self._processes()]
+        return [" ".join(words) for words in self._processes()]
 
-    def _processes(self) -> Iterator[psutil.Process]:
+    def _processes(self) -> Iterator[list[str]]:
         for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
+            with suppress(psutil.Error, OSError):  # it may end meanwhile
                 if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                     continue
-                told = [process.cwd(), *process.environ().values(), *process.cmdline()]
+                words = process.cmdline()
+                told = [process.cwd(), *process.environ().values(), *words]
                 if any(str(self.folder) in text for text in told):
-                    yield process
+                    yield words
 
 
 def stored(results: Path, schema: str) -> list[dict[str, Any]]:
