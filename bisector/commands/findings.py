@@ -59,7 +59,10 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
     findings = list[Finding]()
     undecided: UndecidedError | None = None
     with Budget(asked.budget) as budget, Driver(asked, store, listener) as searches:
-        for python in scope.interpreters(asked):
+        pythons = scope.interpreters(asked)
+        if len(wanted) * len(pythons) > 1 and asked.over == "releases":
+            listener.say(scope.cost(asked, wanted, pythons))
+        for python in pythons:
             for probe in wanted:
                 if len(wanted) > 1:
                     listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)

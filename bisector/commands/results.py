@@ -20,9 +20,13 @@ def run(words: Sequence[str]) -> int:
         "version stored, and drop what nothing refers to.",
     )
     parser.add_argument("action", choices=("tidy",))
+    parser.add_argument(
+        "--compress", action="store_true", help="write files that are a tenth as large (gzip)"
+    )
     options.add_results_option(parser)
-    store = Store(parser.parse_args(words).results, settings.cache_dir())
-    for tidied in store.tidy():
+    given = parser.parse_args(words)
+    store = Store(given.results, settings.cache_dir())
+    for tidied in store.tidy(compress=given.compress):
         print(f"{tidied.path}: {count(tidied.runs, 'run')}, from {count(tidied.before, 'file')}")
     for warning in store.warnings:
         print(f"warning: {warning}", file=sys.stderr)

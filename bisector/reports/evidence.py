@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from typing import cast
 
 from packaging.version import Version
 
@@ -15,104 +17,126 @@ from bisector.reports.words import mib, safe
 _LONGEST = 20_000
 
 
-class Evidence:
-    """What a page tells when a cell is chosen; facts and distributions are kept once each."""
+def evidence(grids: Sequence[Grid], findings: Sequence[Finding]) -> dict[str, Json]:
+    """Return what the page of these tables embeds: arrays, with nothing in them twice.
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self._findings = findings
-        self._distributions: dict[str, int] = {}
-        self._facts: dict[tuple[str, str], int] = {}
+    A number stands for the value at its place in ``shared``. A section is its package, columns
+    and lines; a column its name, title, facts and failures; a line its label, date, why it is
+    yanked, and cells; a cell a detail and then its runs, or null where there is nothing to tell.
+    """
+    shared, sections = interned([_section(grid, findings) for grid in grids])
+    return {"shared": shared, "sections": sections}
 
-    def of(self, grids: Sequence[Grid]) -> dict[str, Json]:
-        """Return what the page of these tables embeds."""
-        sections: list[Json] = [self._section(grid) for grid in grids]
-        facts: list[Json] = [list(fact) for fact in self._facts]
-        return {
-            "sections": sections,
-            "distributions": list(self._distributions),
-            "facts": facts,
-        }
 
-    def _section(self, grid: Grid) -> dict[str, Json]:
-        yanked = {
-            release.version: release.yanked_reason
-            for finding in self._findings
-            if finding.probe.package == grid.package
-            for release in (*finding.plan.candidates, *finding.plan.prereleases)
-            if release.yanked
-        }
-        return {
-            "package": safe(grid.package),
-            "columns": [self._column(column) for column in grid.columns],
-            "lines": [self._line(line, yanked) for line in grid.lines],
-        }
+def interned(values: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+    """Return the texts and arrays that occur more than once, and ``values`` with their places.
 
-    def _column(self, column: Column) -> dict[str, Json]:
-        finding = next((f for f in self._findings if _is_of(column, f)), None)
-        facts: list[Json] = [["interpreter", f"Python {column.python}"]]
-        if finding:
-            facts = [["conditions", _plain(conditions(finding))]]
-            facts += [["repeat it", _plain(finding.replay)]] if finding.replay else []
-        fields: dict[str, Json] = {"name": safe(column.name), "title": column.title, "facts": facts}
-        if column.failures:
-            fields["failures"] = list(column.failures)
-        return fields
+    What occurs most comes first, so that its number is short.
+    """
+    occurrences: Counter[Hashable] = Counter()
 
-    def _line(self, line: Line, yanked: Mapping[Version, str]) -> dict[str, Json]:
-        reasons = [yanked[v] for v in sorted(yanked) if line.first <= v <= line.last and yanked[v]]
-        return {
-            "label": line.label,
-            "date": line.date,
-            "yanked": _plain("; ".join(dict.fromkeys(reasons)) or "yanked") if line.yanked else "",
-            "cells": [self._cell(cell) for cell in line.cells],
-        }
+    def count(value: Hashable) -> None:
+        occurrences[value] += 1
+        if isinstance(value, tuple) and occurrences[value] == 1:
+            for inner in value:
+                count(inner)
 
-    def _cell(self, cell: Cell) -> dict[str, Json] | None:
-        if not cell.runs and not cell.detail:
-            return None
-        runs: list[Json] = [self._run(run) for run in cell.runs]
-        return {"detail": "" if cell.runs else _plain(cell.detail), "runs": runs}
+    def short(value: Hashable) -> Json:
+        return places[value] if value in places else inside(value)
 
-    def _run(self, run: Measurement) -> dict[str, Json]:
-        reason = f" ({run.reason.value})" if run.reason else ""
-        facts = [("said", run.detail), ("failed with", _signature(run.signature))]
-        for peak in run.processes:
-            size = f"{'at least ' if peak.sampled else ''}{mib(peak.peak_memory_bytes)}"
-            label = "peak memory" if peak.main else "another process"
-            facts.append((label, size if peak.main else f"{size}, {peak.command}"))
-        facts += [(name, _value(name, value)) for name, value in run.metrics.items()]
-        facts += [
-            ("connection pool", _flat(dict(run.pool)) if run.pool else ""),
-            ("took", f"{run.wall_s:.2f} s, {run.cpu_s:.2f} s of processor time"),
-            ("exit status", "" if run.exit_status is None else str(run.exit_status)),
-            ("command", " ".join(run.command)),
-            ("run", " on ".join(filter(None, (run.started, run.host)))),
-            ("sandbox", run.sandbox),
-            ("differs", ", ".join(run.differs)),
-        ]
-        pairs: list[Json] = [
-            self._fact(_plain(label), _plain(text)) for label, text in facts if text
-        ]
-        return {
-            "version": str(run.version),
-            "outcome": run.outcome.value,
-            "heading": f"{run.version}: {run.outcome.value}{reason}",
-            "facts": pairs,
-            "output": _plain(run.output_tail, lines=True),
-            "installed": [self._distribution(_pinned(d)) for d in run.installed],
-        }
+    def inside(value: Hashable) -> Json:
+        return [short(inner) for inner in value] if isinstance(value, tuple) else cast(Json, value)
 
-    def _fact(self, label: str, text: str) -> int:
-        return self._facts.setdefault((label, text), len(self._facts))
+    frozen = [_frozen(value) for value in values]
+    for value in frozen:
+        count(value)
+    several = [value for value, n in occurrences.most_common() if n > 1 and value]
+    places = {value: n for n, value in enumerate(several)}
+    return [inside(value) for value in several], [short(value) for value in frozen]
 
-    def _distribution(self, text: str) -> int:
-        return self._distributions.setdefault(_plain(text), len(self._distributions))
+
+def _frozen(value: Json) -> Hashable:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else cast(Hashable, value)
+
+
+def _section(grid: Grid, findings: Sequence[Finding]) -> list[Json]:
+    yanked = {
+        release.version: release.yanked_reason
+        for finding in findings
+        if finding.probe.package == grid.package
+        for release in (*finding.plan.candidates, *finding.plan.prereleases)
+        if release.yanked
+    }
+    columns: list[Json] = [_column(column, findings) for column in grid.columns]
+    lines: list[Json] = [_line(line, yanked) for line in grid.lines]
+    return [safe(grid.package), columns, lines]
+
+
+def _column(column: Column, findings: Sequence[Finding]) -> list[Json]:
+    finding = next((f for f in findings if _is_of(column, f)), None)
+    facts: list[Json] = [["interpreter", f"Python {column.python}"]]
+    if finding:
+        facts = [["conditions", _plain(conditions(finding))]]
+        facts += [["repeat it", _plain(finding.replay)]] if finding.replay else []
+    return [safe(column.name), column.title, facts, list(column.failures)]
+
+
+def _line(line: Line, yanked: Mapping[Version, str]) -> list[Json]:
+    reasons = [yanked[v] for v in sorted(yanked) if line.first <= v <= line.last and yanked[v]]
+    why = _plain("; ".join(dict.fromkeys(reasons)) or "yanked") if line.yanked else ""
+    return [line.label, line.date, why, [_cell(cell) for cell in line.cells]]
+
+
+def _cell(cell: Cell) -> list[Json] | None:
+    if not cell.runs and not cell.detail:
+        return None
+    return ["" if cell.runs else _plain(cell.detail), *map(_run, cell.runs)]
+
+
+def _run(run: Measurement) -> list[Json]:
+    reason = f" ({run.reason.value})" if run.reason else ""
+    day, _, time = run.started.partition("T")
+    facts = [("said", run.detail), ("failed with", _signature(run.signature))]
+    for peak in run.processes:
+        size = f"{'at least ' if peak.sampled else ''}{mib(peak.peak_memory_bytes)}"
+        label = "peak memory" if peak.main else "another process"
+        facts.append((label, size if peak.main else f"{size}, {peak.command}"))
+    facts += [(name, _value(name, value)) for name, value in run.metrics.items()]
+    facts += [
+        *_pool(run.pool or {}),
+        ("took", f"{run.wall_s:.2f} s"),
+        ("processor time", f"{run.cpu_s:.2f} s"),
+        ("exit status", "" if run.exit_status is None else str(run.exit_status)),
+        ("command", " ".join(run.command)),
+        ("run", " on ".join(filter(None, (day, run.host)))),
+        ("at", time),
+        ("sandbox", run.sandbox),
+        ("differs", ", ".join(run.differs)),
+    ]
+    told = [(_plain(label), _plain(text)) for label, text in facts if text]
+    return [
+        f"{run.version}: {run.outcome.value}{reason}",
+        [label for label, _ in told],
+        [text for _, text in told],
+        _plain(run.output_tail, lines=True),
+        [_plain(_pinned(distribution)) for distribution in run.installed],
+    ]
 
 
 def _is_of(column: Column, finding: Finding) -> bool:
     probe = finding.probe
     same = (column.package, column.probe, column.case) == (probe.package, probe.name, probe.case)
     return same and column.python == finding.conditions.interpreter.series
+
+
+def _pool(pool: Mapping[str, Json]) -> list[tuple[str, str]]:
+    """Return the sizes of a pool, and apart from them what differs from run to run: its hosts."""
+    nested = {name: value for name, value in pool.items() if isinstance(value, dict)}
+    sizes = {name: value for name, value in pool.items() if name not in nested}
+    return [
+        ("connection pool", _flat(dict(sizes))),
+        *((f"its {name}", _flat(value)) for name, value in nested.items()),
+    ]
 
 
 def _pinned(distribution: Distribution) -> str:

@@ -1,290 +1,247 @@
 
-"use strict";
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const dialog = document.getElementById("evidence");
-  const rank = ["bad", "conflicting", "inferred-bad", "untestable", "unknown", "inferred-good", "good"];
+// The page: what its tables are made with, what it shows of them, and its address.
 
-  function make(tag, text = "", name = "") {
-    const element = document.createElement(tag);
-    element.textContent = text;
-    if (name) element.className = name;
-    return element;
+const data = JSON.parse(document.getElementById("data").textContent);
+const dialog = document.getElementById("evidence");
+const one = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const measured = ["bad", "conflicting", "good"];
+
+// A number stands for what is shared at its place: of a value, and of all that is in it.
+const value = (told) => typeof told === "number" ? data.shared[told] : told;
+function whole(told) {
+  const shown = value(told);
+  return Array.isArray(shown) ? shown.map(whole) : shown;
+}
+
+function make(tag, text = "", name = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (name) element.className = name;
+  return element;
+}
+
+function draw(tag, attributes, ...inner) {
+  const element = document.createElementNS(one("svg").namespaceURI, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...inner);
+  return element;
+}
+
+function symbol(state) {
+  return draw("svg", { class: "symbol", viewBox: "0 0 16 16", "aria-hidden": "true" },
+    draw("use", { href: `#${state}` }));
+}
+
+// Peak memory per release; only where something is bad there are dots.
+function sparkline(cells, highest) {
+  const at = (cell, n) => [3 + 114 * n / Math.max(cells.length - 1, 1), 21 - 18 * cell.peak / highest];
+  const points = cells.map((cell, n) => cell.peak === null ? null : at(cell, n));
+  const dots = points.flatMap((point, n) => point && cells[n].state === "bad"
+    ? [draw("circle", { cx: point[0].toFixed(1), cy: point[1].toFixed(1), r: 2 })] : []);
+  const line = points.filter(Boolean).map((point) => point.map((v) => v.toFixed(1)).join()).join(" ");
+  return draw("svg", { class: "spark", viewBox: "0 0 120 24", "aria-hidden": "true" },
+    draw("path", { d: "M0 21.5H120" }), draw("polyline", { points: line }), ...dots);
+}
+
+function facts(pairs) {
+  const list = make("dl");
+  for (const [label, text] of pairs) {
+    const pair = make("div");
+    pair.append(make("dt", label), make("dd", text));
+    list.append(pair);
   }
+  return list;
+}
 
-  function facts(pairs) {
-    const list = make("dl");
-    for (const [label, text] of pairs) {
-      const pair = make("div");
-      pair.append(make("dt", label), make("dd", text));
-      list.append(pair);
-    }
-    return list;
+function folded(summary, text, open) {
+  const details = make("details");
+  details.open = open;
+  details.append(make("summary", summary), make("pre", text));
+  return details;
+}
+
+function told([heading, labels, values, output, installed]) {
+  const parts = [make("h3", heading), facts(labels.map((label, at) => [label, values[at]]))];
+  if (output) parts.push(folded("The end of its output", output, true));
+  if (installed.length) {
+    const noun = installed.length === 1 ? "distribution" : "distributions";
+    parts.push(folded(`${installed.length} ${noun} installed`, installed.join("\n"), false));
   }
+  return parts;
+}
 
-  function folded(summary, text, open) {
-    const details = make("details");
-    details.open = open;
-    details.append(make("summary", summary), make("pre", text));
-    return details;
+function show(title, parts, steps) {
+  const top = make("div", "", "bar-top");
+  const heading = make("h2", title);
+  heading.id = "evidence-title";
+  const close = make("button", "✕");
+  close.setAttribute("aria-label", "Close");
+  close.autofocus = true;
+  close.addEventListener("click", () => dialog.close());
+  const body = make("div", "", "told");
+  body.append(...parts);
+  top.append(heading, ...steps, close);
+  dialog.replaceChildren(top, body);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+// The cells, made of little more than words.
+function cellOf(td) {
+  const note = one("i", td);
+  const state = td.className;
+  const peak = note && measured.includes(state) ? Number(note.textContent) : null;
+  return { td, state, peak, note: note ? note.textContent : "" };
+}
+
+function dress({ td, state, peak, note }, highest) {
+  const button = make("button", "", "cell");
+  const word = make("span", "", "word");
+  word.append(...[...td.childNodes].filter((node) => node.nodeName !== "I"));
+  word.normalize();
+  button.append(symbol(state), word);
+  if (peak !== null && state !== "conflicting") {
+    const bar = make("span", "", "bar");
+    bar.style.setProperty("--length", peak / highest);
+    button.append(bar);
   }
+  if (note) button.append(make("span", note, peak === null ? "why" : "peak"));
+  td.replaceChildren(button);
+}
 
-  function runs(cell) {
-    return cell.runs.flatMap((run) => {
-      const parts = [make("h3", run.heading), facts(run.facts.map((at) => data.facts[at]))];
-      if (run.output) parts.push(folded("The end of its output", run.output, true));
-      if (run.installed.length) {
-        const names = run.installed.map((at) => data.distributions[at]);
-        parts.push(folded(`${names.length} ${names.length === 1 ? "distribution" : "distributions"} installed`, names.join("\n"), false));
-      }
-      return parts;
+const chips = all(".chip");
+const search = one("input[type=search]");
+const fold = one(".fold");
+const clear = one(".clear");
+
+// What is shown, beside the search and the chips: columns that never change, one behaviour, a cell.
+let unfolded = false;
+let only = "";
+let openedIn = null;
+
+const sections = all("section.package").map(start);
+
+function update() {
+  const wanted = chips.filter((chip) => chip.getAttribute("aria-pressed") === "true")
+    .map((chip) => chip.dataset.state);
+  const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const releases = terms.filter((term) => /^\d/.test(term));
+  const words = terms.filter((term) => !/^\d/.test(term));
+  for (const section of sections) section.filter(wanted, releases, words);
+  const shown = sections.filter((section) => !section.element.hidden);
+  const sum = (of) => shown.reduce((total, section) => total + of(section), 0);
+  const rows = sum((section) => section.kept.length);
+  const columns = sum((section) => section.shown.length);
+  const folded = sections.reduce((total, section) => total + section.folded, 0);
+  fold.hidden = !folded;
+  fold.textContent = `${unfolded ? "Hide" : "Show"} ${folded} that never change`;
+  fold.setAttribute("aria-pressed", String(unfolded));
+  clear.hidden = !wanted.length && !terms.length && !only;
+  one(".status").textContent = `${rows} ${rows === 1 ? "release" : "releases"}, ` +
+    `${columns} ${columns === 1 ? "column" : "columns"}`;
+  one("#nothing").hidden = shown.length > 0;
+  for (const chip of chips) {
+    const state = chip.dataset.state;
+    const count = sections.reduce((total, section) => total + section.shown.reduce((n, column) =>
+      n + column.cells.filter((cell) => cell.state === state).length, 0), 0);
+    one(".count", chip).textContent = count;
+  }
+  for (const link of all(".windows a")) {
+    const of = new URLSearchParams(link.hash.slice(1)).get("only");
+    link.setAttribute("aria-current", String(of === only));
+  }
+  remember();
+}
+
+// The address says what is shown, so that a link shows it to someone else.
+function remember() {
+  if (restoring) return;
+  const said = new URLSearchParams();
+  const pressed = chips.filter((chip) => chip.getAttribute("aria-pressed") === "true");
+  if (search.value.trim()) said.set("q", search.value.trim());
+  if (pressed.length) said.set("show", pressed.map((chip) => chip.dataset.state).join());
+  if (only) said.set("only", only);
+  if (unfolded) said.set("all", "yes");
+  for (const { packageName, sorted } of sections) {
+    if (!sorted) continue;
+    const way = `${sorted.by}-${sorted.down ? "down" : "up"}`;
+    said.append("sort", [packageName, way, sorted.column ? sorted.column.id : ""].join("/"));
+  }
+  if (openedIn && dialog.open) {
+    const { line, column } = openedIn.opened;
+    said.set("cell", [openedIn.packageName, line.label, column ? column.id : ""].join("/"));
+  }
+  const text = said.toString();
+  if (text !== location.hash.slice(1)) {
+    history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
+  }
+}
+
+let restoring = false;
+
+function restore() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  const states = (said.get("show") || "").split(",");
+  const parted = (text) => {
+    const [name, second, ...rest] = text.split("/");
+    const section = sections.find((each) => each.packageName === name);
+    const column = section && section.columns.find((each) => each.id === rest.join("/"));
+    return { section, second, column: column || null };
+  };
+  restoring = true;
+  search.value = said.get("q") || "";
+  for (const chip of chips) chip.setAttribute("aria-pressed", String(states.includes(chip.dataset.state)));
+  only = said.get("only") || "";
+  unfolded = said.has("all");
+  for (const section of sections) section.sorted = null;
+  for (const { section, second, column } of said.getAll("sort").map(parted)) {
+    const [, by, way] = /^(release|outcome|memory)-(up|down)$/.exec(second) || [];
+    if (!section || !by || (by === "release") !== !column) continue;
+    if (by === "memory" && !column.highest) continue;
+    section.sorted = { column, by, down: way === "down" };
+  }
+  update();
+  for (const section of sections) section.sort();
+  const { section, second, column } = parted(said.get("cell") || "");
+  const line = section && section.lines.find((each) => each.label === second);
+  if (line) section.open(line, column);
+  else if (dialog.open) dialog.close();
+  restoring = false;
+  remember();
+}
+
+// Show what an address says, from where it begins.
+function follow() {
+  restore();
+  const first = sections.find((section) => !section.element.hidden);
+  if (first) first.element.scrollIntoView();
+}
+
+if (sections.length) {
+  for (const chip of chips) {
+    chip.addEventListener("click", () => {
+      chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+      update();
     });
   }
-
-  function show(title, parts, steps) {
-    const top = make("div", "", "bar-top");
-    const heading = make("h2", title);
-    heading.id = "evidence-title";
-    const close = make("button", "✕");
-    close.setAttribute("aria-label", "Close");
-    close.autofocus = true;
-    close.addEventListener("click", () => dialog.close());
-    const told = make("div", "", "told");
-    told.append(...parts);
-    top.append(heading, ...steps, close);
-    dialog.replaceChildren(top, told);
-    if (!dialog.open) dialog.showModal();
-    dialog.scrollTop = 0;
-  }
-
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog) dialog.close();
+  search.addEventListener("input", update);
+  fold.addEventListener("click", () => { unfolded = !unfolded; update(); });
+  clear.addEventListener("click", () => {
+    for (const chip of chips) chip.setAttribute("aria-pressed", "false");
+    search.value = only = "";
+    update();
+    search.focus();
   });
-
-  function start(section) {
-    const told = data.sections[Number(section.dataset.section)];
-    const one = (selector) => section.querySelector(selector);
-    const all = (selector) => [...section.querySelectorAll(selector)];
-    const body = one("tbody");
-    const heads = all("thead th");
-    const rows = [...body.rows];
-    const chips = all(".chip");
-    const boxes = all("fieldset input");
-    const select = one("select.line");
-    const menu = one(".menu");
-    const scroll = one(".scroll");
-    let sorted = { column: 0, by: "", down: false };
-    let active = null;
-
-    const spoken = (td) => td.querySelector(".word").textContent;
-
-    function showCell(button) {
-      const td = button.closest("td");
-      const row = td.parentElement;
-      const column = told.columns[td.cellIndex - 1];
-      const line = told.lines[Number(row.dataset.row)];
-      const cell = line.cells[td.cellIndex - 1];
-      const why = td.querySelector(".why");
-      const said = make("p", meaning(td) + (why ? ` (${why.textContent})` : ""), "said");
-      if (td.dataset.failure) said.append(` ${column.failures[Number(td.dataset.failure) - 1]}`);
-      said.dataset.state = td.dataset.state;
-      said.prepend(td.querySelector(".symbol").cloneNode(true));
-      const parts = [make("p", column.title, "lede"), said];
-      if (cell && cell.detail) parts.push(make("pre", cell.detail));
-      if (line.yanked) parts.push(facts([["yanked", line.yanked]]));
-      if (cell) parts.push(...runs(cell));
-      parts.push(make("h3", "Conditions"), facts(column.facts));
-      const steps = [["↑", "Previous release", -1], ["↓", "Next release", 1]].map((step) => {
-        const shown = rows.filter((other) => !other.hidden);
-        const next = shown[shown.indexOf(row) + step[2]];
-        const move = make("button", step[0]);
-        move.setAttribute("aria-label", step[1]);
-        move.disabled = !next;
-        move.addEventListener("click", () => {
-          const target = next.cells[td.cellIndex].firstElementChild;
-          activate(target);
-          showCell(target);
-          dialog.querySelector(`[aria-label="${step[1]}"]`).focus();
-        });
-        return move;
-      });
-      show(`${told.package} ${line.label}, ${column.name}`, parts, steps);
-    }
-
-    function meaning(td) {
-      return chips.find((chip) => chip.dataset.state === td.dataset.state).title;
-    }
-
-    function showRow(button) {
-      const row = button.closest("tr");
-      const line = told.lines[Number(row.dataset.row)];
-      const about = [["uploaded", line.date], ["yanked", line.yanked]].filter((pair) => pair[1]);
-      const picks = [...row.cells].slice(1).map((td, at) => {
-        const pick = make("button", "", "pick");
-        const size = td.querySelector(".peak, .why");
-        const said = spoken(td) + (size ? `, ${size.textContent}` : "");
-        pick.append(make("strong", told.columns[at].name), make("span", said));
-        pick.addEventListener("click", () => showCell(td.firstElementChild));
-        return pick;
-      });
-      show(`${told.package} ${line.label}`, [facts(about), make("h3", "Probes"), ...picks], []);
-    }
-
-    function filter() {
-      const wanted = chips.filter((chip) => chip.getAttribute("aria-pressed") === "true")
-        .map((chip) => chip.dataset.state);
-      const shown = boxes.filter((box) => box.checked).map((box) => Number(box.value));
-      heads.slice(1).forEach((head, at) => { head.hidden = !shown.includes(at); });
-      let kept = 0;
-      for (const row of rows) {
-        const cells = [...row.cells].slice(1);
-        cells.forEach((td, at) => { td.hidden = !shown.includes(at); });
-        const some = cells.some((td) => !td.hidden && wanted.includes(td.dataset.state));
-        row.hidden = (select.value !== "" && row.dataset.line !== select.value) ||
-          (wanted.length > 0 && !some);
-        kept += row.hidden ? 0 : 1;
-      }
-      const all = shown.length === boxes.length;
-      one(".menu summary span").textContent = all ? "all" : `${shown.length} of ${boxes.length}`;
-      const plain = all && wanted.length === 0 && select.value === "";
-      one(".clear").hidden = plain;
-      one(".status").textContent = 
-        kept === rows.length ? `All ${kept} rows` : `${kept} of ${rows.length} rows`;
-      section.querySelector(":scope > .nothing").hidden = kept > 0;
-      scroll.hidden = kept === 0;
-      mark();
-      if (!active || active.closest("[hidden]")) activate(grid()[0][0]);
-    }
-
-    function mark() {
-      let before = null;
-      for (const row of body.rows) {
-        const turns = before !== null && !row.hidden && row.dataset.line !== before;
-        row.classList.toggle("turn", sorted.column === 0 && turns);
-        if (!row.hidden) before = row.dataset.line;
-      }
-    }
-
-    function sort(button) {
-      const head = button.closest("th");
-      const by = button.dataset.by || "";
-      const same = sorted.column === head.cellIndex && sorted.by === by;
-      sorted = { column: head.cellIndex, by, down: same ? !sorted.down : by === "memory" };
-      const value = (row) => {
-        const td = row.cells[sorted.column];
-        if (sorted.column === 0) return Number(row.dataset.row);
-        return by === "memory" ? Number(td.dataset.peak || -1) : rank.indexOf(td.dataset.state);
-      };
-      const sign = sorted.down ? -1 : 1;
-      rows.sort((a, b) => sign * (value(a) - value(b)) || a.dataset.row - b.dataset.row);
-      body.append(...rows);
-      const way = sorted.down ? "descending" : "ascending";
-      for (const other of heads) {
-        other.removeAttribute("aria-sort");
-        other.querySelectorAll(".sort").forEach((inner) => delete inner.dataset.sorted);
-      }
-      head.setAttribute("aria-sort", way);
-      button.dataset.sorted = way;
-      mark();
-    }
-
-    function grid() {
-      const shown = rows.filter((row) => !row.hidden).map((row) => [...row.cells]);
-      const first = (cell) => cell.querySelector("button");
-      const second = (cell) => cell.querySelector(".memory");
-      return [[heads, first], [heads, second], ...shown.map((cells) => [cells, first])]
-        .map(([cells, pick]) => cells.filter((cell) => !cell.hidden).map(pick));
-    }
-
-    function activate(button) {
-      if (active) active.tabIndex = -1;
-      active = button;
-      active.tabIndex = 0;
-    }
-
-    one("table").addEventListener("keydown", (event) => {
-      const button = event.target.closest("button");
-      if (!button || event.altKey || event.metaKey) return;
-      const lines = grid();
-      const from = lines.findIndex((line) => line.includes(button));
-      const at = lines[from].indexOf(button);
-      const [last, end] = [lines.length - 1, lines[0].length - 1];
-      const far = event.ctrlKey;
-      const to = {
-        ArrowUp: [from - 1, at], ArrowDown: [from + 1, at], ArrowLeft: [from, at - 1],
-        ArrowRight: [from, at + 1], PageUp: [from - 10, at], PageDown: [from + 10, at],
-        Home: [far ? 0 : from, 0], End: [far ? last : from, end],
-      }[event.key];
-      if (!to) return;
-      event.preventDefault();
-      const column = Math.min(Math.max(to[1], 0), end);
-      let row = Math.min(Math.max(to[0], 0), last);
-      while (lines[row] && !lines[row][column]) row += Math.sign(to[0] - from) || -1;
-      if (!lines[row]) return;
-      activate(lines[row][column]);
-      active.focus();
-    });
-
-    one("table").addEventListener("click", (event) => {
-      const button = event.target.closest("button");
-      if (!button) return;
-      activate(button);
-      if (button.classList.contains("sort")) sort(button);
-      else if (button.classList.contains("cell")) showCell(button);
-      else showRow(button);
-    });
-    dialog.addEventListener("close", () => {
-      if (active && section.contains(active) && opened === section) active.focus();
-    });
-    section.addEventListener("click", () => { opened = section; }, true);
-
-    for (const chip of chips) {
-      chip.addEventListener("click", () => {
-        chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
-        filter();
-      });
-    }
-    select.addEventListener("change", filter);
-    for (const box of boxes) box.addEventListener("change", filter);
-    for (const button of all("fieldset button")) {
-      button.addEventListener("click", () => {
-        for (const box of boxes) box.checked = button.dataset.all !== "";
-        filter();
-      });
-    }
-    one(".clear").addEventListener("click", () => {
-      for (const chip of chips) chip.setAttribute("aria-pressed", "false");
-      for (const box of boxes) box.checked = true;
-      select.value = "";
-      filter();
-      (chips[0] || select).focus();
-    });
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
-      menu.open = false;
-      one(".menu summary").focus();
-    });
-    one(".menu summary").addEventListener("click", (event) => {
-      event.preventDefault();
-      menu.open = !menu.open;
-      const panel = one("fieldset");
-      const beyond = menu.getBoundingClientRect().left + panel.offsetWidth + 16 - innerWidth;
-      panel.style.insetInlineStart = `${Math.min(0, -beyond)}px`;
-    });
-    document.addEventListener("click", (event) => {
-      if (!menu.contains(event.target)) menu.open = false;
-    });
-
-    for (const button of all("td button, tbody th button, thead .sort")) button.tabIndex = -1;
-    for (const button of all("button:disabled")) button.disabled = false;
-    one(".choices").hidden = false;
-    select.value = "";
-    activate(heads[0].querySelector("button"));
-    filter();
-    const [head, side] = [heads[0].offsetHeight, heads[0].offsetWidth];
-    scroll.style.scrollPadding = `${head}px 1px 1px ${side}px`;
-  }
-
-  let opened = null;
-  document.querySelectorAll("section.package").forEach(start);
-})();
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("close", () => {
+    if (openedIn) openedIn.focus();
+    openedIn = null;
+    remember();
+  });
+  addEventListener("hashchange", follow);
+  one(".controls").hidden = false;
+  if (location.hash) follow();
+  else restore();
+  for (const section of sections) section.fit();
+}

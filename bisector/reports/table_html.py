@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
+from urllib.parse import urlencode
 
 from packaging.version import Version
 
 from bisector.finding import Finding
-from bisector.reports.evidence import Evidence
+from bisector.reports.behaviour import Group, grouped
+from bisector.reports.evidence import evidence
 from bisector.reports.facts import conditions
 from bisector.reports.grid import Cell, Column, Grid, Known, Line
-from bisector.reports.sparkline import bar, sparkline
 from bisector.reports.words import count, safe
 
 _STATES = {
@@ -34,6 +35,8 @@ _WORDS = {
     "inferred-bad": "bad",
     "unknown": "not looked at",
 }
+_FEW = 4
+"""How many columns a table may have whose notes are open."""
 _SYMBOLS = {
     "good": '<path d="M3 8.5 6.5 12 13 4.5"/>',
     "bad": '<path d="m4 4 8 8m0-8-8 8"/>',
@@ -48,13 +51,19 @@ _SYMBOLS = {
 
 
 def render(grids: Sequence[Grid], findings: Sequence[Finding], *, title: str = "") -> str:
-    """Return the page: a section per package, whose cells show their evidence when clicked."""
-    named = _listed([_short(grid.package) for grid in grids])
+    """Return the page: a section per package, whose cells show their evidence when clicked.
+
+    A cell is little more than its words: the script makes a button, a symbol and a bar of each.
+    """
+    packages = [_short(grid.package) for grid in grids]
+    named = _listed(packages) if len(grids) <= _FEW else count(len(grids), "package")
     title = safe(title) or f"Which releases of {named or 'nothing'} work"
-    style, script = _data("table.css"), _data("table.js")
-    evidence = Evidence(findings)
-    sections = [_section(number, grid, findings) for number, grid in enumerate(grids)]
-    embedded = json.dumps(evidence.of(grids), separators=(",", ":"))
+    style, script = _data("table.css"), _data("section.js") + _data("table.js")
+    tables = [grouped(grid) for grid in grids]
+    states = Counter(state(c) for grid in grids for line in grid.lines for c in line.cells)
+    sections = [_section(at, *table, findings) for at, table in enumerate(tables)]
+    told = evidence([grid for grid, _ in tables], findings)
+    embedded = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -72,7 +81,10 @@ def render(grids: Sequence[Grid], findings: Sequence[Finding], *, title: str = "
             "<p>One cell per release and probe. Choose a cell, or a release, for its evidence.</p>",
             "<noscript><p>Sorting, filters and evidence need JavaScript; the tables do not.</p>",
             "</noscript></header>\n<main>",
+            *_windows(tables),
+            *(_controls(states) if states else ()),
             *(sections or ['<p class="nothing">Nothing has been measured.</p>']),
+            '<p class="nothing" id="nothing" hidden>Nothing has what the filters ask for.</p>',
             "</main>",
             '<dialog id="evidence" aria-labelledby="evidence-title"></dialog>',
             f'<script type="application/json" id="data">{_embedded(embedded)}</script>',
@@ -92,128 +104,126 @@ def state(cell: Cell) -> str:
     return str(cell.known.value)
 
 
-def _section(number: int, grid: Grid, findings: Sequence[Finding]) -> str:
+def _windows(tables: Sequence[tuple[Grid, tuple[Group, ...]]]) -> Iterator[str]:
+    """Yield where anything is bad, a line per package and behaviour: what a reader came for."""
+    bad = [(grid, group) for grid, groups in tables for group in groups if group.bad]
+    if not bad:
+        return
+    yield '<section class="windows" aria-labelledby="windows"><h2 id="windows">Bad releases</h2>'
+    yield "<ul>"
+    for grid, group in bad:
+        package, most = _short(grid.package), 2
+        names = [_breakable(_short(name, 80)) for name in dict.fromkeys(group.columns)]
+        more = f" and {len(names) - most} more" if len(names) > most + 1 else ""
+        shown = ", ".join(names[:most] if more else names) + more
+        only = urlencode({"only": f"{package}/{group.words}"})
+        link = f"{escape(package)} <b>{escape(group.words)}</b>"
+        yield f'<li><a href="#{escape(only)}">{link}</a> <span>{shown}</span></li>'
+    yield "</ul></section>"
+
+
+def _controls(states: Counter[str]) -> Iterator[str]:
+    yield '<div class="controls" hidden>'
+    yield '<input type="search" placeholder="Search: iobase 3.12" autocomplete="off" '
+    yield 'aria-label="Show only probes with these words, and releases that begin so">'
+    yield '<div class="chips" role="group" aria-label="Show only releases with">'
+    for name in filter(states.__getitem__, _STATES):
+        yield (
+            f'<button type="button" class="chip" data-state="{name}" aria-pressed="false" '
+            f'title="{_STATES[name]}">{_symbol(name)}<span>{_spoken(name)}</span> '
+            f'<span class="count">{states[name]}</span></button>'
+        )
+    yield '</div><button type="button" class="fold" aria-pressed="false" hidden></button>'
+    yield '<button type="button" class="clear" hidden>Clear filters</button>'
+    yield '<p class="status" role="status"></p></div>'
+
+
+def _section(number: int, grid: Grid, groups: Sequence[Group], findings: Sequence[Finding]) -> str:
     columns = len(grid.columns)
     size = "few" if columns <= 4 else "some" if columns <= 6 else "many"
-    states = Counter(state(cell) for line in grid.lines for cell in line.cells)
     name = escape(_short(grid.package))
-    body = "\n".join(_row(at, line, _highest(grid)) for at, line in enumerate(grid.lines))
+    heads = "".join(_heading(grid, at) for at in range(columns))
     return "\n".join(
         (
             f'<section class="package {size}" data-section="{number}" aria-labelledby="p{number}">',
-            f'<h2 id="p{number}">{name}</h2>\n<p class="reach">{escape(_reach(grid, states))}</p>',
-            *_controls(grid, states),
-            f'<div class="scroll">\n<table role="grid" aria-labelledby="p{number}">',
-            "<thead>\n<tr>",
-            '<th scope="col" aria-sort="ascending">',
-            '<button type="button" class="sort" disabled>Release</button></th>',
-            *(_header(at, column, grid) for at, column in enumerate(grid.columns)),
-            f"</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>",
-            '<p class="nothing" hidden>No release has what the filters ask for.</p>',
+            f'<h2 id="p{number}">{name}</h2>\n<p class="reach">{escape(_reach(grid))}</p>',
+            f'<div class="scroll">\n<table aria-labelledby="p{number}">',
+            f'<thead>\n<tr class="groups"><td></td>{"".join(map(_group, groups))}</tr>',
+            f'<tr><th scope="col">Release</th>{heads}</tr>\n</thead>\n<tbody>',
+            *map(_row, grid.lines),
+            "</tbody>\n</table>\n</div>",
             *_notes(grid, findings),
             "</section>",
         )
     )
 
 
-def _reach(grid: Grid, states: Counter[str]) -> str:
+def _reach(grid: Grid) -> str:
     """Return how much of the table is measured, in a sentence."""
     releases = sum(line.releases for line in grid.lines)
-    cells = sum(states.values())
-    measured = states["good"] + states["bad"] + states["conflicting"]
+    known = [cell.known for line in grid.lines for cell in line.cells]
+    measured = known.count(Known.MEASURED) + known.count(Known.CONFLICTING)
     text = f"{count(releases, 'release')}"
     if grid.lines:
         text += f" from {grid.lines[0].first} to {grid.lines[-1].last}"
     pythons = sorted({column.python for column in grid.columns}, key=Version)
     probes = count(len({column.name for column in grid.columns}), "probe")
     text += f", {probes} on Python {_listed(pythons)}"
-    return f"{text}. {measured} of {count(cells, 'cell')} measured."
+    return f"{text}. {measured} of {count(len(known), 'cell')} measured."
 
 
-def _controls(grid: Grid, states: Counter[str]) -> Iterator[str]:
-    yield '<div class="controls">'
-    yield '<div class="chips" role="group" aria-label="Show only releases with">'
-    for name in filter(states.__getitem__, _STATES):
-        yield (
-            f'<button type="button" class="chip" data-state="{name}" aria-pressed="false" '
-            f'title="{_STATES[name]}" disabled>{_symbol(name)}<span>{_spoken(name)}</span> '
-            f'<span class="count">{states[name]}</span></button>'
-        )
-    yield '</div>\n<div class="choices" hidden>\n<label>Release line <select class="line">'
-    yield '<option value="">all</option>'
-    for line in dict.fromkeys(line.line for line in grid.lines):
-        yield f"<option>{escape(line)}</option>"
-    yield '</select></label>\n<details class="menu"><summary>Probes: <span>all</span></summary>'
-    yield '<fieldset><legend>Show these probes</legend><p><button type="button" data-all="yes">'
-    yield 'All</button> <button type="button" data-all="">None</button></p>'
-    for at, column in enumerate(grid.columns):
-        yield f'<label><input type="checkbox" value="{at}" checked autocomplete="off"> '
-        yield f"<span>{_named(column, grid)}</span></label>"
-    yield "</fieldset></details>"
-    yield '<button type="button" class="clear" hidden>Clear filters</button></div>'
-    yield '<p class="status" role="status"></p>\n</div>'
-
-
-def _header(at: int, column: Column, grid: Grid) -> str:
-    cells = [line.cells[at] for line in grid.lines]
-    spark = sparkline([(c.peak_memory_bytes, c.outcome == "bad") for c in cells])
-    highest = max((c.peak_memory_bytes or 0 for c in cells), default=0)
-    sort = (
-        '<button type="button" class="sort memory" data-by="memory" disabled>'
-        f'{spark}<span class="top">{highest / 2**20:.0f} MiB</span></button>'
-        if spark
-        else ""
-    )
+def _group(group: Group) -> str:
+    fixed = "" if group.changes else " data-fixed"
+    words = escape(group.words)
+    text = f"bad: {words}" if group.changes and not words.startswith("runs") else words
     return (
-        f'<th scope="col" data-column="{at}" title="{escape(_short(column.title, 300))}"><div>'
-        f'<button type="button" class="sort" disabled>{_named(column, grid)}</button>'
-        f"{sort}</div></th>"
+        f'<th scope="colgroup" colspan="{len(group.columns)}" data-group="{words}"{fixed}>'
+        f"<span>{text}</span></th>"
     )
 
 
-def _row(at: int, line: Line, highest: Sequence[int]) -> str:
+def _heading(grid: Grid, at: int) -> str:
+    column = grid.columns[at]
+    title = escape(_short(column.title, 300))
+    return f'<th scope="col" title="{title}">{_named(column, grid)}</th>'
+
+
+def _row(line: Line) -> str:
     note = count(line.releases, "release") if line.releases > 1 else line.date
-    yanked = ' <span class="tag">yanked</span>' if line.yanked else ""
-    cells = "".join(_cell(cell, line, top) for cell, top in zip(line.cells, highest))
+    yanked = " <em>yanked</em>" if line.yanked else ""
+    cells = "".join(_cell(cell, line) for cell in line.cells)
     return (
-        f'<tr data-row="{at}" data-line="{escape(line.line)}"><th scope="row"><button '
-        f'type="button" class="release"><span class="version">{escape(line.label)}{yanked}</span>'
-        f'<span class="date">{escape(note)}</span></button></th>{cells}</tr>'
+        f'<tr><th scope="row">{escape(line.label)}{yanked} <i>{escape(note)}</i></th>{cells}</tr>'
     )
 
 
-def _cell(cell: Cell, line: Line, highest: int) -> str:
-    name, peak = state(cell), cell.peak_memory_bytes
-    inferred = '<span class="how">inferred</span> ' if name.startswith("inferred") else ""
-    more = ""
+def _cell(cell: Cell, line: Line) -> str:
+    """Return what a cell says: a word, and its peak in MiB or why it is what it is."""
+    name, peak, note = state(cell), cell.peak_memory_bytes, ""
     if name == "untestable":
-        more = f'<span class="why">{escape(cell.reason)}</span>'
-    elif inferred and cell.runs:
+        note = escape(cell.reason)
+    elif name.startswith("inferred") and cell.runs:
         measured = len({run.version for run in cell.runs})
-        more = f'<span class="why">{measured} of {line.releases} measured</span>'
+        note = f"{measured} of {line.releases} measured"
     elif peak is not None:
-        size = f'{peak / 2**20:.1f}<span class="unit"> MiB</span>'
-        # Beside the longest of words there is no room for a bar.
-        shown = "" if name == "conflicting" else bar(peak, highest)
-        more = f'{shown}<span class="peak">{size}</span>'
-    word = f'<span class="word">{inferred}{_WORDS.get(name, name)}</span>'
-    failure = f' data-failure="{cell.failure}"' if cell.failure else ""
-    word += f"<sup>{cell.failure}</sup>" if cell.failure else ""
-    sortable = "" if peak is None else f' data-peak="{peak}"'
-    return (
-        f'<td data-state="{name}"{failure}{sortable}><button type="button" class="cell">'
-        f"{_symbol(name)}{word}{more}</button></td>"
-    )
+        note = f"{peak / 2**20:.1f}"
+    failure = f"<sup>{cell.failure}</sup>" if cell.failure else ""
+    return f'<td class="{name}">{_spoken(name)}{failure}{f" <i>{note}</i>" if note else ""}</td>'
 
 
 def _notes(grid: Grid, findings: Sequence[Finding]) -> Iterator[str]:
     """Yield what each probe requires, how it fails, and what was held fixed."""
-    yield '<details class="notes" open><summary>What the probes require</summary>\n<dl>'
+    opened = " open" if len(grid.columns) <= _FEW else ""
+    yield f'<details class="notes"{opened}><summary>What the probes require</summary>\n<dl>'
+    told: dict[tuple[str, str, tuple[str, ...]], list[Column]] = {}
     for column in grid.columns:
-        title = escape(_short(column.title, 300)) or "Says nothing of itself."
-        failures = "".join(f"<li>{escape(failure)}</li>" for failure in column.failures)
+        told.setdefault((column.probe, column.title, column.failures), []).append(column)
+    for (_, text, failing), columns in told.items():
+        title = escape(_short(text, 300)) or "Says nothing of itself."
+        failures = "".join(f"<li>{escape(failure)}</li>" for failure in failing)
         ways = f"<ol>{failures}</ol>" if failures else ""
-        yield f"<div><dt>{_named(column, grid)}</dt><dd>{title}{ways}</dd></div>"
+        names = ", ".join(_named(column, grid) for column in columns)
+        yield f"<div><dt>{names}</dt><dd>{title}{ways}</dd></div>"
     yield "</dl>"
     texts = {conditions(f): None for f in findings if f.probe.package == grid.package}
     yield "".join(f"<p>{escape(safe(text))}.</p>" for text in texts)
@@ -225,14 +235,6 @@ def _named(column: Column, grid: Grid) -> str:
     several = len({other.python for other in grid.columns}) > 1
     python = f'<span class="python">Python {escape(column.python)}</span>' if several else ""
     return f"{_breakable(_short(column.name, 80))} {python}".rstrip()
-
-
-def _highest(grid: Grid) -> list[int]:
-    """Return the highest peak of each column."""
-    return [
-        max((line.cells[at].peak_memory_bytes or 0 for line in grid.lines), default=0)
-        for at in range(len(grid.columns))
-    ]
 
 
 def _spoken(name: str) -> str:

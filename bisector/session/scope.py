@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from bisector import settings
 from bisector.environment import interpreter
-from bisector.errors import UndecidedError, UsageError, near
+from bisector.errors import BisectorError, UndecidedError, UsageError, near
 from bisector.inputs import command, index, probe
 from bisector.inputs.request import Request
 from bisector.model import Interpreter, Plan, Probe
@@ -77,6 +78,33 @@ def summary(seen: Prospect) -> str:
     if (usual := stages.usual_cost(size)) < size:
         text += f"; about {usual} runs if it changed once, up to {size} if it never did"
     return text
+
+
+def cost(request: Request, wanted: Sequence[Probe], pythons: Sequence[Interpreter]) -> str:
+    """Return what searching with each of several probes costs, in a sentence; before any begins.
+
+    What can't be searched costs nothing, and is told of in its turn.
+    """
+    listings: dict[str, Listing] = {}
+    sizes = []
+    for one in wanted:
+        for python in pythons:
+            with suppress(BisectorError):
+                if one.package not in listings:
+                    listings[one.package] = listed(one.package, request)
+                within = request.within or one.range
+                plan = planned(listings[one.package], python, request, within)
+                sizes.append(len(plan.candidates))
+    usual = sum(sizes if request.exhaustive else map(stages.usual_cost, sizes))
+    runs = f"about {count(usual, 'run')}"
+    if usual < sum(sizes):
+        runs += f" if each changed once, up to {sum(sizes):,} if none did"
+    searches = f"{len(sizes)} search{'' if len(sizes) == 1 else 'es'}"
+    return (
+        f"{searches} in {count(len(listings), 'package')}: {runs}, less what is "
+        f"stored in {request.results}; Ctrl-C keeps what is measured, and --budget 10m ends it in "
+        "time"
+    )
 
 
 def asked_for(request: Request) -> list[Probe]:

@@ -2,7 +2,8 @@
 
 ``PACKAGE/PROBE/CONDITIONS/WRITER.jsonl`` has what one writer stored of one search, and
 ``PACKAGE/WRITER.jsonl`` what several of its searches share. Every ``*.jsonl`` at either place is
-read, so that merging is copying; `tidy` puts all of a package into one at the upper.
+read, and every ``*.jsonl.gz``, so that merging is copying; `tidy` puts all of a package into one at
+the upper.
 """
 
 from __future__ import annotations

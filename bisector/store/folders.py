@@ -32,8 +32,8 @@ def searches(package: Path) -> Iterator[Path]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files of a folder that have lines."""
-    return [folder / name for name in names(folder) if name.endswith(".jsonl")]
+    """Return the files of a folder that have lines; those that end with .gz are compressed."""
+    return [folder / name for name in names(folder) if name.endswith((".jsonl", ".jsonl.gz"))]
 
 
 def in_old_layout(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +68,8 @@ class Reader:
             if state.st_size - self._read > _MOST_BYTES:
                 raise ValueError(f"it is larger than {_MOST_BYTES >> 30} GiB")
             text = _rest(file, self._read)
+            if self._path.suffix == ".gz":
+                return self._whole(state, _unpacked(text))
             if text and not text.endswith(b"\n"):
                 with _locked(file, fcntl.LOCK_SH):  # someone may be about to write the rest
                     text = _rest(file, self._read)
@@ -80,6 +83,11 @@ class Reader:
                     return wrong + self._take([torn]), ""
             return [*wrong, Numbered(self._number + 1, torn)], "it is cut off"
         return wrong, "it is no line of results"
+
+    def _whole(self, state: os.stat_result, text: bytes) -> tuple[list[Numbered], str]:
+        """Take all lines of a file that nothing is added to."""
+        self._state, self._read = (state.st_ino, state.st_size), state.st_size
+        return self._take(text.split(b"\n")), "it is no line of results"
 
     def _take(self, texts: list[bytes]) -> list[Numbered]:
         wrong = []
@@ -184,6 +192,18 @@ def _rest(file: int, start: int) -> bytes:
     while piece := os.read(file, 1 << 20):
         pieces.append(piece)
     return b"".join(pieces)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Return what was compressed; raises ValueError where it is too large, cut off, or no gzip."""
+    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = unpack.decompress(packed, _MOST_BYTES)
+    except zlib.error as error:
+        raise ValueError(f"it can't be unpacked: {error}") from error
+    if not unpack.eof or unpack.unused_data:
+        raise ValueError(f"it is cut off, or larger than {_MOST_BYTES >> 30} GiB")
+    return text
 
 
 def _write(file: int, text: bytes) -> None:

@@ -221,9 +221,9 @@ class Store:
         found.sort(key=lambda one: one[0].started)
         return found[position] if position < len(found) else None
 
-    def tidy(self) -> Iterator[Tidied]:
+    def tidy(self, *, compress: bool = False) -> Iterator[Tidied]:
         """Put all that is stored of each package into one file; yield what was done."""
-        return tidy(self._files)
+        return tidy(self._files, compress=compress)
 
     def _append(
         self, probe: Probe, conditions: Conditions, data: Mapping[str, Json]

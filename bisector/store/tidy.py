@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -28,15 +29,16 @@ class Tidied(NamedTuple):
     runs: int
 
 
-def tidy(files: Files) -> Iterator[Tidied]:
+def tidy(files: Files, *, compress: bool = False) -> Iterator[Tidied]:
     """Put what is stored of each package into one file named for its content; yield what was done.
 
+    It is a tenth as large where it is to ``compress``; what is measured later lies beside it.
     A file with anything in it that can't be trusted is left as it is. Raises UsageError where the
     disk refuses.
     """
     for package in files.packages():
         try:
-            tidied = _tidied(files, package)
+            tidied = _tidied(files, package, compress)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise UsageError(
@@ -46,7 +48,7 @@ def tidy(files: Files) -> Iterator[Tidied]:
             yield tidied
 
 
-def _tidied(files: Files, package: Path) -> Tidied | None:
+def _tidied(files: Files, package: Path, compress: bool) -> Tidied | None:
     new, old = files.paths(package)
     with ExitStack() as stack:
         for path in new:
@@ -61,9 +63,10 @@ def _tidied(files: Files, package: Path) -> Tidied | None:
         if not runs or not gone:
             return None
         text = b"".join(line.text + b"\n" for line in (*files.parts(lines), *lines))
-        path = package / f"{hashlib.sha256(text).hexdigest()[:12]}.jsonl"
+        path = package / f"{hashlib.sha256(text).hexdigest()[:12]}.jsonl{'.gz' if compress else ''}"
         if path not in new:
-            atomic.write(path, text, mode=0o666, durable=True)
+            written = gzip.compress(text, mtime=0) if compress else text
+            atomic.write(path, written, mode=0o666, durable=True)
         for other in gone:
             if other != path:
                 other.unlink()

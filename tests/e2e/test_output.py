@@ -238,3 +238,19 @@ def test_a_workflow_gets_annotations_and_a_summary(ask: Command) -> None:
     report = ask(*PROBE, "--format", "markdown").output
     assert summary.read_text(encoding="utf-8") == f"# before\n{report}"
     assert ask(*PROBE, "--format", "github").output == result.output
+
+
+def test_a_table_says_what_it_costs_before_its_first_run(ask: Command) -> None:
+    """The sums are those that each search says of itself."""
+    ask.write("other.py", BROKEN)
+    words = ("table", "--probe", "broken.py", "--probe", "other.py", "--results", "new")
+    lines = ask(*words).errors.splitlines()
+    each = [re.search(r"about (\d+) runs if .*, up to (\d+) ", line) for line in lines]
+    usual, most = (sum(int(m[n]) for m in each[1:] if m) for n in (1, 2))
+    assert lines[0] == (
+        f"2 searches in 1 package: about {usual} runs if each changed once, up to {most} if none "
+        "did, less what is stored in new; Ctrl-C keeps what is measured, and --budget 10m ends it "
+        "in time"
+    )
+    all_of_it = ask(*words, "--exhaustive").errors.splitlines()
+    assert all_of_it[0].startswith(f"2 searches in 1 package: about {most} runs, less what is")

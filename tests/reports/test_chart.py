@@ -16,7 +16,6 @@ from sample_findings import EGGS, HOSTILE, MIB, between, finding, hostile, run, 
 from bisector.finding import Kind, Transition
 from bisector.model import Outcome, Plan
 from bisector.reports.chart import memory_chart
-from bisector.reports.sparkline import bar, sparkline
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -223,21 +222,6 @@ def test_the_axis_starts_at_zero_and_holds_every_point(sizes: list[int]) -> None
         if e.get("class") in ("grid", "axis") and "H" in (e.get("d") or "")
     ]
     assert 4 <= len(lines) <= 12
-
-
-def test_a_sparkline_marks_what_is_bad_and_is_left_out_where_nothing_is_known() -> None:
-    drawn = parsed(sparkline([(40 * MIB, False), (None, False), (130 * MIB, True)]))
-    assert drawn.get("aria-label") == "peak memory per release, 40.0 MiB to 130.0 MiB"
-    assert [e.get("class") for e in drawn.iter("circle")] == ["bad"]
-    assert sparkline([(None, False)] * 3) == ""
-    assert sparkline([]) == ""
-    parsed(sparkline([(0, False)]))
-
-
-def test_a_bar_is_as_long_as_its_share_of_the_highest() -> None:
-    lengths = [parsed(bar(size, 80))[0].get("width") for size in (0, 20, 80)]
-    assert lengths == ["0.0", "25.0", "100.0"]
-    parsed(bar(0, 0))
 
 
 def test_an_interval_is_hatched_and_bounded_by_two_edges() -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from sample_findings import HOSTILE, SPAM, finding, hostile, run, sample, upload
 
 from bisector.finding import Finding
 from bisector.model import Reason
-from bisector.reports.evidence import Evidence
+from bisector.reports.behaviour import Group, grouped
+from bisector.reports.evidence import evidence, interned
 from bisector.reports.grid import Cell, Known, fold, grids
 from bisector.reports.table_html import render, state
 
@@ -63,12 +65,26 @@ def page(findings: Sequence[Finding]) -> Page:
     return Page(render(grids(findings), findings))
 
 
-def embedded(text: str) -> dict[str, Any]:
+def embedded(text: str) -> list[Any]:
+    """Return the sections that a page embeds, each number replaced by what it stands for."""
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert found
     data = json.loads(found[1])
-    assert isinstance(data, dict)
-    return data
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, int):
+            return whole(data["shared"][value])
+        return [whole(inner) for inner in value] if isinstance(value, list) else value
+
+    return [whole(section) for section in data["sections"]]
+
+
+def told(data: list[Any], release: str) -> list[Any]:
+    """Return the first cell of a release in the first table: its detail, then its runs."""
+    _package, _columns, lines = data[0]
+    cell = next(cells for label, _date, _yanked, cells in lines if label == release)[0]
+    assert isinstance(cell, list)
+    return cell
 
 
 def strings(value: object) -> Iterator[str]:
@@ -102,40 +118,36 @@ def test_every_cell_is_a_row_and_a_column_that_say_how_it_is_known() -> None:
     findings = sample()
     tables = grids(findings)
     read = page(findings)
-    shown = Counter(attributes["data-state"] for attributes in read.all("td"))
+    shown = Counter(attributes["class"] for attributes in read.all("td") if "class" in attributes)
     assert shown == Counter(state(c) for t in tables for line in t.lines for c in line.cells)
     assert set(shown) >= {"good", "bad", "inferred-good", "untestable", "conflicting", "unknown"}
-    rows = [attributes for attributes in read.all("tr") if "data-row" in attributes]
-    assert len(rows) == sum(len(table.lines) for table in tables)
-    assert [h.get("scope") for h in read.all("th")].count("row") == len(rows)
-    assert len(read.all("section")) == len(tables) == 2
+    assert [h.get("scope") for h in read.all("th")].count("row") == sum(
+        len(table.lines) for table in tables
+    )
+    assert len([s for s in read.all("section") if "data-section" in s]) == len(tables) == 2
 
 
 def test_runs_that_disagree_are_called_so_in_chips_and_cells() -> None:
     text = render(grids(sample()), sample())
     shown = re.sub(r"<(style|script)\b.*?</\1>", "", text, flags=re.DOTALL)
     assert ">conflicting<" not in shown
-    assert '<span class="word">runs disagree</span>' in shown
+    assert '<td class="conflicting">runs disagree' in shown
     assert "<span>runs disagree</span>" in shown
 
 
 def test_an_inferred_cell_is_never_written_as_a_measured_one() -> None:
     text = render(grids(sample()), sample())
-    cells = re.findall(r'<td data-state="([\w-]+)".*?</td>', text)
-    written = re.findall(
-        r'<td data-state="[\w-]+".*?<span class="word">(.*?)</span>(?!\s*\w)', text
-    )
-    assert len(cells) == len(written)
-    for cell in re.finditer(r'<td data-state="([\w-]+)".*?</td>', text):
-        assert ("inferred</span>" in cell[0]) == cell[1].startswith("inferred")
-        assert f'href="#{cell[1]}"' in cell[0]
+    cells = re.findall(r'<td class="([\w-]+)">(inferred )?', text)
+    assert len(cells) > 100
+    for name, inferred in cells:
+        assert bool(inferred) == name.startswith("inferred")
 
 
 def test_a_fold_of_measured_and_inferred_releases_says_how_many_were_measured() -> None:
     tables = tuple(fold(table) for table in grids(sample()))
     text = render(tables, sample())
     assert "1 of 3 measured" in text
-    assert '<span class="version">1.0.0–1.0.2</span><span class="date">3 releases</span>' in text
+    assert '<th scope="row">1.0.0–1.0.2 <i>3 releases</i></th>' in text
 
 
 def test_it_is_one_file_that_asks_for_nothing_and_runs_nothing_but_its_own_script() -> None:
@@ -161,43 +173,68 @@ def test_the_script_inserts_text_only_as_text() -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
 
 
-def test_the_evidence_is_complete_and_lists_each_distribution_once() -> None:
-    text = render(grids([uploads()]), [uploads()])
-    data = embedded(text)
-    line = next(one for one in data["sections"][0]["lines"] if one["label"] == "1.0.4")
-    assert line["yanked"] == "regression in uploads"
-    (told,) = line["cells"][0]["runs"]
-    facts = dict(data["facts"][at] for at in told["facts"])
+def test_the_evidence_is_complete() -> None:
+    data = embedded(render(grids([uploads()]), [uploads()]))
+    line = next(one for one in data[0][2] if one[0] == "1.0.4")
+    assert line[2] == "regression in uploads"
+    _, (heading, labels, values, output, installed) = told(data, "1.0.4")
+    assert heading == "1.0.4: bad"
+    facts = dict(zip(labels, values))
     assert facts["peak memory"] == "132.5 MiB"
     assert facts["said"] == "grew by 91.9 MiB for a 32 MiB upload"
     assert facts["failed with"] == "builtins.MemoryError: too much in payload.py:write"
-    assert facts["connection pool"] == "idle 1, in_use 0, hosts (127.0.0.1:41873 (idle 1))"
+    assert facts["connection pool"] == "idle 1, in_use 0"
+    assert facts["its hosts"] == "127.0.0.1:41873 (idle 1)"
     assert facts["growth_bytes"] == "69468160 (66.2 MiB)"
     assert facts["command"] == "python probe.py"
-    assert facts["run"] == "2025-10-01T12:00:00.000Z on builder"
-    assert told["output"].startswith("server ready\nuploading to spam 1.0.4\n")
-    installed = [data["distributions"][at] for at in told["installed"]]
+    assert facts["run"] == "2025-10-01 on builder"
+    assert facts["at"] == "12:00:00.000Z"
+    assert output.startswith("server ready\nuploading to spam 1.0.4\n")
     assert installed[1] == f"multidict==6.4.4 --hash=sha256:{'cd' * 32}"
-    assert len(data["distributions"]) == len(set(data["distributions"])) == len(SPAM) + 1
-    excluded = data["sections"][0]["lines"][0]["cells"][0]
-    assert excluded == {"detail": "needs Python <3.8", "runs": []}
+    assert told(data, "0.1") == ["needs Python <3.8"]
 
 
 def test_every_run_of_a_release_is_told() -> None:
     data = embedded(render(grids([sample()[1]]), [sample()[1]]))
-    line = next(one for one in data["sections"][0]["lines"] if one["label"] == "1.1.8")
-    headings = [told["heading"] for told in line["cells"][0]["runs"]]
-    assert headings == ["1.1.8: good", "1.1.8: bad"]
-    facts = dict(data["facts"][at] for at in line["cells"][0]["runs"][1]["facts"])
-    assert facts["differs"] == "multidict==6.4.3"
+    _, *runs = told(data, "1.1.8")
+    assert [run[0] for run in runs] == ["1.1.8: good", "1.1.8: bad"]
+    assert dict(zip(*runs[1][1:3]))["differs"] == "multidict==6.4.3"
 
 
 def test_an_untestable_run_keeps_its_reason_and_a_sampled_peak_says_so() -> None:
     limited = finding("spam", "p", "", ["1.0"], lambda _version: Reason.OUT_OF_LIMITS.value)
-    data = embedded(render(grids([limited]), [limited]))
-    (told,) = data["sections"][0]["lines"][-1]["cells"][0]["runs"]
-    assert told["heading"] == "1.0: untestable (out-of-limits)"
-    assert dict(data["facts"][at] for at in told["facts"])["peak memory"] == "at least 45.0 MiB"
+    _, ran = told(embedded(render(grids([limited]), [limited])), "1.0")
+    assert ran[0] == "1.0: untestable (out-of-limits)"
+    assert dict(zip(*ran[1:3]))["peak memory"] == "at least 45.0 MiB"
+
+
+JSON = st.recursive(
+    st.none() | st.sampled_from(["", "a", "b", "spam and eggs"]),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(st.lists(JSON, max_size=6))
+def test_what_is_shared_is_there_once_and_nothing_is_lost(values: list[Any]) -> None:
+    shared, short = interned(values)
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, int):
+            return whole(shared[value])
+        return [whole(inner) for inner in value] if isinstance(value, list) else value
+
+    assert [whole(value) for value in short] == values
+
+    def inside(value: Any) -> Iterator[str]:
+        if isinstance(value, list):
+            for inner in value:
+                yield repr(inner)
+                yield from inside(inner)
+
+    kept = Counter([*inside(shared), *inside(short)])
+    plain = {text for text in kept if not text.isdecimal() and text not in ("[]", "''", "None")}
+    assert {text for text in plain if kept[text] > 1} == set()
 
 
 def test_hostile_text_makes_no_element_and_no_control_character() -> None:
@@ -228,15 +265,15 @@ def test_any_text_comes_out_as_text(name: str, printed: str) -> None:
     text.encode()
     read = Page(text)
     assert len(read.all("script")) == 2
-    assert len(read.all("td")) == 3
-    (told,) = embedded(text)["sections"][0]["lines"][-1]["cells"][0]["runs"]
-    assert all(c == "\n" or c.isprintable() or c == "\\" or ord(c) > 127 for c in told["output"])
+    assert len([cell for cell in read.all("td") if "class" in cell]) == 3
+    _, (*_, output, _installed) = told(embedded(text), "1.0")
+    assert all(c == "\n" or c.isprintable() or c == "\\" or ord(c) > 127 for c in output)
 
 
 def test_what_is_too_long_keeps_its_end() -> None:
     long = replace(run("spam", "1.0", "good"), output_tail="x" * 50_000 + "the end")
     found = replace(uploads(), measurements=(long,))
-    data = Evidence([found]).of(grids([found]))
+    data = evidence(grids([found]), [found])
     outputs = [one for one in strings(data) if one.endswith("the end")]
     assert [len(one) < 21_000 for one in outputs] == [True]
     assert outputs[0].startswith("… 30007 characters left out …")
@@ -249,7 +286,7 @@ def test_several_interpreters_are_columns_of_their_own() -> None:
     )
     findings = [one, replace(one, conditions=held)]
     read = page(findings)
-    assert len([h for h in read.all("th") if "data-column" in h]) == 2
+    assert [h.get("scope") for h in read.all("th")].count("col") == 1 + 2
     text = render(grids(findings), findings)
     assert '<span class="python">Python 3.13</span>' in text
     assert "1 probe on Python 3.11 and 3.13" in text
@@ -262,8 +299,8 @@ def test_one_column_and_twenty_are_tables(columns: int) -> None:
         for n in range(columns)
     ]
     read = page(findings)
-    assert len([h for h in read.all("th") if "data-column" in h]) == columns
-    sizes = {str(s["class"]).split()[1] for s in read.all("section")}
+    assert [h.get("scope") for h in read.all("th")].count("col") == 1 + columns
+    sizes = {str(s["class"]).split()[1] for s in read.all("section") if "data-section" in s}
     assert sizes == {"few" if columns == 1 else "many"}
 
 
@@ -272,8 +309,8 @@ def test_without_a_measurement_it_is_still_a_page() -> None:
     Page(render((), ()))
     nothing = replace(uploads(), measurements=(), transitions=())
     read = page([nothing])
-    assert {a["data-state"] for a in read.all("td")} == {"unknown", "untestable"}
-    assert not [a for a in read.all("svg") if a.get("class") in ("spark", "bar")]
+    assert {a.get("class") for a in read.all("td")} == {None, "unknown", "untestable"}
+    assert "windows" not in {a.get("class") for a in read.all("section")}
 
 
 def test_a_title_of_ones_own_is_escaped_and_else_names_the_packages() -> None:
@@ -286,15 +323,79 @@ def test_three_hundred_releases_make_a_page_of_a_reasonable_size() -> None:
     found = finding("spam", "p", "", versions, lambda _version: "good")
     text = render(grids([found]), [found])
     assert len(text) < 1_000_000
-    assert Version(embedded(text)["sections"][0]["lines"][-1]["label"]) == Version("2.9.9")
+    assert Version(embedded(text)[0][2][-1][0]) == Version("2.9.9")
 
 
 def test_each_cell_of_several_failures_says_which_it_has_and_each_is_named() -> None:
-    shown = page([found("gb-b-c-cg")])
-    assert [cell.get("data-failure") for cell in shown.all("td")] == [
-        *(None, "2", "2", "2", None, "1", "1", "1", None)
+    text = render(grids([found("gb-b-c-cg")]), [found("gb-b-c-cg")])
+    cells = re.findall(r'<td class="[\w-]+">[\w ]+(?:<sup>(\d)</sup>)?', text)
+    assert cells == ["", "2", "2", "2", "", "1", "1", "1", ""]
+    assert Page(text).texts["li"].endswith("TypeError: fry() takes no eggsbad")
+    ((_package, columns, _lines),) = embedded(render(grids([found("gbcg")]), [found("gbcg")]))
+    assert columns[0][3] == ["TypeError: fry() takes no eggs", "bad"]
+    assert "<li>TypeError" not in render(grids([found("gbbg")]), [found("gbbg")])
+
+
+SHAPES = [
+    ("gbbg", "1.1 to 1.2", True),
+    ("gbgb", "1.1, since 1.3", True),
+    ("bg", "up to 1.0", True),
+    ("g-b-g", "1.2", True),
+    ("gg", "always good", False),
+    ("b-b", "always bad", False),
+]
+
+
+@pytest.mark.parametrize(("shape", "words", "changes"), SHAPES)
+def test_where_a_column_is_bad_is_said_in_words(shape: str, words: str, changes: bool) -> None:
+    (group,) = grouped(grids([found(shape)])[0])[1]
+    assert (group.words, group.changes) == (words, changes)
+    assert group.bad == ("b" in shape)
+    assert (f"<b>{words}</b>" in render(grids([found(shape)]), [found(shape)])) == group.bad
+
+
+def test_columns_that_behave_alike_stand_together_and_those_that_never_change_last() -> None:
+    shapes = {"a": "gbg", "b": "ggg", "c": "bgg", "d": "gbg", "e": "bbb"}
+    findings = [
+        replace(of, probe=replace(of.probe, name=name))
+        for name, of in ((name, found(shape)) for name, shape in shapes.items())
     ]
-    assert shown.texts["li"] == "TypeError: fry() takes no eggsbad"
-    (section,) = embedded(render(grids([found("gbcg")]), [found("gbcg")]))["sections"]
-    assert section["columns"][0]["failures"] == ["TypeError: fry() takes no eggs", "bad"]
-    assert not page([found("gbbg")]).all("li")
+    (grid,) = grids(findings)
+    ordered, groups = grouped(grid)
+    assert groups == (
+        Group("1.1", True, True, ("a", "d")),
+        Group("up to 1.0", True, True, ("c",)),
+        Group("always bad", False, True, ("e",)),
+        Group("always good", False, False, ("b",)),
+    )
+    assert [column.name for column in ordered.columns] == ["a", "d", "c", "e", "b"]
+    for before, after in zip(grid.lines, ordered.lines):
+        assert after.cells == tuple(before.cells[at] for at in (0, 3, 2, 4, 1))
+
+
+def test_seventy_six_probes_of_forty_six_releases_are_less_than_a_megabyte() -> None:
+    """No two runs are alike: each has times, peaks, ports and metrics of its own."""
+    chance = Random(7)
+    findings = []
+    for n in range(76):
+        of = finding("spam", f"probe_{n}", "", SPAM[:46], lambda v: "bad" if v > "1.2" else "good")
+        runs = tuple(
+            replace(
+                ran,
+                detail=f"{chance.randrange(10**6)} bytes were sent ahead, {chance.random():.3f}",
+                wall_s=chance.random(),
+                cpu_s=chance.random(),
+                metrics={f"some_{m}_bytes": chance.randrange(2**20) for m in range(3)},
+                pool={"idle": 1, "hosts": {f"127.0.0.1:{chance.randrange(2**16)}": {"idle": 1}}},
+                started=f"2025-10-01T12:00:{chance.random() * 60:06.3f}Z",
+                processes=tuple(
+                    replace(peak, peak_memory_bytes=chance.randrange(2**27))
+                    for peak in ran.processes
+                ),
+            )
+            for ran in of.measurements
+        )
+        findings.append(replace(of, measurements=runs))
+    text = render(grids(findings), findings)
+    assert len(re.findall(r'<td class="(?:good|bad)">', text)) == 76 * 46
+    assert len(text.encode()) < 1_000_000

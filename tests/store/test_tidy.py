@@ -143,6 +143,44 @@ def test_tidying_puts_writers_together_and_keeps_their_seals(tmp_path: Path) -> 
         assert len(one.measurements) == 12
 
 
+def test_what_is_compressed_is_read_as_before_and_goes_on_beside_it(tmp_path: Path) -> None:
+    keep(tmp_path, finding(runs=3))
+    keep(tmp_path, finding("fried"))
+    before = told(tmp_path)
+    assert len(list(Store(tmp_path).tidy(compress=True))) == 1
+    (name,) = files(tmp_path)
+    assert name.endswith(".jsonl.gz")
+    assert told(tmp_path) == before
+    keep(tmp_path, finding())
+    assert len(files(tmp_path)) == 2, "what both share is not written again"
+    assert {len(one.measurements) for one in told(tmp_path)} == {6}
+    assert len(list(Store(tmp_path).tidy(compress=True))) == 1
+    after = told(tmp_path)
+    (name,) = files(tmp_path)
+    assert tidied(tmp_path) == []
+    (plain,) = files(tmp_path)
+    assert (plain, told(tmp_path)) == (name.removesuffix(".gz"), after)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda data: data[:-9], lambda data: data + b"more", lambda data: b"no" + data]
+)
+def test_what_is_compressed_and_spoilt_is_one_warning_and_left(
+    tmp_path: Path, spoil: Callable[[bytes], bytes]
+) -> None:
+    keep(tmp_path, finding())
+    list(Store(tmp_path).tidy(compress=True))
+    (file,) = (tmp_path / "spam").iterdir()
+    file.write_bytes(spoil(file.read_bytes()))
+    store = Store(tmp_path)
+    assert store.searches() == []
+    (warning,) = store.warnings
+    assert warning.startswith(f"{file} is ignored: it ")
+    keep(tmp_path, finding("fried"))
+    assert len(tidied(tmp_path)) == 1
+    assert file.exists()
+
+
 def test_what_is_merged_in_twice_counts_once(tmp_path: Path) -> None:
     """A tidied folder copied into the one that it was made from."""
     keep(tmp_path / "one", finding())
