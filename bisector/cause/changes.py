@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from bisector.cause.contents import Contents
+from bisector.cause.contents import EXTENSIONS, Contents
 from bisector.cause.definitions import Definition, definitions
 from bisector.explanation import Edit, Edited, Sort
 
 Known = Mapping[str, Sequence[Definition]]
 """The pieces of modules, by path."""
 
-_EXTENSIONS = (".so", ".pyd", ".dylib", ".dll")
 _LEAST_MOVED = 12
 """Syntax nodes below which two bodies are alike by chance: ``return self._x`` has fewer."""
 
@@ -82,7 +81,7 @@ def _whole(path: str, contents: Contents, known: Known) -> bool:
 
 def _file(path: str, before: bool, after: bool) -> Edited:
     edit = Edit.CHANGED if before and after else Edit.ADDED if after else Edit.REMOVED
-    sort = Sort.EXTENSION if path.endswith(_EXTENSIONS) else Sort.DATA
+    sort = Sort.EXTENSION if path.endswith(EXTENSIONS) else Sort.DATA
     return Edited(path, "", Sort.MODULE if path.endswith(".py") else sort, edit)
 
 

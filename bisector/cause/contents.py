@@ -16,6 +16,9 @@ from packaging.utils import canonicalize_name
 
 from bisector.errors import UsageError
 
+EXTENSIONS = (".so", ".pyd", ".dylib", ".dll")
+"""What the names of modules in C end with, and of the libraries beside them."""
+
 _MOST_BYTES = 64 << 20
 
 
