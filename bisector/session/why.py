@@ -6,7 +6,7 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,8 @@ from packaging.version import Version
 
 from bisector import settings
 from bisector.cause import changelog, contents, trace
+from bisector.cause.changelog import entries
+from bisector.cause.changes import changes
 from bisector.cause.contents import Contents
 from bisector.cause.explain import explanation
 from bisector.environment.release import Installation, make
@@ -65,35 +67,47 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
     Nothing is suspected where a side comes out otherwise while it is traced.
     """
     driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
+    installed = Future[Contents](), Future[Contents]()
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
-        old, new = threads.map(lambda task: _traced(task, sides), sides.tasks)
+        runs = [threads.submit(_traced, task, sides, i) for task, i in zip(sides.tasks, installed)]
+        before, after = (contents.result() for contents in installed)
+        changed = changes(before, after)
+        text, missing = _changelog(driver, sides, after)
+        old, new = (run.result() for run in runs)
     notes = [
         note
         for version, side, outcome in zip(sides.versions, (old, new), sides.outcomes)
         for note in _differs(version, side.run, outcome, sides.failure)
     ]
-    text, missing = _changelog(driver, sides, new.contents)
-    told = explanation(
+    explained = explanation(
         sides.package,
         sides.versions,
-        (old.contents, new.contents),
+        changed,
         None if notes else (old.trace, new.trace),
         sides.kind,
         _words(sides),
-        text,
+        entries(text, *sides.versions, after.addresses or before.addresses),
     )
-    told = replace(told, notes=(*notes, *_gaps(sides, (old, new)), *missing))
+    explained = replace(
+        explained,
+        addresses=after.addresses or before.addresses,
+        notes=(*notes, *_gaps(sides, (old, new)), *missing),
+    )
     if driver.request.repository:
-        both, traces = (old.contents, new.contents), (old.trace, new.trace)
-        told = replace(told, search=searched(driver, sides, told, both, traces))
-    return told
+        traces = (old.trace, new.trace)
+        search = searched(driver, sides, explained, (before, after), traces)
+        explained = replace(explained, search=search)
+    return explained
 
 
-def _traced(task: Task, sides: Pair) -> Traced:
-    """Return what a side executes, in an environment of its own; nothing of it is stored."""
+def _traced(task: Task, sides: Pair, installed: Future[Contents]) -> Traced:
+    """Return what a side executes, in an environment of its own; nothing of it is stored.
+
+    What is ``installed`` there is known before the run has ended; nothing where it can't be.
+    """
     folder = Path(tempfile.mkdtemp(prefix="trace-", dir=task.folder))
-    made: list[tuple[Path, Contents]] = []
+    environments: list[tuple[Path, Contents]] = []
 
     @contextmanager
     def lent(task: Task, stopped: threading.Event | None) -> Iterator[Installation]:
@@ -101,19 +115,23 @@ def _traced(task: Task, sides: Pair) -> Traced:
         site_packages = installation.environment.site_packages
         found = contents.installed(site_packages, sides.package)
         trace.install(site_packages, None, found.files, memory=sides.memory)
-        made.append((site_packages, found))
+        environments.append((site_packages, found))
+        if not installed.done():
+            installed.set_result(found)
         yield installation
 
     try:
         alone = replace(task, folder=folder, keep=False)
         run = failures.counted(measure(alone, None, lent, discard=lambda _: None))
-        if not made:
+        if not environments:
             return Traced(run, Contents({}), trace.Trace())
-        site_packages, found = made[0]
+        site_packages, found = environments[0]
         # The run that counts is the last: others were stopped by what they are kept from.
         written = max(folder.glob("**/records"), key=lambda path: path.stat().st_ctime_ns)
         return Traced(run, found, trace.read(written, site_packages))
     finally:
+        if not installed.done():
+            installed.set_result(Contents({}))
         remove(folder)
 
 
