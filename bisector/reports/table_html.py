@@ -13,6 +13,7 @@ from importlib.resources import files
 from packaging.version import Version
 
 from bisector.finding import Finding
+from bisector.reports import suspects as why
 from bisector.reports.evidence import Evidence
 from bisector.reports.facts import conditions
 from bisector.reports.grid import Cell, Column, Grid, Known, Line
@@ -111,6 +112,7 @@ def _section(number: int, grid: Grid, findings: Sequence[Finding]) -> str:
             f"</tr>\n</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>",
             '<p class="nothing" hidden>No release has what the filters ask for.</p>',
             *_notes(grid, findings),
+            *(part for f in findings if f.probe.package == grid.package for part in why.html(f)),
             "</section>",
         )
     )

@@ -324,7 +324,10 @@ def test_why_a_search_found_it_is_in_every_report(bisect: Command, index: LocalI
     finding = bisect.json(*words)
     markdown = bisect("--format", "markdown", *words).output
 
+    page = bisect("why", "--format", "html", *words[:2], "1.2", "1.3", *words[3:]).output
+
     (transition,) = finding["transitions"]
+    assert "<li><code>spam/limits.py:LIMIT</code>: changed" in page
     assert (transition["why"]["before"], transition["why"]["after"]) == ("1.2", "1.3")
     assert "1. spam/limits.py:LIMIT: changed, read by what the bad side executes" in text
     assert "Suspects, none of them confirmed" in text
