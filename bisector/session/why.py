@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import BisectorError
-from bisector.explanation import Explanation
+from bisector.explanation import Entry, Explanation
 from bisector.finding import Finding
 from bisector.inputs.download import fetched
 from bisector.measure.measure import measure
@@ -73,7 +74,7 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
         runs = [threads.submit(_traced, task, sides, i) for task, i in zip(sides.tasks, installed)]
         before, after = (contents.result() for contents in installed)
         changed = changes(before, after)
-        text, missing = _changelog(driver, sides, after)
+        between, missing = _entries(driver, sides, (before, after))
         old, new = (run.result() for run in runs)
     notes = [
         note
@@ -87,7 +88,7 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
         None if notes else (old.trace, new.trace),
         sides.kind,
         _words(sides),
-        entries(text, *sides.versions, after.addresses or before.addresses),
+        between,
     )
     explained = replace(
         explained,
@@ -173,34 +174,48 @@ def _words(sides: Pair) -> list[str]:
     return told
 
 
-def _changelog(driver: Driver, sides: Pair, newer: Contents) -> tuple[str, list[str]]:
-    """Return the text of the changelog, from the wheel or else the source distribution."""
-    if text := changelog.chosen(newer.files):
-        return text, []
+def _entries(
+    driver: Driver, sides: Pair, contents: tuple[Contents, Contents]
+) -> tuple[tuple[Entry, ...], list[str]]:
+    """Return the changelog's entries between the sides, and why there are no more where that is so.
+
+    They come from the later wheel, or else from its source distribution, where there may be
+    fragments beside those of the earlier one.
+    """
+    before, after = contents
+    versions, addresses = sides.versions, after.addresses or before.addresses
+    if text := changelog.chosen(after.files):
+        return entries(text, *versions, addresses), []
+    described = entries(after.description, *versions, addresses)
     try:
-        releases = listed(sides.package, driver.request).releases
-        release = next(r for r in releases if r.version == Version(sides.versions[1]))
-        sdist = next(f for f in release.files if f.filename.endswith(".tar.gz"))
-        cache, offline = settings.cache_dir() / "sources", driver.request.offline
-        if text := _of_sdist(fetched(sdist, cache, offline=offline)):
-            return text, []
-    except (StopIteration, tarfile.TarError, OSError):
-        pass
+        newer = _prose(driver, sides, versions[1])
+        found = entries(changelog.chosen(newer), *versions, addresses)
+        if fresh := changelog.fragments(newer, versions[1], addresses):
+            old = changelog.fragments(_prose(driver, sides, versions[0]), versions[1], addresses)
+            found += tuple(entry for entry in fresh if entry not in old)
+        return found or described, []
+    except (tarfile.TarError, OSError):
+        return described, []
     except BisectorError as error:
-        return newer.description, [f"the changelog could not be looked at: {error.message}"]
-    return newer.description, []
+        return described, [f"the changelog could not be looked at: {error.message}"]
 
 
-def _of_sdist(path: Path) -> str:
-    """Return the text of the changelog in a source distribution; empty where it has none."""
-    with tarfile.open(path) as archive:
-        named = {
-            member.name.partition("/")[2]: member
-            for member in archive
-            if member.isfile()
-            and changelog.is_changelog(member.name)
-            and member.size <= _MOST_BYTES
-        }
-        outermost = min(named, key=lambda name: (name.count("/"), len(name)), default="")
-        file = archive.extractfile(named[outermost]) if outermost else None
-        return file.read().decode("utf-8", "replace") if file else ""
+def _prose(driver: Driver, sides: Pair, version: str) -> dict[str, bytes]:
+    """Return the changelogs and fragments of a source distribution; none where there is no such.
+
+    Raises BisectorError, TarError or OSError where it can't be had or read.
+    """
+    releases = listed(sides.package, driver.request).releases
+    files = (r.files for r in releases if r.version == Version(version))
+    sdist = next((f for f in chain(*files) if f.filename.endswith(".tar.gz")), None)
+    if sdist is None:
+        return {}
+    cache, offline = settings.cache_dir() / "sources", driver.request.offline
+    found: dict[str, bytes] = {}
+    with tarfile.open(fetched(sdist, cache, offline=offline)) as archive:
+        for member in archive:
+            path = member.name.partition("/")[2]
+            wanted = changelog.is_changelog(path) or changelog.is_fragment(path)
+            if wanted and member.size <= _MOST_BYTES and (file := archive.extractfile(member)):
+                found[path] = file.read()
+    return found

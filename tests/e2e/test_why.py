@@ -14,7 +14,7 @@ import pytest
 from e2e.command import Command
 from git_history import SKELETON, History
 from local_index import LocalIndex
-from wheels import Built, wheel
+from wheels import Built, sdist, wheel
 
 CORE = """\
 from importlib.resources import files
@@ -332,6 +332,20 @@ def test_why_a_search_found_it_is_in_every_report(bisect: Command, index: LocalI
     assert "1. spam/limits.py:LIMIT: changed, read by what the bad side executes" in text
     assert "Suspects, none of them confirmed" in text
     assert "1. `spam/limits.py:LIMIT`: changed" in markdown
+
+
+def test_fragments_in_a_source_distribution_are_entries_but_for_those_that_were_there_before(
+    bisect: Command, index: LocalIndex
+) -> None:
+    written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    old = {"changes/7.bugfix.rst": "Raised the LIMIT of spam."}
+    new = {**old, "changes/9.bugfix.rst": "Lowered the LIMIT of spam."}
+    index.add(sdist("spam", "1.2", old), sdist("spam", "1.3", new))
+    bisect.write("check.py", CHECK)
+
+    told = explained(bisect)
+
+    assert [entry["text"] for entry in told["changelog"]] == ["Lowered the LIMIT of spam."]
 
 
 def test_a_traced_run_is_not_stored_as_a_measurement(bisect: Command, index: LocalIndex) -> None:
