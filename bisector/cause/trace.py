@@ -5,12 +5,14 @@ What is recorded is written by code under test: a line that isn't one is passed 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from bisector.cause.contents import EXTENSIONS
+from bisector.cause.definitions import MODULE
 from bisector.run.records import RECORDS_VARIABLE
 
 TRACER_MODULE = "_bisector_tracer"
@@ -125,6 +127,27 @@ def read(folder: Path, site_packages: Path) -> Trace:
         for function, entry in functions.items():
             entered[function] = _together(entered.get(function), entry, len(entered), clock)
     return Trace(entered, native, files, tuple(frames), frozenset(called), ended)
+
+
+def distances(trace: Trace) -> dict[Function, int]:
+    """Return how many calls, in either direction, each function is away from the failure.
+
+    That is the innermost of the package's functions in the traceback; none is where there is none.
+    What a module does as it is imported leads everywhere, and so tells nothing.
+    """
+    raising = [frame for frame in trace.frames if frame in trace.functions]
+    near: defaultdict[Function, set[Function]] = defaultdict(set)
+    for ends in trace.calls:
+        if MODULE not in (ends[0].name, ends[1].name):
+            near[ends[0]].add(ends[1])
+            near[ends[1]].add(ends[0])
+    away = dict.fromkeys(raising[-1:], 0)
+    reached = list(away)
+    for function in reached:
+        for other in near[function] - away.keys():
+            away[other] = away[function] + 1
+            reached.append(other)
+    return away
 
 
 def _together(before: Entered | None, entry: Entered, position: int, clock: int) -> Entered:

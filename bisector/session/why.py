@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,11 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
     installed = Future[Contents](), Future[Contents]()
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
-        runs = [threads.submit(_traced, task, sides, i) for task, i in zip(sides.tasks, installed)]
+        traced = partial(_traced, sides=sides, deep=driver.request.deep)
+        runs = [
+            threads.submit(traced, task, installed=contents)
+            for task, contents in zip(sides.tasks, installed)
+        ]
         before, after = (contents.result() for contents in installed)
         changed = changes(before, after)
         between, missing = _entries(driver, sides, (before, after))
@@ -102,10 +107,11 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
     return explained
 
 
-def _traced(task: Task, sides: Pair, installed: Future[Contents]) -> Traced:
+def _traced(task: Task, sides: Pair, installed: Future[Contents], *, deep: bool) -> Traced:
     """Return what a side executes, in an environment of its own; nothing of it is stored.
 
-    What is ``installed`` there is known before the run has ended; nothing where it can't be.
+    With ``deep``, also what it executes of whatever is installed beside the package. What is
+    ``installed`` there is known before the run has ended; nothing where it can't be.
     """
     folder = Path(tempfile.mkdtemp(prefix="trace-", dir=task.folder))
     environments: list[tuple[Path, Contents]] = []
@@ -114,8 +120,8 @@ def _traced(task: Task, sides: Pair, installed: Future[Contents]) -> Traced:
     def lent(task: Task, stopped: threading.Event | None) -> Iterator[Installation]:
         installation = make(task, folder / "env", stopped)
         site_packages = installation.environment.site_packages
-        found = contents.installed(site_packages, sides.package)
-        trace.install(site_packages, None, found.files, memory=sides.memory)
+        found = contents.installed(site_packages, sides.package, deep=deep)
+        trace.install(site_packages, None, found.everything, memory=sides.memory)
         environments.append((site_packages, found))
         if not installed.done():
             installed.set_result(found)

@@ -198,6 +198,25 @@ def test_of_a_dependency_that_did_it_the_code_is_compared(
     assert not told["notes"]
 
 
+def test_what_came_in_with_a_release_is_compared_where_that_is_asked_for(
+    bisect: Command, index: LocalIndex
+) -> None:
+    fried = "def fried():\n    return {}\n"
+    uses = {"spam.py": "import ham\ndef check(value): return ham.fried()\n"}
+    for version, value in (("1.0", 1), ("2.0", 0)):
+        index.add(wheel("ham", version, {"ham.py": fried.format(value)}))
+    index.add(wheel("spam", "1.2", uses, dependencies=["ham<2"]))
+    index.add(wheel("spam", "1.3", uses, dependencies=["ham>=2"]))
+    bisect.write("check.py", CHECK)
+
+    told = explained(bisect, "--deep", "--no-attribution")
+    alone = explained(bisect, "--no-attribution")
+
+    assert (told["suspects"][0]["path"], told["suspects"][0]["name"]) == ("ham.py", "fried")
+    assert "called once on both sides" in told["suspects"][0]["because"]
+    assert "ham.py" not in {suspect["path"] for suspect in alone["suspects"]}
+
+
 @pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 def test_functions_of_a_c_extension_are_suspected(bisect: Command, index: LocalIndex) -> None:
     for version, value in (("1.2", 1), ("1.3", 0)):
