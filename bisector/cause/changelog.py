@@ -18,6 +18,13 @@ MOST = 5
 _LONGEST = 400
 _NAME = re.compile(r"(^|/)(CHANGE|HISTORY|NEWS|RELEASE)[^/]*$", re.IGNORECASE)
 _KINDS = (".rst", ".md", ".txt", "")
+_FRAGMENT = re.compile(
+    r"(?:^|/)(?:changes|newsfragments|news|changelog(?:\.d)?|upcoming_changes)/(?:[\w-]+/)?"
+    r"\+?(?P<issue>[\w-]+)\.(?:feature|bugfix|bug|fix|doc|docs|removal|breaking|deprecation|misc|"
+    r"packaging|contrib|change|changed|security|enhancement|improvement|performance|perf)"
+    r"(?:\.\d+)?(?:\.(?:rst|md|txt))?$",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(
     r"^(?P<marks>#+\s*)?(?P<name>[A-Za-z][\w.-]*\s+)?[\[(]?v?(?P<version>\d+(?:\.\w+)+)[\])]?"
     r"(?P<rest>.*)$"
@@ -44,13 +51,31 @@ def is_changelog(path: str) -> bool:
 
 
 def chosen(files: Mapping[str, bytes]) -> str:
-    """Return the text of the changelog among ``files``, the outermost; empty where there is none.
-
-    Fragments that a tool is to make one of (towncrier's ``changes/123.bugfix.rst``) come after it.
-    """
+    """Return the text of the outermost changelog among ``files``; empty where there is none."""
     named = sorted(filter(is_changelog, files), key=lambda path: (path.count("/"), len(path)))
-    texts = [files[path].decode("utf-8", "replace") for path in named[:1]]
-    return "\n".join(texts)
+    return files[named[0]].decode("utf-8", "replace") if named else ""
+
+
+def is_fragment(path: str) -> bool:
+    """Return whether a file is an entry by itself, which towncrier is to put into the changelog.
+
+    See https://towncrier.readthedocs.io/en/stable/tutorial.html#creating-news-fragments.
+    """
+    return bool(_FRAGMENT.search(path))
+
+
+def fragments(
+    files: Mapping[str, bytes], version: str, addresses: Sequence[tuple[str, str]] = ()
+) -> tuple[Entry, ...]:
+    """Return the entries among ``files`` that are fragments, as those of ``version``."""
+    hosted = host(addresses)
+    entries = []
+    for path, content in sorted(files.items()):
+        if match := _FRAGMENT.search(path):
+            raw = content.decode("utf-8", "replace")
+            number = f"#{match['issue']} " if match["issue"].isdecimal() else ""
+            entries.append(Entry(version, _plain(raw), (), _links(number + raw, hosted)))
+    return tuple(entry for entry in entries if entry.text)
 
 
 def entries(
@@ -77,12 +102,14 @@ def entries(
 def ranked(entries: Sequence[Entry], texts: Iterable[str]) -> tuple[Entry, ...]:
     """Return the entries that share words with the ``texts``, at most ``MOST``, the most first.
 
-    Those that share less than half of what the first does are left out.
+    What stands under a pre-release and under its final release is one entry: that which comes
+    first. Those that share less than half of what the first does are left out.
 
     A word counts for more the fewer entries it is in (inverse document frequency: Spärck Jones,
     "A statistical interpretation of term specificity", 1972).
     """
     words = {word for text in texts for word in _words(text)}
+    entries = list({entry.text: entry for entry in reversed(entries)}.values())[::-1]
     each = [set(_words(entry.text)) for entry in entries]
     frequency = Counter(word for vocabulary in each for word in vocabulary)
     scored = []

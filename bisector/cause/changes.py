@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from bisector.cause.contents import Contents
+from bisector.cause.contents import EXTENSIONS, Contents
 from bisector.cause.definitions import Definition, definitions
 from bisector.explanation import Edit, Edited, Sort
 
 Known = Mapping[str, Sequence[Definition]]
 """The pieces of modules, by path."""
 
-_EXTENSIONS = (".so", ".pyd", ".dylib", ".dll")
 _LEAST_MOVED = 12
 """Syntax nodes below which two bodies are alike by chance: ``return self._x`` has fewer."""
 
@@ -44,12 +43,13 @@ class Changes:
 
 def changes(old: Contents, new: Contents) -> Changes:
     """Return what differs from one release to the other, in the order of the paths."""
-    before, after = _canonical(old.files), _canonical(new.files)
+    earlier, later = old.everything, new.everything
+    before, after = _canonical(earlier), _canonical(later)
     paths = sorted({*before, *after})
     differing = [p for p in paths if before.get(p, (p, None))[1] != after.get(p, (p, None))[1]]
     modules = [path for path in differing if path.endswith(".py")]
-    olds, news = _parsed(modules, old.files), _parsed(modules, new.files)
-    parsed = [p for p in modules if _whole(p, old, olds) and _whole(p, new, news)]
+    olds, news = _parsed(modules, earlier), _parsed(modules, later)
+    parsed = [p for p in modules if _whole(p, earlier, olds) and _whole(p, later, news)]
     edited = list(_pieces(parsed, olds, news))
     for path in differing:
         if path not in parsed:
@@ -76,13 +76,13 @@ def _parsed(paths: Iterable[str], files: Mapping[str, bytes]) -> dict[str, Seque
     return parsed
 
 
-def _whole(path: str, contents: Contents, known: Known) -> bool:
-    return path not in contents.files or path in known
+def _whole(path: str, files: Mapping[str, bytes], known: Known) -> bool:
+    return path not in files or path in known
 
 
 def _file(path: str, before: bool, after: bool) -> Edited:
     edit = Edit.CHANGED if before and after else Edit.ADDED if after else Edit.REMOVED
-    sort = Sort.EXTENSION if path.endswith(_EXTENSIONS) else Sort.DATA
+    sort = Sort.EXTENSION if path.endswith(EXTENSIONS) else Sort.DATA
     return Edited(path, "", Sort.MODULE if path.endswith(".py") else sort, edit)
 
 

@@ -6,7 +6,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from email.parser import HeaderParser
 from importlib.metadata import Distribution, distributions
@@ -16,15 +16,27 @@ from packaging.utils import canonicalize_name
 
 from bisector.errors import UsageError
 
+EXTENSIONS = (".so", ".pyd", ".dylib", ".dll")
+"""What the names of modules in C end with, and of the libraries beside them."""
+
 _MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The files of a release by their path in the wheel, and its core metadata."""
+    """The files of a release by their path in the wheel, and its core metadata.
+
+    ``beside`` are those of what else is installed, where that is looked at too.
+    """
 
     files: Mapping[str, bytes] = field(repr=False)
     metadata: str = field(default="", repr=False)
+    beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def everything(self) -> Mapping[str, bytes]:
+        """The files of the release, and of what is looked at beside it."""
+        return {**self.beside, **self.files}
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -71,12 +83,18 @@ def of_wheel(path: Path) -> Contents:
     return Contents(files, metadata.decode("utf-8", "replace"))
 
 
-def installed(site_packages: Path, package: str) -> Contents:
-    """Return the contents of an installed release; empty where it isn't there."""
+def installed(site_packages: Path, package: str, *, deep: bool = False) -> Contents:
+    """Return the contents of an installed release; empty where it isn't there.
+
+    With ``deep``, those of all other distributions are ``beside`` it.
+    """
+    contents, beside = Contents({}), dict[str, bytes]()
     for distribution in distributions(path=[str(site_packages)]):
         if canonicalize_name(distribution.metadata["Name"] or "") == package:
-            return Contents(_files(distribution), distribution.read_text("METADATA") or "")
-    return Contents({})
+            contents = Contents(_files(distribution), distribution.read_text("METADATA") or "")
+        elif deep:
+            beside |= _files(distribution)
+    return replace(contents, beside=beside)
 
 
 def _files(distribution: Distribution) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from bisector.cause.changes import Changes, Known
 from bisector.cause.definitions import MODULE, at
-from bisector.cause.trace import Entered, Trace
+from bisector.cause.trace import Entered, Trace, distances
 from bisector.explanation import Edit, Edited, Sort, Suspect
 from bisector.finding import Kind
 
@@ -29,6 +29,9 @@ _MUCH_BYTES = 1 << 20
 _QUOTED = re.compile(r"['`\"]([A-Za-z_]\w*)['`\"]")
 """What a message quotes and is an identifier."""
 
+_NEAR = 3
+"""Calls up to which it is worth saying how far it is to the failure."""
+
 _SOON = 5
 """The last functions entered that count as near the failure."""
 
@@ -38,12 +41,14 @@ class Side:
     """What a run of one release executed of the modules that differ.
 
     ``entered`` are pieces by path and name, ``names`` the identifiers that what was entered reads,
-    ``frames`` the pieces in the traceback, innermost first.
+    ``frames`` the pieces in the traceback, innermost first. ``distances`` say how many calls lie
+    between a piece and where the run failed.
     """
 
     entered: Mapping[tuple[str, str], Entered] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     frames: tuple[tuple[str, str], ...] = ()
+    distances: Mapping[tuple[str, str], int] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
 
 
@@ -51,6 +56,8 @@ def side(trace: Trace, known: Known) -> Side:
     """Return what a run executed, by the pieces that its modules define."""
     entered: dict[tuple[str, str], Entered] = {}
     names: set[str] = set()
+    apart: dict[tuple[str, str], int] = {}
+    away = distances(trace)
     for function, entry in trace.functions.items():
         definition = at(known.get(function.path, ()), function.line, function.name)
         if definition is None:
@@ -60,6 +67,8 @@ def side(trace: Trace, known: Known) -> Side:
         exact = definition.short == function.name or definition.name == MODULE
         if piece not in entered or exact:
             entered[piece] = entry
+        if function in away:
+            apart[piece] = min(away[function], apart.get(piece, away[function]))
         if definition.sort is Sort.FUNCTION:
             names |= definition.named
     frames = []
@@ -67,7 +76,7 @@ def side(trace: Trace, known: Known) -> Side:
         definition = at(known.get(frame.path, ()), frame.line, frame.name)
         if definition is not None:
             frames.append((frame.path, definition.name))
-    return Side(entered, frozenset(names), tuple(frames), trace)
+    return Side(entered, frozenset(names), tuple(frames), apart, trace)
 
 
 def ochiai(failed: int, passed: int, all_failed: int = 1) -> float:
@@ -100,7 +109,8 @@ def suspects(
 class _Evidence:
     """What speaks for a piece: how it was entered on the bad and on the good side.
 
-    ``frame`` is its place in the traceback, innermost first; ``read`` whether a function that was
+    ``frame`` is its place in the traceback, innermost first, ``distance`` how many calls it is away
+    from the failure; ``read`` whether a function that was
     entered on the bad side reads it. ``quoted`` is what the failure's message quotes of what became
     other in it.
     """
@@ -109,6 +119,7 @@ class _Evidence:
     bad: Entered | None
     good: Entered | None
     frame: int | None = None
+    distance: int | None = None
     read: bool = False
     quoted: str = ""
 
@@ -146,7 +157,8 @@ def _evidence(edited: Edited, sides: tuple[Side, Side], kind: Kind) -> _Evidence
     frame = failing.frames.index(there) if there in failing.frames else None
     names = {name.strip().rpartition(".")[2] for name in edited.name.split(",")}
     imported = (there[0], MODULE) in failing.entered
-    return _Evidence(edited, bad, good, frame, imported and bool(names & failing.names))
+    read = imported and bool(names & failing.names)
+    return _Evidence(edited, bad, good, frame, failing.distances.get(there), read)
 
 
 def _quoted(edited: Edited, changed: Changes, quoted: frozenset[str]) -> str:
@@ -190,6 +202,7 @@ def _order(evidence: _Evidence) -> tuple[float, ...]:
         -evidence.grown_bytes,
         -evidence.score,
         -evidence.ratio,
+        math.inf if evidence.distance is None else evidence.distance,
         evidence.bad.last if evidence.bad else math.inf,
     )
 
@@ -229,6 +242,9 @@ def _clauses(evidence: _Evidence) -> Iterator[str]:
         yield "where the failure came from"
     elif evidence.frame is not None:
         yield "in the traceback"
+    elif evidence.distance is not None and evidence.distance <= _NEAR:
+        calls = "one call" if evidence.distance == 1 else f"{evidence.distance} calls"
+        yield f"{calls} away from where the failure came from"
     if edited.sort is Sort.REQUIREMENT:
         yield "which other releases of it may be installed by"
     elif edited.sort is Sort.DATA:

@@ -5,13 +5,18 @@ What is recorded is written by code under test: a line that isn't one is passed 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
+from bisector.cause.contents import EXTENSIONS
+from bisector.cause.definitions import MODULE
 from bisector.run.records import RECORDS_VARIABLE
 
 TRACER_MODULE = "_bisector_tracer"
+_SCRIPTS = {TRACER_MODULE: "tracer.py", "_bisector_hooks": "hooks.py"}
 _MOST_FILES = 1000
 _MOST_BYTES = 64 << 20
 
@@ -45,14 +50,16 @@ class Entered:
 class Trace:
     """What a run executed of a package: its functions, those in C by name, its data files.
 
-    ``frames`` are those of the traceback that ended the script, innermost last. ``ended`` is
-    whether each process lived to say how often functions were entered.
+    ``frames`` are those of the traceback that ended the script, innermost last. ``calls`` are who
+    called whom, be it through what isn't of the package. ``ended`` is whether each process lived
+    to say how often functions were entered.
     """
 
     functions: Mapping[Function, Entered] = field(default_factory=dict)
     native: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, int] = field(default_factory=dict)
     frames: tuple[Function, ...] = ()
+    calls: frozenset[tuple[Function, Function]] = frozenset()
     ended: bool = True
 
 
@@ -66,9 +73,12 @@ def install(
     tops = sorted({path.partition("/")[0] for path in paths})
     roots = [str(site_packages / top) for top in tops]
     roots = [root if root.endswith(".py") else f"{root}/" for root in roots]
-    modules = [top.partition(".")[0] for top in tops]
-    script = Path(__file__).with_name("tracer.py").read_bytes()
-    (site_packages / f"{TRACER_MODULE}.py").write_bytes(script)
+    # Every call of a function in C is looked at where one may be of the package.
+    in_c = sorted({path.partition("/")[0] for path in paths if path.endswith(EXTENSIONS)})
+    modules = [top.partition(".")[0] for top in in_c]
+    for name, script in _SCRIPTS.items():
+        content = Path(__file__).with_name(script).read_bytes()
+        (site_packages / f"{name}.py").write_bytes(content)
     where = f"os.environ.get({RECORDS_VARIABLE!r})" if folder is None else repr(str(folder))
     start = f"start({where}, {roots!r}, {modules!r}, {memory})"
     line = f"import os, {TRACER_MODULE}; {where} and {TRACER_MODULE}.{start}\n"
@@ -81,6 +91,7 @@ def read(folder: Path, site_packages: Path) -> Trace:
     native: dict[str, int] = {}
     files: dict[str, int] = {}
     frames: list[Function] = []
+    called: set[tuple[Function, Function]] = set()
     ended = True
     named = sorted(folder.glob("*.trace"), key=lambda path: path.name.rpartition("-")[2])
     for path in named[:_MOST_FILES]:
@@ -107,12 +118,36 @@ def read(folder: Path, site_packages: Path) -> Trace:
                     files[file] = files.get(file, 0) + int(values[0])
                 elif kind == "T":
                     frames.append(_function(values, site_packages))
+                elif kind == "K":
+                    caller, callee = values[:3], values[3:]
+                    called.add((_function(caller, site_packages), _function(callee, site_packages)))
             except (ValueError, IndexError):
                 continue
         ended = ended and (counted or not functions)
         for function, entry in functions.items():
             entered[function] = _together(entered.get(function), entry, len(entered), clock)
-    return Trace(entered, native, files, tuple(frames), ended)
+    return Trace(entered, native, files, tuple(frames), frozenset(called), ended)
+
+
+def distances(trace: Trace) -> dict[Function, int]:
+    """Return how many calls, in either direction, each function is away from the failure.
+
+    That is the innermost of the package's functions in the traceback; none is where there is none.
+    What a module does as it is imported leads everywhere, and so tells nothing.
+    """
+    raising = [frame for frame in trace.frames if frame in trace.functions]
+    near: defaultdict[Function, set[Function]] = defaultdict(set)
+    for ends in trace.calls:
+        if MODULE not in (ends[0].name, ends[1].name):
+            near[ends[0]].add(ends[1])
+            near[ends[1]].add(ends[0])
+    away = dict.fromkeys(raising[-1:], 0)
+    reached = list(away)
+    for function in reached:
+        for other in near[function] - away.keys():
+            away[other] = away[function] + 1
+            reached.append(other)
+    return away
 
 
 def _together(before: Entered | None, entry: Entered, position: int, clock: int) -> Entered:
@@ -144,6 +179,7 @@ def _function(values: list[str], site_packages: Path) -> Function:
     return Function(_within(path, site_packages), int(line), name)
 
 
+@lru_cache(maxsize=4096)
 def _within(path: str, site_packages: Path) -> str:
     """Return a path as the wheel has it, where it lies in the environment."""
     for root in (site_packages, site_packages.resolve()):

@@ -1,9 +1,10 @@
-"""Records which functions of a package a process enters, how often and in what order.
+"""Records which functions of a package a process enters, how often, in what order, called by which.
 
-Not for the driver: this file is copied into an environment as ``_bisector_tracer`` and started by
-a ``.pth`` file there, in each interpreter of one extra run that is never measured. Python 3.8 must
-understand it. A line is written where a function is entered for the first time, so that it is known
-of a process that is killed as well; how often each was entered, as the process exits.
+Not for the driver: this file is copied into an environment as ``_bisector_tracer``, with the hooks
+beside it, and started by a ``.pth`` file there, in each interpreter of one extra run that is never
+measured. Python 3.8 must understand it. A line is written where a function is entered for the first
+time, so that it is known of a process that is killed as well; how often each was entered, as the
+process exits.
 """
 
 import atexit
@@ -16,74 +17,91 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
-    from typing import Any
-
-_RESUMED = 0x20 | 0x80 | 0x200
-"""The flags of generators, coroutines and asynchronous generators, which are entered again."""
 
 _MAX_NAMES = 20000
+_FARTHEST = 30
+"""Functions outside of the package between one of it and the one that called that, at most."""
+
 _DESCRIPTOR = 251
 _STATM = "/proc/self/statm"
 _started = []  # type: list[str]
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
+class Entered:
+    """What is known of one function; ``last`` is the clock as it was last entered."""
+
+    __slots__ = ("calls", "code", "grown", "last", "raised")
+
+    def __init__(self, code: "CodeType") -> None:
+        self.code = code
+        self.calls = self.last = self.raised = self.grown = 0
+
+
 class Tracer:
     """What is known of this process; ``roots`` are the files and folders of the package.
 
-    With ``memory``, how much the process grew inside each function, without what it did inside
-    others of the package that were called from there.
+    ``modules`` are what it is imported as, where it has functions in C. With ``memory``, how much
+    the process grew inside each function, without what it did inside others of the package that
+    were called from there. Code objects are known by their identity: to hash one takes long.
     """
 
     def __init__(self, folder: str, roots: "list[str]", modules: "list[str]", memory: bool) -> None:
         self.folder = folder
         self.roots = tuple(roots)
         self.modules = tuple(modules)
-        self.counts = {}  # type: dict[CodeType, int]
-        self.orders = {}  # type: dict[CodeType, int]
-        self.last = {}  # type: dict[CodeType, int]
-        self.raised = {}  # type: dict[CodeType, int]
+        self.functions = {}  # type: dict[int, Entered]
+        self.links = set()  # type: set[tuple[int, int]]
         self.native = {}  # type: dict[str, int]
         self.files = {}  # type: dict[str, int]
-        self.grown = {}  # type: dict[CodeType, int]
-        self.known = {}  # type: dict[CodeType, bool]
+        self.known = {}  # type: dict[str, bool]
         self.memory = memory and os.path.exists(_STATM)
         self.local = threading.local()
         self.clock = 0
-        self.lock = threading.Lock()
         self.begin()
 
     def begin(self) -> None:
         """Begin anew, with a file of this process; also in a child that was forked."""
-        counted = (self.counts, self.orders, self.last, self.raised, self.native, self.files)
-        for table in (*counted, self.grown):
+        for table in (self.functions, self.links, self.native, self.files):
             table.clear()
         self.lock = threading.Lock()
         name = "%d-%x.trace" % (os.getpid(), int(time.time() * 1e6))
         path = os.path.join(self.folder, name)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        # A high one, so that a script is given the numbers that it would be given without.
-        os.dup2(descriptor, _DESCRIPTOR, inheritable=False)
-        os.close(descriptor)
+        _open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _DESCRIPTOR)
+        if self.memory:
+            _open(_STATM, os.O_RDONLY, _DESCRIPTOR + 1)
 
-    def is_ours(self, code: "CodeType") -> bool:
-        """Return whether a function is of the package."""
-        ours = self.known.get(code)
+    def is_ours(self, path: str) -> bool:
+        """Return whether what is defined in a file is of the package."""
+        ours = self.known.get(path)
         if ours is None:
-            ours = self.known[code] = code.co_filename.startswith(self.roots)
+            ours = self.known[path] = path.startswith(self.roots)
         return ours
 
-    def entered(self, code: "CodeType") -> None:
+    def entered(self, frame: "FrameType") -> None:
         """Count that a function of the package is entered."""
+        code, caller = frame.f_code, frame.f_back
+        known = self.functions.get(id(code))
         self.clock += 1
-        self.last[code] = self.clock
-        if code in self.counts:
-            self.counts[code] += 1
-            return
-        with self.lock:
-            self.counts[code] = self.counts.get(code, 0) + 1
-            self.orders.setdefault(code, len(self.orders))
-        self.write("E", self.clock, *_named(code))
+        if known is None:
+            with self.lock:
+                known = self.functions.setdefault(id(code), Entered(code))
+            self.write("E", self.clock, *_named(code))
+        known.calls += 1
+        known.last = self.clock
+        if caller is not None and (id(caller.f_code), id(code)) not in self.links:
+            self.links.add((id(caller.f_code), id(code)))
+            self.link(caller, code)
+
+    def link(self, caller: "FrameType | None", code: "CodeType") -> None:
+        """Note which function of the package called another, be it through some that are not."""
+        for _ in range(_FARTHEST):
+            if caller is None or code.co_name == "<module>":
+                return
+            if self.is_ours(caller.f_code.co_filename):
+                self.write("K", *(_named(caller.f_code) + _named(code)))
+                return
+            caller = caller.f_back
 
     def enter(self, code: "CodeType") -> None:
         """Note how large the process is as a function begins, or goes on."""
@@ -97,13 +115,17 @@ class Tracer:
             return
         _, before, inside = stack.pop()
         grown = _resident_bytes() - before
-        self.grown[code] = max(self.grown.get(code, 0), grown - inside)
+        known = self.functions.get(id(code))
+        if known:
+            known.grown = max(known.grown, grown - inside)
         if stack:
             stack[-1][2] += grown
 
     def left_by_exception(self, code: "CodeType") -> None:
         """Count that an exception left a function of the package."""
-        self.raised[code] = self.raised.get(code, 0) + 1
+        known = self.functions.get(id(code))
+        if known:
+            known.raised += 1
 
     def called(self, function: object, ours: bool) -> None:
         """Count the call of a function that isn't Python's, from the package or of its modules."""
@@ -135,10 +157,9 @@ class Tracer:
 
     def end(self) -> None:
         """Write down how often each function was entered, and the traceback of the script."""
-        for code, count in list(self.counts.items()):
-            raised = self.raised.get(code, 0)
-            grown = self.grown.get(code, 0)
-            self.write("C", count, self.last.get(code, 0), raised, grown, *_named(code))
+        for known in list(self.functions.values()):
+            counted = (known.calls, known.last, known.raised, known.grown)
+            self.write("C", *(counted + _named(known.code)))
         for name, count in list(self.native.items()):
             self.write("N", count, name)
         for path, count in list(self.files.items()):
@@ -157,95 +178,22 @@ class Tracer:
             return
 
 
+def _open(path: str, flags: int, number: int) -> None:
+    """Open a file at a high number, so that a script is given those that it would be given."""
+    descriptor = os.open(path, flags, 0o600)
+    os.dup2(descriptor, number, inheritable=False)
+    os.close(descriptor)
+
+
 def _resident_bytes() -> int:
-    with open(_STATM, "rb", buffering=0) as file:
-        return int(file.read().split()[1]) * _PAGE_BYTES
+    try:
+        return int(os.pread(_DESCRIPTOR + 1, 128, 0).split()[1]) * _PAGE_BYTES
+    except (OSError, ValueError, IndexError):  # the script has closed it
+        return 0
 
 
 def _named(code: "CodeType") -> "tuple[object, ...]":
     return code.co_firstlineno, code.co_name, os.path.abspath(code.co_filename)
-
-
-def _monitor(tracer: Tracer) -> None:
-    """Count by ``sys.monitoring`` (PEP 669): what isn't of the package costs one look each."""
-    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]  # from Python 3.12 on
-    free = [number for number in (2, 3, 4, 1, 0, 5) if monitoring.get_tool(number) is None]
-    tool = free[0]
-    events, off = monitoring.events, monitoring.DISABLE
-    monitoring.use_tool_id(tool, "bisector")
-
-    def entered(code: "CodeType", _offset: int) -> "Any":
-        if not tracer.is_ours(code):
-            return off
-        tracer.entered(code)
-        if tracer.memory:
-            tracer.enter(code)
-        return None
-
-    def unwound(code: "CodeType", _offset: int, _error: BaseException) -> None:
-        if tracer.is_ours(code):
-            tracer.left_by_exception(code)
-            left(code, 0, None)
-
-    def resumed(code: "CodeType", _offset: int, _error: object = None) -> "Any":
-        if not tracer.is_ours(code):
-            return off if _error is None else None  # an event of exceptions can't be disabled
-        tracer.enter(code)
-        return None
-
-    def left(code: "CodeType", _offset: int, _value: object) -> "Any":
-        if not tracer.is_ours(code):
-            return off
-        if tracer.memory:
-            tracer.leave(code)
-        return None
-
-    def called(code: "CodeType", _offset: int, function: object, _first: object) -> "Any":
-        # The first call at each place tells what is called there.
-        if not hasattr(function, "__code__"):
-            tracer.called(function, tracer.is_ours(code))
-        return off
-
-    monitoring.register_callback(tool, events.PY_START, entered)
-    monitoring.register_callback(tool, events.PY_UNWIND, unwound)
-    monitoring.register_callback(tool, events.CALL, called)
-    wanted = events.PY_START | events.PY_UNWIND | events.CALL
-    if tracer.memory:
-        monitoring.register_callback(tool, events.PY_RESUME, resumed)
-        monitoring.register_callback(tool, events.PY_THROW, resumed)
-        monitoring.register_callback(tool, events.PY_RETURN, left)
-        monitoring.register_callback(tool, events.PY_YIELD, left)
-        wanted |= events.PY_RESUME | events.PY_THROW | events.PY_RETURN | events.PY_YIELD
-    monitoring.set_events(tool, wanted)
-
-
-def _profile(tracer: Tracer) -> None:
-    """Count by the profile function of each thread, as before Python 3.12."""
-    by_operand = sys.version_info >= (3, 11)
-
-    def first_time(frame: "FrameType") -> bool:
-        if not frame.f_code.co_flags & _RESUMED:
-            return True
-        if by_operand:
-            return frame.f_code.co_code[frame.f_lasti + 1] == 0  # RESUME at the start
-        return frame.f_lasti < 0
-
-    def profile(frame: "FrameType", event: str, argument: object) -> None:
-        code = frame.f_code
-        if event == "call":
-            if tracer.is_ours(code):
-                if first_time(frame):
-                    tracer.entered(code)
-                if tracer.memory:
-                    tracer.enter(code)
-        elif event == "return":
-            if tracer.memory and tracer.is_ours(code):
-                tracer.leave(code)
-        elif event == "c_call":
-            tracer.called(argument, tracer.is_ours(code))
-
-    threading.setprofile(profile)
-    sys.setprofile(profile)
 
 
 def _ending(tracer: Tracer, call: "Callable[..., object]") -> "Callable[..., object]":
@@ -271,9 +219,9 @@ def start(folder: str, roots: "list[str]", modules: "list[str]", memory: bool) -
         for name in ("_exit", "execv", "execve"):
             setattr(os, name, _ending(tracer, getattr(os, name)))
         sys.addaudithook(tracer.opened)
-        if hasattr(sys, "monitoring"):
-            _monitor(tracer)
-        else:
-            _profile(tracer)
+        import _bisector_hooks  # type: ignore[import-not-found]
+
+        listen = "monitor" if hasattr(sys, "monitoring") else "profile"
+        getattr(_bisector_hooks, listen)(tracer)
     except Exception:
         return

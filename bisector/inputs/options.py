@@ -120,6 +120,11 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
         help="and say what of the code changed, and what of that the failure runs through",
     )
     group.add_argument(
+        "--deep",
+        action="store_true",
+        help="compare and trace what is installed beside the package as well",
+    )
+    group.add_argument(
         "--repo",
         dest="repository",
         default="",

@@ -72,6 +72,7 @@ class Request:
     evidence: bool = False
     output: Path | None = None
     why: bool = False
+    deep: bool = False
     releases: Sequence[str] = ()
     repository: str = ""
     build_environment: Sequence[str] = ()

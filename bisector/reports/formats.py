@@ -125,6 +125,7 @@ EXPLANATIONS: Mapping[str, Format[Finding]] = {
     "text": Format(lambda found, view: suspects.render(found, width=view.width, color=view.color)),
     "json": FINDINGS["json"],
     "markdown": FINDINGS["markdown"],
+    "html": Format(lambda found, view: table_html.render(_tables(found, view), found)),
 }
 COMPARISONS: Mapping[str, Format[Comparison]] = {
     "text": Format(

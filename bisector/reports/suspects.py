@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html as hypertext
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -150,6 +151,52 @@ def _commit_markdown(commit: Commit) -> Iterator[str]:
     yield f"Commit {named} of {escape(commit.author_date)}: {escape(commit.subject)}{sure}"
     if commit.hunk:
         yield block(commit.hunk, "diff")
+
+
+def html(finding: Finding) -> Iterator[str]:
+    """Yield the sections of a page on why each transition came to be."""
+    for transition in finding.transitions:
+        if why := transition.why:
+            yield '<details class="notes why" open>'
+            yield f"<summary>{_html(heading(transition, why))}</summary>"
+            yield f"<p>{_html(summary(why))}</p>"
+            if why.search and why.search.commit:
+                yield from _commit_html(why.search.commit)
+            if why.suspects:
+                named = (
+                    f"<li><code>{_html(suspect.edited.label)}</code>: {_html(suspect.because)}</li>"
+                    for suspect in why.suspects[:_MOST]
+                )
+                yield f"<ol>{''.join(named)}</ol>"
+            if why.entries:
+                entries = "".join(map(_entry_html, why.entries))
+                yield f"<p>From the changelog:</p>\n<ul>{entries}</ul>"
+            proofs = (*why.search.proofs, *why.search.left) if why.search else ()
+            yield from (f"<p>{_html(note)}</p>" for note in (*proofs, *_notes(why)))
+            yield "</details>"
+
+
+def _html(text: str) -> str:
+    return hypertext.escape(safe(text))
+
+
+def _entry_html(entry: Entry) -> str:
+    links = "".join(f" {_anchor(label, address)}" for label, address in entry.links)
+    return f"<li>{_html(f'{entry.version}: {shortened(entry.text, _LONGEST)}')}{links}</li>"
+
+
+def _anchor(text: str, address: str) -> str:
+    """Return a link, where the address is one of the web; else its text."""
+    is_web = address.startswith(("https://", "http://"))
+    return f'<a href="{_html(address)}">{_html(text)}</a>' if is_web else _html(text)
+
+
+def _commit_html(commit: Commit) -> Iterator[str]:
+    sure = "" if commit.confirmed else "; a suspect, since its second run didn't confirm it"
+    text = _html(f" of {commit.author_date}: {commit.subject}{sure}")
+    yield f"<p>Commit {_anchor(commit.identifier[:12], commit.address)}{text}</p>"
+    hunk = "\n".join(_html(line.expandtabs()) for line in commit.hunk.splitlines())
+    yield f'<div class="scroll"><pre>{hunk}</pre></div>' if hunk else ""
 
 
 def to_json(why: Explanation) -> dict[str, Any]:

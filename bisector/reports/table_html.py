@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from packaging.version import Version
 
 from bisector.finding import Finding
+from bisector.reports import suspects as why
 from bisector.reports.behaviour import Group, grouped
 from bisector.reports.evidence import evidence
 from bisector.reports.facts import conditions
@@ -153,6 +154,7 @@ def _section(number: int, grid: Grid, groups: Sequence[Group], findings: Sequenc
             *map(_row, grid.lines),
             "</tbody>\n</table>\n</div>",
             *_notes(grid, findings),
+            *(part for f in findings if f.probe.package == grid.package for part in why.html(f)),
             "</section>",
         )
     )

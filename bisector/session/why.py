@@ -6,9 +6,11 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,15 @@ from packaging.version import Version
 
 from bisector import settings
 from bisector.cause import changelog, contents, trace
+from bisector.cause.changelog import entries
+from bisector.cause.changes import changes
 from bisector.cause.contents import Contents
 from bisector.cause.explain import explanation
 from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import BisectorError
-from bisector.explanation import Explanation
+from bisector.explanation import Entry, Explanation
 from bisector.finding import Finding
 from bisector.inputs.download import fetched
 from bisector.measure.measure import measure
@@ -66,55 +70,76 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
     """
     driver.confine()
     driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
+    installed = Future[Contents](), Future[Contents]()
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
-        old, new = threads.map(lambda task: _traced(task, sides), sides.tasks)
+        traced = partial(_traced, sides=sides, deep=driver.request.deep)
+        runs = [
+            threads.submit(traced, task, installed=contents)
+            for task, contents in zip(sides.tasks, installed)
+        ]
+        before, after = (contents.result() for contents in installed)
+        changed = changes(before, after)
+        between, missing = _entries(driver, sides, (before, after))
+        old, new = (run.result() for run in runs)
     notes = [
         note
         for version, side, outcome in zip(sides.versions, (old, new), sides.outcomes)
         for note in _differs(version, side.run, outcome, sides.failure)
     ]
-    text, missing = _changelog(driver, sides, new.contents)
-    told = explanation(
+    explained = explanation(
         sides.package,
         sides.versions,
-        (old.contents, new.contents),
+        changed,
         None if notes else (old.trace, new.trace),
         sides.kind,
         _words(sides),
-        text,
+        between,
     )
-    told = replace(told, notes=(*notes, *_gaps(sides, (old, new)), *missing))
+    explained = replace(
+        explained,
+        addresses=after.addresses or before.addresses,
+        notes=(*notes, *_gaps(sides, (old, new)), *missing),
+    )
     if driver.request.repository:
-        both, traces = (old.contents, new.contents), (old.trace, new.trace)
-        told = replace(told, search=searched(driver, sides, told, both, traces))
-    return told
+        traces = (old.trace, new.trace)
+        search = searched(driver, sides, explained, (before, after), traces)
+        explained = replace(explained, search=search)
+    return explained
 
 
-def _traced(task: Task, sides: Pair) -> Traced:
-    """Return what a side executes, in an environment of its own; nothing of it is stored."""
+def _traced(task: Task, sides: Pair, installed: Future[Contents], *, deep: bool) -> Traced:
+    """Return what a side executes, in an environment of its own; nothing of it is stored.
+
+    With ``deep``, also what it executes of whatever is installed beside the package. What is
+    ``installed`` there is known before the run has ended; nothing where it can't be.
+    """
     folder = Path(tempfile.mkdtemp(prefix="trace-", dir=task.folder))
-    made: list[tuple[Path, Contents]] = []
+    environments: list[tuple[Path, Contents]] = []
 
     @contextmanager
     def lent(task: Task, stopped: threading.Event | None) -> Iterator[Installation]:
         installation = make(task, folder / "env", stopped)
         site_packages = installation.environment.site_packages
-        found = contents.installed(site_packages, sides.package)
-        trace.install(site_packages, None, found.files, memory=sides.memory)
-        made.append((site_packages, found))
+        found = contents.installed(site_packages, sides.package, deep=deep)
+        trace.install(site_packages, None, found.everything, memory=sides.memory)
+        environments.append((site_packages, found))
+        if not installed.done():
+            installed.set_result(found)
         yield installation
 
     try:
         alone = replace(task, folder=folder, keep=False)
         run = failures.counted(measure(alone, None, lent, discard=lambda _: None))
-        if not made:
+        if not environments:
             return Traced(run, Contents({}), trace.Trace())
-        site_packages, found = made[0]
+        site_packages, found = environments[0]
         # The run that counts is the last: others were stopped by what they are kept from.
         written = max(folder.glob("**/records"), key=lambda path: path.stat().st_ctime_ns)
         return Traced(run, found, trace.read(written, site_packages))
     finally:
+        if not installed.done():
+            installed.set_result(Contents({}))
         remove(folder)
 
 
@@ -156,34 +181,48 @@ def _words(sides: Pair) -> list[str]:
     return told
 
 
-def _changelog(driver: Driver, sides: Pair, newer: Contents) -> tuple[str, list[str]]:
-    """Return the text of the changelog, from the wheel or else the source distribution."""
-    if text := changelog.chosen(newer.files):
-        return text, []
+def _entries(
+    driver: Driver, sides: Pair, contents: tuple[Contents, Contents]
+) -> tuple[tuple[Entry, ...], list[str]]:
+    """Return the changelog's entries between the sides, and why there are no more where that is so.
+
+    They come from the later wheel, or else from its source distribution, where there may be
+    fragments beside those of the earlier one.
+    """
+    before, after = contents
+    versions, addresses = sides.versions, after.addresses or before.addresses
+    if text := changelog.chosen(after.files):
+        return entries(text, *versions, addresses), []
+    described = entries(after.description, *versions, addresses)
     try:
-        releases = listed(sides.package, driver.request).releases
-        release = next(r for r in releases if r.version == Version(sides.versions[1]))
-        sdist = next(f for f in release.files if f.filename.endswith(".tar.gz"))
-        cache, offline = settings.cache_dir() / "sources", driver.request.offline
-        if text := _of_sdist(fetched(sdist, cache, offline=offline)):
-            return text, []
-    except (StopIteration, tarfile.TarError, OSError):
-        pass
+        newer = _prose(driver, sides, versions[1])
+        found = entries(changelog.chosen(newer), *versions, addresses)
+        if fresh := changelog.fragments(newer, versions[1], addresses):
+            old = changelog.fragments(_prose(driver, sides, versions[0]), versions[1], addresses)
+            found += tuple(entry for entry in fresh if entry not in old)
+        return found or described, []
+    except (tarfile.TarError, OSError):
+        return described, []
     except BisectorError as error:
-        return newer.description, [f"the changelog could not be looked at: {error.message}"]
-    return newer.description, []
+        return described, [f"the changelog could not be looked at: {error.message}"]
 
 
-def _of_sdist(path: Path) -> str:
-    """Return the text of the changelog in a source distribution; empty where it has none."""
-    with tarfile.open(path) as archive:
-        named = {
-            member.name.partition("/")[2]: member
-            for member in archive
-            if member.isfile()
-            and changelog.is_changelog(member.name)
-            and member.size <= _MOST_BYTES
-        }
-        outermost = min(named, key=lambda name: (name.count("/"), len(name)), default="")
-        file = archive.extractfile(named[outermost]) if outermost else None
-        return file.read().decode("utf-8", "replace") if file else ""
+def _prose(driver: Driver, sides: Pair, version: str) -> dict[str, bytes]:
+    """Return the changelogs and fragments of a source distribution; none where there is no such.
+
+    Raises BisectorError, TarError or OSError where it can't be had or read.
+    """
+    releases = listed(sides.package, driver.request).releases
+    files = (r.files for r in releases if r.version == Version(version))
+    sdist = next((f for f in chain(*files) if f.filename.endswith(".tar.gz")), None)
+    if sdist is None:
+        return {}
+    cache, offline = settings.cache_dir() / "sources", driver.request.offline
+    found: dict[str, bytes] = {}
+    with tarfile.open(fetched(sdist, cache, offline=offline)) as archive:
+        for member in archive:
+            path = member.name.partition("/")[2]
+            wanted = changelog.is_changelog(path) or changelog.is_fragment(path)
+            if wanted and member.size <= _MOST_BYTES and (file := archive.extractfile(member)):
+                found[path] = file.read()
+    return found

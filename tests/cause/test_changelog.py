@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bisector.cause.changelog import chosen, entries, is_changelog, ranked
+from bisector.cause.changelog import chosen, entries, fragments, is_changelog, is_fragment, ranked
 from bisector.explanation import Entry
 
 GITHUB = (("Source", "https://github.com/spam/spam"),)
@@ -137,3 +137,44 @@ def test_the_outermost_changelog_is_taken() -> None:
 
     assert chosen(files) == "outer"
     assert chosen({"README.md": b""}) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("CHANGES/11138.bugfix.rst", True),
+        ("newsfragments/12.feature.1.rst", True),
+        ("newsfragments/+orphan.misc", True),
+        ("changelog.d/12.bugfix.md", True),
+        ("docs/newsfragments/12.change.rst", True),
+        ("spam/changes/fix.py", False),
+        ("CHANGES/README.rst", False),
+        ("news/2024.html", False),
+        ("CHANGES.rst", False),
+    ],
+)
+def test_fragments_are_known_by_their_names(path: str, is_one: bool) -> None:
+    assert is_fragment(path) is is_one
+
+
+def test_a_fragment_is_an_entry_and_its_name_the_issue() -> None:
+    files = {
+        "CHANGES/12.bugfix.rst": b"Fixed ``ham`` -- by :user:`eggs`.\n",
+        "CHANGES/+so.misc.rst": b"Tidied up, see :issue:`7`.",
+        "CHANGES/13.misc.rst": b"\n",
+        "CHANGES.rst": b"1.0\n===\n",
+    }
+
+    found = fragments(files, "1.5.0", GITHUB)
+
+    assert [(e.version, e.text, [label for label, _ in e.links]) for e in found] == [
+        ("1.5.0", "Tidied up, see #7.", ["#7"]),
+        ("1.5.0", "Fixed ham -- by eggs.", ["#12"]),
+    ]
+    assert found[1].links[0][1] == "https://github.com/spam/spam/issues/12"
+
+
+def test_what_stands_under_a_pre_release_too_is_one_entry() -> None:
+    twice = [Entry("1.5.0", "Fixed ham"), Entry("1.5.0b1", "Fixed ham"), Entry("1.5.0", "So")]
+
+    assert [entry.version for entry in ranked(twice, ["ham"])] == ["1.5.0"]

@@ -34,7 +34,13 @@ def idle(): return 2
 """
 
 
-def trace(source: str, calls: dict[str, int], *, frames: tuple[str, ...] = ()) -> Trace:
+def trace(
+    source: str,
+    calls: dict[str, int],
+    *,
+    frames: tuple[str, ...] = (),
+    called: tuple[tuple[str, str], ...] = (),
+) -> Trace:
     """A run that enters these functions so often, in that order."""
     lines = {d.name: d.first for d in definitions(source.encode())}
     functions = {
@@ -43,7 +49,11 @@ def trace(source: str, calls: dict[str, int], *, frames: tuple[str, ...] = ()) -
     }
     functions[Function("spam.py", 1, "<module>")] = Entered(1, len(calls), len(calls) + 1)
     raised = tuple(Function("spam.py", lines[name], name) for name in frames)
-    return Trace(functions, frames=raised)
+    ends = frozenset(
+        (Function("spam.py", lines[one], one), Function("spam.py", lines[other], other))
+        for one, other in called
+    )
+    return Trace(functions, frames=raised, calls=ends)
 
 
 def ranked(old: Trace, new: Trace, kind: Kind = Kind.INTRODUCED) -> tuple[Suspect, ...]:
@@ -72,6 +82,19 @@ def test_what_only_the_bad_side_executes_comes_first() -> None:
     assert names(found) == ["fresh", "eggs"]
     assert found[0].because.startswith("new, called once, on the bad side alone")
     assert found[1].because.startswith("changed, called once on both sides")
+
+
+def test_of_two_alike_the_one_that_called_what_failed_comes_first() -> None:
+    calls = {"toast": 1, "idle": 1, "hint": 1, "eggs": 1}
+    links = (("toast", "idle"), ("idle", "hint"))
+    new = trace(NEW, calls, frames=("hint",), called=links)
+
+    found = ranked(trace(OLD, calls), new)
+
+    assert names(found) == ["idle", "toast", "eggs", "hint"]
+    assert "one call away from where the failure came from" in found[0].because
+    assert "2 calls away from" in found[1].because
+    assert "away from" not in found[2].because
 
 
 def test_the_traceback_comes_before_all_else() -> None:

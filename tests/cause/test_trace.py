@@ -173,6 +173,53 @@ def test_what_a_killed_process_entered_is_known(traced: Traced) -> None:
     assert not trace.ended
 
 
+def test_who_called_whom_is_known(traced: Traced) -> None:
+    trace = traced("import spam; spam.catches(); list(map(lambda n: spam.twice(), [1]))")
+
+    calls = {(caller.name, callee.name) for caller, callee in trace.calls}
+    assert calls == {("catches", "fails"), ("catches", "<listcomp>"), ("twice", "helper")} or (
+        calls == {("catches", "fails"), ("twice", "helper")}  # inlined, since 3.12
+    )
+
+
+def test_threads_that_began_before_the_package_was_there_are_traced(traced: Traced) -> None:
+    trace = traced(
+        """
+        import threading
+        imported, called = threading.Event(), threading.Event()
+        def first():
+            imported.wait()
+            import spam
+            spam.twice()
+            called.set()
+        thread = threading.Thread(target=first)
+        thread.start()
+        imported.set()
+        called.wait()
+        import spam
+        spam.text()
+        thread.join()
+        """
+    )
+
+    found = entered(trace)
+    assert found["__init__.py:twice"].calls == 1
+    assert found["__init__.py:text"].calls == 1
+
+
+def test_a_function_made_where_it_runs_is_no_function_of_a_file(traced: Traced) -> None:
+    trace = traced(
+        """
+        import spam
+        made = {}
+        exec("def twice(): pass", vars(spam), made)
+        made["twice"]()
+        """
+    )
+
+    assert "__init__.py:twice" not in entered(trace)
+
+
 def test_functions_in_c_are_known_by_name(traced: Traced) -> None:
     trace = traced("import spam; spam.twice()")
 

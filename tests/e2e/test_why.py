@@ -14,7 +14,7 @@ import pytest
 from e2e.command import Command
 from git_history import SKELETON, History
 from local_index import LocalIndex
-from wheels import Built, wheel
+from wheels import Built, sdist, wheel
 
 CORE = """\
 from importlib.resources import files
@@ -198,6 +198,25 @@ def test_of_a_dependency_that_did_it_the_code_is_compared(
     assert not told["notes"]
 
 
+def test_what_came_in_with_a_release_is_compared_where_that_is_asked_for(
+    bisect: Command, index: LocalIndex
+) -> None:
+    fried = "def fried():\n    return {}\n"
+    uses = {"spam.py": "import ham\ndef check(value): return ham.fried()\n"}
+    for version, value in (("1.0", 1), ("2.0", 0)):
+        index.add(wheel("ham", version, {"ham.py": fried.format(value)}))
+    index.add(wheel("spam", "1.2", uses, dependencies=["ham<2"]))
+    index.add(wheel("spam", "1.3", uses, dependencies=["ham>=2"]))
+    bisect.write("check.py", CHECK)
+
+    told = explained(bisect, "--deep", "--no-attribution")
+    alone = explained(bisect, "--no-attribution")
+
+    assert (told["suspects"][0]["path"], told["suspects"][0]["name"]) == ("ham.py", "fried")
+    assert "called once on both sides" in told["suspects"][0]["because"]
+    assert "ham.py" not in {suspect["path"] for suspect in alone["suspects"]}
+
+
 @pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
 def test_functions_of_a_c_extension_are_suspected(bisect: Command, index: LocalIndex) -> None:
     for version, value in (("1.2", 1), ("1.3", 0)):
@@ -324,11 +343,28 @@ def test_why_a_search_found_it_is_in_every_report(bisect: Command, index: LocalI
     finding = bisect.json(*words)
     markdown = bisect("--format", "markdown", *words).output
 
+    page = bisect("why", "--format", "html", *words[:2], "1.2", "1.3", *words[3:]).output
+
     (transition,) = finding["transitions"]
+    assert "<li><code>spam/limits.py:LIMIT</code>: changed" in page
     assert (transition["why"]["before"], transition["why"]["after"]) == ("1.2", "1.3")
     assert "1. spam/limits.py:LIMIT: changed, read by what the bad side executes" in text
     assert "Suspects, none of them confirmed" in text
     assert "1. `spam/limits.py:LIMIT`: changed" in markdown
+
+
+def test_fragments_in_a_source_distribution_are_entries_but_for_those_that_were_there_before(
+    bisect: Command, index: LocalIndex
+) -> None:
+    written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    old = {"changes/7.bugfix.rst": "Raised the LIMIT of spam."}
+    new = {**old, "changes/9.bugfix.rst": "Lowered the LIMIT of spam."}
+    index.add(sdist("spam", "1.2", old), sdist("spam", "1.3", new))
+    bisect.write("check.py", CHECK)
+
+    told = explained(bisect)
+
+    assert [entry["text"] for entry in told["changelog"]] == ["Lowered the LIMIT of spam."]
 
 
 def test_a_traced_run_is_not_stored_as_a_measurement(bisect: Command, index: LocalIndex) -> None:

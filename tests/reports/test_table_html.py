@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 from sample_findings import HOSTILE, SPAM, finding, hostile, run, sample, uploads
 
+from bisector.explanation import Commit, Edit, Edited, Entry, Explanation, Search, Sort, Suspect
 from bisector.finding import Finding
 from bisector.model import Reason
 from bisector.reports.behaviour import Group, grouped
@@ -250,6 +251,26 @@ def test_hostile_text_makes_no_element_and_no_control_character() -> None:
     shown = list(strings(embedded(text)))
     assert any("\\x1b[31mred" in one for one in shown)
     assert any("<img src=x onerror=" in one for one in shown)
+
+
+@given(st.text())
+@example(HOSTILE)
+def test_why_it_changed_is_text_whatever_it_says(said: str) -> None:
+    piece = Edited(f"{said}.py", said, Sort.FUNCTION, Edit.CHANGED)
+    commit = Commit("c0ffee", "", said, said, True, said, "javascript:alert(1)", said)
+    entry = Entry("1.1", said, (), ((said, "javascript:alert(1)"), ("#1", "https://host/1")))
+    searched = Search((said,), commit=commit, notes=(said,))
+    why = Explanation(
+        said, "1.0", "1.1", 1, 1, 1, (Suspect(piece, 1.0, said),), (entry,), search=searched
+    )
+    found = finding("spam", "p", "", ["1.0", "1.1"], lambda v: "bad" if v == "1.1" else "good")
+    explained = [replace(transition, why=why) for transition in found.transitions]
+    assert explained
+    read = page([replace(found, transitions=tuple(explained))])
+
+    assert [a["href"] for a in read.all("a")] == ["https://host/1"]
+    assert len(read.all("script")) == 2
+    assert len(read.all("code")) == len(explained)
 
 
 @settings(max_examples=50)
