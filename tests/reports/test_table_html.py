@@ -268,7 +268,8 @@ def test_why_it_changed_is_text_whatever_it_says(said: str) -> None:
     assert explained
     read = page([replace(found, transitions=tuple(explained))])
 
-    assert [a["href"] for a in read.all("a")] == ["https://host/1"]
+    leading_out = [a["href"] for a in read.all("a") if not str(a["href"]).startswith("#")]
+    assert leading_out == ["https://host/1"]
     assert len(read.all("script")) == 2
     assert len(read.all("code")) == len(explained)
 
