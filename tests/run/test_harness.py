@@ -118,7 +118,7 @@ def test_spike_of_ten_milliseconds_is_seen(measure: Callable[..., Measured]) -> 
 
 @linux_only
 def test_process_that_hardly_lives_is_exact(measure: Callable[..., Measured]) -> None:
-    measured = measure("import os; os.fork() or (bytearray(50 << 20), os._exit(0))")
+    measured = measure("import os; os.wait() if os.fork() else (bytearray(50 << 20), os._exit(0))")
     (child,) = measured.children
     assert not child.sampled
     assert 50 * MIB < child.peak_memory_bytes < 80 * MIB
