@@ -54,6 +54,8 @@ class Browser:
         from selenium.webdriver.common.action_chains import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
+        # What a key brings about may be told to the page in a later task, as that a dialog closed.
+        self.run("return new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
 
     def resize(self, width: int, height: int, *, dark: bool = False) -> None:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
