@@ -13,6 +13,9 @@ from local_index import LocalIndex
 
 collect_ignore = ["readme"]  # examples, for releases of packages that aren't installed here
 
+_WIDEST = 240
+"""Characters of a line in the table of faults."""
+
 # A shared machine is slow now and then; how long an example takes proves nothing.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
@@ -30,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if faults:
         terminalreporter.section(f"{len(faults)} faults")
         for outcome, done, held in sorted(faults):
-            terminalreporter.write_line(f"{outcome:7} {done}: {held}")
+            terminalreporter.write_line(f"{outcome:7} {done}: {held}"[:_WIDEST])
 
 
 @pytest.fixture(autouse=True)

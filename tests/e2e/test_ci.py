@@ -101,7 +101,7 @@ def test_a_budget_gives_the_best_answer_by_then(bisect: Command, index: LocalInd
     bisect.write("hanging.py", hanging)
     words = ("--probe", "hanging.py", "--timeout", "600", "--jobs", "1", "--assure", "0")
     bisect(*words, "--max-probes", "2")  # both ends, however long that takes here
-    result = bisect(*words, "--budget", "20s")
+    result = bisect(*words, "--budget", "10s")
     assert result.status in (0, 3), result.errors
     assert "spam went bad between 1.0 and 1.15 (14 releases " in result.answer
     assert "--budget ended the search before it was settled" in result.answer

@@ -49,12 +49,12 @@ def logged(ask: Command) -> tuple[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("drivers", "caches"), [(8, 1), (8, 2)], ids=["of one user", "of two users"]
+    ("drivers", "caches"), [(8, 1), (4, 2)], ids=["of one user", "of two users"]
 )
 def test_each_run_is_made_once_and_all_give_the_answer_of_one(
     bisect: Command, index: LocalIndex, tmp_path: Path, drivers: int, caches: int
 ) -> None:
-    index.add(plain("spam", "g" * 5 + "b" * 4 + "g" * 5))
+    index.add(plain("spam", "g" * 4 + "b" * 3 + "g" * 3))
     probe, log = logged(bisect)
     words = ("--probe", probe, "--assure", "0", "--no-attribution", "--jobs", "1")
     alone = bisect.json(*words, "--results", "alone")

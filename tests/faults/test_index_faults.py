@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from bisector.errors import IndexUnavailableError
 from bisector.inputs import index as index_module
 from bisector.inputs.asking import Limits
 from bisector.settings import IndexSource
+
+Record = Callable[[str, object], None]
 
 QUICK = Limits(attempts=2, first_pause_s=0.001, longest_pause_s=0.01, patience_s=0.4)
 DIGITS = "9" * 5000
@@ -213,12 +215,12 @@ def held(index: LocalIndex, cache: Path) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.done)
 def test_what_an_index_answers_is_a_listing_or_an_error(
-    fault: Fault, index: LocalIndex, tmp_path: Path
+    fault: Fault, index: LocalIndex, tmp_path: Path, record_property: Record
 ) -> None:
     answer = fault.answer if isinstance(fault.answer, Response) else Response(200, fault.answer)
     index.answers["/simple/spam/"] = answer
     first = held(index, tmp_path)
-    print(f"{fault.done} -> {first}")
+    record_property("fault", (f"the index: {fault.done}", first))
     if isinstance(fault.held, str):
         assert fault.held in first
         assert list(tmp_path.rglob("*.json")) == []
@@ -240,11 +242,17 @@ def test_what_an_index_answers_is_a_listing_or_an_error(
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )
 def test_the_command_says_what_to_do(
-    done: str, answer: Response, status: int, complaint: str, index: LocalIndex, tmp_path: Path
+    done: str,
+    answer: Response,
+    status: int,
+    complaint: str,
+    index: LocalIndex,
+    tmp_path: Path,
+    record_property: Record,
 ) -> None:
     index.answers["/simple/spam/"] = answer
     result = Command(tmp_path, index.url)("releases", "spam", UV_HTTP_TIMEOUT="6")
-    print(f"{done} -> {result.status} {result.complaint}")
+    record_property("fault", (f"the command: {done}", f"exit {result.status} {result.complaint}"))
     assert result.status == status, result.errors
     assert complaint in result.errors
     assert [line.partition(":")[0] for line in result.complaint] == ["error", "hint"][

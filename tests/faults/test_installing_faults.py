@@ -25,6 +25,8 @@ from bisector.environment.interpreter import find
 from bisector.environment.venv import make
 from bisector.errors import InstallerError
 
+Record = Callable[[str, object], None]
+
 WHEEL = "spam-3-py3-none-any.whl"
 WHEEL_TEXT = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 METADATA = "Metadata-Version: 2.1\nName: spam\nVersion: 3\n"
@@ -380,7 +382,12 @@ def stocked(index: LocalIndex) -> LocalIndex:
     ids=lambda value: value if isinstance(value, str) else value.done,
 )
 def test_whose_fault_it_is(
-    kind: str, fault: Fault, stocked: LocalIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    fault: Fault,
+    stocked: LocalIndex,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Record,
 ) -> None:
     environment = make(tmp_path / "env", find())
     source = tmp_path / "egg-1.0.tar.gz"
@@ -401,7 +408,7 @@ def test_whose_fault_it_is(
         whose, said = "silent", error.message
     except InstallerError as error:
         whose, said = "machine", error.message
-    print(f"{fault.done} -> {whose}: {said}")
+    record_property("fault", (f"{kind}: {fault.done}", f"{whose}: {said}"))
     assert whose == fault.whose
     assert fault.said in said
     assert "\n" not in said

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from e2e.command import Command, outcomes
 from e2e.projects import BROKEN, plain
 from local_index import LocalIndex, Response
 from wheels import Built, wheel
+
+Record = Callable[[str, object], None]
 
 QUICK = {"UV_HTTP_RETRIES": "0"}
 
@@ -37,7 +40,7 @@ def searched(bisect: Command) -> tuple[str, ...]:
 
 
 def test_what_cannot_be_had_is_measured_once_it_can(
-    bisect: Command, index: LocalIndex, searched: tuple[str, ...]
+    bisect: Command, index: LocalIndex, searched: tuple[str, ...], record_property: Record
 ) -> None:
     """Each release with a fault of its own; none ends the search, none is stored as bad."""
     history = plain("spam", "ggggggbbbbbb")
@@ -55,8 +58,9 @@ def test_what_cannot_be_had_is_measured_once_it_can(
     }
     index.answers = {path(version): answer for version, answer in faults.items()}
     first = bisect.json(*searched, "--exhaustive", **QUICK)
-    for version, outcome in outcomes(first).items():
-        print(f"{version}: {faults.get(version, 'nothing')} -> {outcome}")
+    for version, answer in faults.items():
+        what = f"{answer.status}, {len(answer.body)} bytes"
+        record_property("fault", (f"a search: a file answers {what}", outcomes(first)[version]))
     expected = {f"1.{n}": "good" if n < 6 else "bad" for n in range(12)}
     assert outcomes(first) == {**expected, **dict.fromkeys(faults, "environment")}
     (change,) = first["transitions"]
@@ -69,12 +73,12 @@ def test_what_cannot_be_had_is_measured_once_it_can(
 
 
 def test_files_that_are_all_refused_are_no_release_s_fault(
-    bisect: Command, index: LocalIndex, searched: tuple[str, ...]
+    bisect: Command, index: LocalIndex, searched: tuple[str, ...], record_property: Record
 ) -> None:
     index.add(plain("spam", "gggbb"))
     index.answers = {".whl": Response(403)}
     result = bisect(*searched, **QUICK)
-    print(f"all files answer 403 -> {result.status} {result.complaint}")
+    record_property("fault", ("a search: all files answer 403", f"exit {result.status}"))
     assert result.status == 4
     assert result.complaint[0].startswith(
         "error: nothing could be installed, no release's fault: the installer can't use the index"
@@ -118,11 +122,15 @@ def test_the_newest_release_s_metadata_may_be_what_is_missing(
     ids=str,
 )
 def test_settings_that_are_wrong_are_no_release_s_fault(
-    bisect: Command, index: LocalIndex, searched: tuple[str, ...], wrong: dict[str, str]
+    bisect: Command,
+    index: LocalIndex,
+    searched: tuple[str, ...],
+    wrong: dict[str, str],
+    record_property: Record,
 ) -> None:
     index.add(plain("spam", "ggbb"))
     result = bisect(*searched, **{**QUICK, **wrong})
-    print(f"{wrong} -> {result.status} {result.complaint}")
+    record_property("fault", (f"a search: {wrong}", f"exit {result.status} {result.complaint}"))
     assert result.status in (2, 4)
     assert [line.partition(":")[0] for line in result.complaint] == ["error", "hint"]
     assert bisect.stored() == []
@@ -143,7 +151,11 @@ def test_a_file_that_hardly_comes_is_given_up_and_said(
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_nothing_is_built_or_cloned_that_is_not_to_be(
-    bisect: Command, index: LocalIndex, searched: tuple[str, ...], installer: str
+    bisect: Command,
+    index: LocalIndex,
+    searched: tuple[str, ...],
+    installer: str,
+    record_property: Record,
 ) -> None:
     """Not even where a dependency, or the caller, names it by its address."""
     source = bisect.folder / "ham"
@@ -152,7 +164,7 @@ def test_nothing_is_built_or_cloned_that_is_not_to_be(
     trace = bisect.folder / "trace"
     index.add(plain("spam", "gb", dependencies=[f"ham @ {source.as_uri()}"]))
     result = bisect(*searched, "--installer", installer, **QUICK, PIP_RETRIES="0", TRACE=str(trace))
-    print(f"{installer}: a dependency in a folder -> {result.status} {result.complaint}")
+    record_property("fault", (f"{installer}: a dependency in a folder", f"exit {result.status}"))
     assert result.status == 3
     assert [run["reason"] for run in bisect.stored()] == ["install-failed"] * 2
     assert not trace.exists()
@@ -172,7 +184,7 @@ ODD: dict[str, tuple[list[str], int, str]] = {
 
 @pytest.mark.parametrize("done", ODD)
 def test_odd_inputs_are_errors_that_say_what_to_do(
-    bisect: Command, index: LocalIndex, done: str
+    bisect: Command, index: LocalIndex, done: str, record_property: Record
 ) -> None:
     index.add(plain("spam", "gb"))
     os.mkfifo(bisect.folder / "PIPE")
@@ -186,9 +198,8 @@ def test_odd_inputs_are_errors_that_say_what_to_do(
         words = [*words, "--package", "spam", "--", "python", "-c", "import spam"]
     if "--from" in words:
         words = [word for word in words if word not in ("--package", "spam")]
-    began = time.monotonic()
     result = bisect(*words)
-    print(f"{done} -> {result.status} {result.complaint} in {time.monotonic() - began:.1f} s")
+    record_property("fault", (f"the command: {done}", f"exit {result.status} {result.complaint}"))
     assert result.status == status
     assert complaint in " ".join(result.complaint)
     assert [line.partition(":")[0] for line in result.complaint] == ["error", "hint"]

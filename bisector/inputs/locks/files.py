@@ -109,7 +109,7 @@ def _content(path: Path) -> bytes:
     """
     if path.is_file():
         return path.read_bytes()
-    content, until = b"", time.monotonic() + _PIPE_S
+    content, until = bytearray(), time.monotonic() + _PIPE_S
     with open(path, "rb", buffering=0, opener=_without_waiting) as pipe:
         while time.monotonic() < until and len(content) <= _LARGEST_BYTES:
             chunk = pipe.read(1 << 16)
@@ -123,7 +123,7 @@ def _content(path: Path) -> bytes:
             raise OSError(errno.ETIMEDOUT, "it doesn't end")
     if not content:
         raise OSError(errno.ENODATA, "nothing is in it")
-    return content
+    return bytes(content)
 
 
 def _without_waiting(path: str, flags: int) -> int:
