@@ -53,6 +53,12 @@ def searched(
     What stands in the way is a note: what was explained up to there is kept. Raises UsageError
     where there is no repository that can be read.
     """
+    good = sides.outcomes.index(Outcome.GOOD)
+    if sides.tries[good] > 1:
+        note = (
+            f"{sides.versions[good]} fails now and then too: no run tells one commit from another"
+        )
+        return Search(notes=(note,))
     repository = git.opened(driver.request.repository, settings.cache_dir() / "repositories")
     proofs: list[Proof] = []
     of_dependency = sides.package != sides.tasks[0].probe.package
@@ -208,7 +214,11 @@ class _Commits:
         self._driver.listener.trying(f"{short} ({self._repository.made(commit).subject[:50]})")
         try:
             wheel = self._wheel(commit, anew=anew)
-            run = failures.counted(self._measured(wheel))
+            # What is bad now and then is good only where it is so again and again.
+            for _ in range(max(self._sides.tries)):
+                run = failures.counted(self._measured(wheel))
+                if run.outcome is not Outcome.GOOD:
+                    break
         except BuildError as error:
             self._notes.append(f"{short} can't be built: {error.message}")
             return Outcome.UNTESTABLE
