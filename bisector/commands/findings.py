@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bisector import settings
+from bisector.cause import git
 from bisector.commands import output
 from bisector.commands.budget import Budget
 from bisector.errors import UndecidedError, UsageError
@@ -33,7 +34,8 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
     """
     store = Store(asked.results, settings.cache_dir())
     listener = listener or output.listener(json_lines=asked.json_lines)
-    if asked.stored and asked.why:
+    why = bool(asked.why or asked.repository or asked.deep)
+    if asked.stored and why:
         raise UsageError(
             "--stored runs nothing, and --why takes a run of each side",
             "leave out the one or the other",
@@ -53,6 +55,9 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
         from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
 
         cluster.check(asked, wanted)
+    repository = None
+    if asked.repository:  # one that can't be read must not cost the searches before it
+        repository = git.opened(asked.repository, settings.cache_dir() / "repositories")
     process.become_subreaper()
     sandbox.shield()
     findings = list[Finding]()
@@ -64,7 +69,9 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
                     listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)
                 try:
                     finding = searches.find(probe, python)
-                    findings.append(explained(searches, finding) if asked.why else finding)
+                    if why:
+                        finding = explained(searches, finding, repository)
+                    findings.append(finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

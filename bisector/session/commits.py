@@ -44,14 +44,14 @@ _MOST_LEFT = 20
 def searched(
     driver: Driver,
     sides: Pair,
+    repository: Repository,
     why: Explanation,
     contents: tuple[Contents, Contents],
     traces: tuple[Trace, Trace],
 ) -> Search:
     """Return which commit changed the outcome between two sides, as far as building them tells.
 
-    What stands in the way is a note: what was explained up to there is kept. Raises UsageError
-    where there is no repository that can be read.
+    What stands in the way is a note: what was explained up to there is kept.
     """
     good = sides.outcomes.index(Outcome.GOOD)
     if sides.tries[good] > 1:
@@ -59,7 +59,6 @@ def searched(
             f"{sides.versions[good]} fails now and then too: no run tells one commit from another"
         )
         return Search(notes=(note,))
-    repository = git.opened(driver.request.repository, settings.cache_dir() / "repositories")
     proofs: list[Proof] = []
     of_dependency = sides.package != sides.tasks[0].probe.package
     for version, one, task in zip(sides.versions, contents, sides.tasks):

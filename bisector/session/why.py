@@ -22,6 +22,7 @@ from bisector.cause.changelog import entries
 from bisector.cause.changes import changes
 from bisector.cause.contents import Contents
 from bisector.cause.explain import explanation
+from bisector.cause.git import Repository
 from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
@@ -51,19 +52,22 @@ class Traced:
     trace: trace.Trace
 
 
-def explained(driver: Driver, finding: Finding) -> Finding:
-    """Return the finding with what may have made each of its transitions."""
+def explained(driver: Driver, finding: Finding, repository: Repository | None = None) -> Finding:
+    """Return the finding with what may have made each of its transitions.
+
+    With the package's ``repository``, with the commit that did it, as far as that is found.
+    """
     transitions = []
     for transition in finding.transitions:
         sides = None if transition.parting or finding.over else pair(driver, finding, transition)
-        why = explain(driver, sides) if sides else None
+        why = explain(driver, sides, repository) if sides else None
         transitions.append(replace(transition, why=why))
     first = [replace(failure, transitions=tuple(transitions)) for failure in finding.failures[:1]]
     explaining = replace(finding, transitions=tuple(transitions))
     return explaining.with_failures([*first, *finding.failures[1:]])
 
 
-def explain(driver: Driver, sides: Pair) -> Explanation:
+def explain(driver: Driver, sides: Pair, repository: Repository | None) -> Explanation:
     """Return what may have changed the outcome between two sides, each run once more for that.
 
     Nothing is suspected where a side comes out otherwise while it is traced.
@@ -97,9 +101,9 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
         addresses=after.addresses or before.addresses,
         notes=(*notes, *_gaps(sides, (old, new)), *missing),
     )
-    if driver.request.repository:
+    if repository:
         traces = (old.trace, new.trace)
-        search = searched(driver, sides, explained, (before, after), traces)
+        search = searched(driver, sides, repository, explained, (before, after), traces)
         explained = replace(explained, search=search)
     return explained
 
