@@ -19,10 +19,11 @@ from bisector.session.session import Driver
 from bisector.session.why import explained
 from bisector.store.runs import Store
 
-INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION)
+INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION, Stopped.EXPLANATION)
 _SPENT = {
     Stopped.INTERRUPTED: Stopped.BUDGET,
     Stopped.ATTRIBUTION: Stopped.BUDGET_IN_ATTRIBUTION,
+    Stopped.EXPLANATION: Stopped.BUDGET_IN_EXPLANATION,
 }
 """What a finding says where not a person ended its search but its budget."""
 
@@ -69,7 +70,7 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
                     listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)
                 try:
                     finding = searches.find(probe, python)
-                    if why:
+                    if why and finding.stopped not in INTERRUPTED:
                         finding = explained(searches, finding, repository)
                     findings.append(finding)
                 except UndecidedError as error:

@@ -28,7 +28,7 @@ from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import BisectorError
 from bisector.explanation import Entry, Explanation
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.inputs.download import fetched
 from bisector.measure.measure import measure
 from bisector.model import Measurement, Outcome
@@ -57,11 +57,16 @@ def explained(driver: Driver, finding: Finding, repository: Repository | None = 
 
     With the package's ``repository``, with the commit that did it, as far as that is found.
     """
-    transitions = []
-    for transition in finding.transitions:
-        sides = None if transition.parting or finding.over else pair(driver, finding, transition)
-        why = explain(driver, sides, repository) if sides else None
-        transitions.append(replace(transition, why=why))
+    transitions = list(finding.transitions)
+    try:
+        for position, transition in enumerate(finding.transitions):
+            sides = (
+                None if transition.parting or finding.over else pair(driver, finding, transition)
+            )
+            why = explain(driver, sides, repository) if sides else None
+            transitions[position] = replace(transition, why=why)
+    except KeyboardInterrupt:
+        finding = replace(finding, stopped=Stopped.EXPLANATION)
     first = [replace(failure, transitions=tuple(transitions)) for failure in finding.failures[:1]]
     explaining = replace(finding, transitions=tuple(transitions))
     return explaining.with_failures([*first, *finding.failures[1:]])
@@ -74,14 +79,19 @@ def explain(driver: Driver, sides: Pair, repository: Repository | None) -> Expla
     """
     driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
     installed = Future[Contents](), Future[Contents]()
+    stopped = threading.Event()
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
-        traced = partial(_traced, sides, deep=driver.request.deep)
+        traced = partial(_traced, sides, stopped=stopped, deep=driver.request.deep)
         runs = [threads.submit(traced, side, contents) for side, contents in enumerate(installed)]
-        before, after = (contents.result() for contents in installed)
-        changed = changes(before, after)
-        between, missing = _entries(driver, sides, (before, after))
-        old, new = (run.result() for run in runs)
+        try:
+            before, after = (contents.result() for contents in installed)
+            changed = changes(before, after)
+            between, missing = _entries(driver, sides, (before, after))
+            old, new = (run.result() for run in runs)
+        except BaseException:
+            stopped.set()
+            raise
     notes = [
         note
         for version, side, outcome in zip(sides.versions, (old, new), sides.outcomes)
@@ -108,7 +118,9 @@ def explain(driver: Driver, sides: Pair, repository: Repository | None) -> Expla
     return explained
 
 
-def _traced(sides: Pair, side: int, installed: Future[Contents], *, deep: bool) -> Traced:
+def _traced(
+    sides: Pair, side: int, installed: Future[Contents], *, stopped: threading.Event, deep: bool
+) -> Traced:
     """Return what a side executes, in an environment of its own; nothing of it is stored.
 
     With ``deep``, also what it executes of whatever is installed beside the package. What is
@@ -133,7 +145,7 @@ def _traced(sides: Pair, side: int, installed: Future[Contents], *, deep: bool) 
     try:
         alone = replace(task, folder=folder, keep=False)
         for _ in range(sides.tries[side]):
-            run = failures.counted(measure(alone, None, lent, discard=lambda _: None))
+            run = failures.counted(measure(alone, stopped, lent, discard=lambda _: None))
             if run.outcome is sides.outcomes[side]:
                 break
         if not environments:

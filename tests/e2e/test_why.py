@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from e2e.command import Command
+from e2e.test_interruption import stop, wait_for
 from git_history import BACKEND, SKELETON, History
 from local_index import LocalIndex
 from wheels import Built, sdist, wheel
@@ -488,6 +490,31 @@ def test_a_traced_run_is_not_stored_as_a_measurement(bisect: Command, index: Loc
 
     assert again.status == 0
     assert len(bisect.stored()) == runs
+
+
+def test_interrupted_while_it_traces_it_keeps_its_answer(
+    bisect: Command, index: LocalIndex
+) -> None:
+    written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    waiting = bisect.folder / "waiting"
+    bisect.write(
+        "check.py",
+        "import pathlib, sys, time\nif '_bisector_tracer' in sys.modules:\n"
+        f"    pathlib.Path({str(waiting)!r}).touch()\n    time.sleep(600)\n"
+        "import spam; assert spam.check(5)\n",
+    )
+    words = ["why", "--package", "spam", "1.2", "1.3", "--sandbox", "off"]
+    running = bisect.start(*words, "--", "python", "check.py")
+    wait_for(waiting.exists, running)
+
+    status, output, errors = stop(running, signal.SIGINT)
+
+    text = " ".join(output.split())
+    assert status == 130, errors
+    assert "spam went bad in 1.3; 1.2 is the last good release before it." in text
+    assert "It was interrupted before it was known what in the code did it." in text
+    assert bisect.left_folders() == []
+    assert bisect.left_processes() == []
 
 
 def test_a_probe_that_comes_out_otherwise_when_traced_concludes_nothing(
