@@ -37,13 +37,15 @@ class Kind(str, Enum):
 
 
 class Stopped(str, Enum):
-    """Why a search ended before its answer, or before it was known whose fault that is."""
+    """Why a search ended before its answer, or before it was known whose fault that is, or why."""
 
     MAX_PROBES = "max-probes"
     BUDGET = "budget"
     BUDGET_IN_ATTRIBUTION = "budget before attribution"
     INTERRUPTED = "interrupted"
     ATTRIBUTION = "attribution"
+    BUDGET_IN_EXPLANATION = "budget before explanation"
+    EXPLANATION = "explanation"
 
 
 class Blame(str, Enum):

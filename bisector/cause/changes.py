@@ -98,8 +98,8 @@ def _pieces(paths: Sequence[str], olds: Known, news: Known) -> Iterator[Edited]:
                 if edit := _edit(old, new):
                     yield Edited(path, name, new[0].sort, edit, new[0].first)
             else:
-                removed += [(path, d) for d in old]
-                added += [(path, d) for d in new]
+                removed += [(path, d) for d in old[:1]]
+                added += [(path, d) for d in new[:1]]
     moved = dict(_moved(removed, added))
     for path, d in added:
         if (path, d.name) in moved:

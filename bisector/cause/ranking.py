@@ -26,8 +26,8 @@ MOST = 20
 _MUCH_BYTES = 1 << 20
 """Growth inside a function below which it tells nothing: heaps grow by such steps anyway."""
 
-_QUOTED = re.compile(r"['`\"]([A-Za-z_]\w*)['`\"]")
-"""What a message quotes and is an identifier."""
+_QUOTED = re.compile(r"(?<!from )(?<!module )['`\"]([A-Za-z_]\w*)['`\"]")
+"""What a message quotes and is an identifier, but for the module that something isn't in."""
 
 _NEAR = 3
 """Calls up to which it is worth saying how far it is to the failure."""
@@ -246,11 +246,11 @@ def _clauses(evidence: _Evidence) -> Iterator[str]:
         calls = "one call" if evidence.distance == 1 else f"{evidence.distance} calls"
         yield f"{calls} away from where the failure came from"
     if edited.sort is Sort.REQUIREMENT:
-        yield "which other releases of it may be installed by"
+        yield "decides which releases of it are installed"
     elif edited.sort is Sort.DATA:
         yield "opened by the bad side" if bad else "opened by the good side alone"
     elif edited.sort in (Sort.VARIABLE, Sort.CLASS):
-        yield "read by what the bad side executes"
+        yield from ["read by what the bad side executes"] if evidence.read else []
     elif edited.name == MODULE or edited.sort is Sort.MODULE:
         yield "executed when it is imported"
     elif bad and good:

@@ -17,10 +17,11 @@ from bisector.session import from_store, scope
 from bisector.session.session import Driver
 from bisector.store.runs import Store
 
-INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION)
+INTERRUPTED = (Stopped.INTERRUPTED, Stopped.ATTRIBUTION, Stopped.EXPLANATION)
 _SPENT = {
     Stopped.INTERRUPTED: Stopped.BUDGET,
     Stopped.ATTRIBUTION: Stopped.BUDGET_IN_ATTRIBUTION,
+    Stopped.EXPLANATION: Stopped.BUDGET_IN_EXPLANATION,
 }
 """What a finding says where not a person ended its search but its budget."""
 
@@ -32,7 +33,8 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
     """
     store = Store(asked.results, settings.cache_dir())
     listener = listener or output.listener(json_lines=asked.json_lines)
-    if asked.stored and asked.why:
+    explain = bool(asked.why or asked.repository or asked.deep)
+    if asked.stored and explain:
         raise UsageError(
             "--stored runs nothing, and --why takes a run of each side",
             "leave out the one or the other",
@@ -52,8 +54,13 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
         from bisector.measure.dask import cluster  # it costs 15 ms that only a cluster's users need
 
         cluster.check(asked, wanted)
-    if asked.why:
+    repository = None
+    if explain:
+        from bisector.cause import git
         from bisector.session import why  # 15 ms as well
+
+        if asked.repository:  # one that can't be read must not cost the searches before it
+            repository = git.opened(asked.repository, settings.cache_dir() / "repositories")
     process.become_subreaper()
     sandbox.shield()
     findings = list[Finding]()
@@ -68,7 +75,9 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
                     listener.say(f"{probe.name}[{probe.case}]" if probe.case else probe.name)
                 try:
                     finding = searches.find(probe, python)
-                    findings.append(why.explained(searches, finding) if asked.why else finding)
+                    if explain and finding.stopped not in INTERRUPTED:
+                        finding = why.explained(searches, finding, repository)
+                    findings.append(finding)
                 except UndecidedError as error:
                     # One of several that can't be searched must not cost the others' answer.
                     undecided = error

@@ -97,6 +97,8 @@ _STOPPED = {
     ),
     Stopped.INTERRUPTED: "The search was interrupted before it was settled.",
     Stopped.ATTRIBUTION: "It was interrupted before it was known whose fault that is.",
+    Stopped.BUDGET_IN_EXPLANATION: "--budget ended it before it was known what in the code did it.",
+    Stopped.EXPLANATION: "It was interrupted before it was known what in the code did it.",
 }
 
 

@@ -44,16 +44,21 @@ _MOST_LEFT = 20
 def searched(
     driver: Driver,
     sides: Pair,
+    repository: Repository,
     why: Explanation,
     contents: tuple[Contents, Contents],
     traces: tuple[Trace, Trace],
 ) -> Search:
     """Return which commit changed the outcome between two sides, as far as building them tells.
 
-    What stands in the way is a note: what was explained up to there is kept. Raises UsageError
-    where there is no repository that can be read.
+    What stands in the way is a note: what was explained up to there is kept.
     """
-    repository = git.opened(driver.request.repository, settings.cache_dir() / "repositories")
+    good = sides.outcomes.index(Outcome.GOOD)
+    if sides.tries[good] > 1:
+        note = (
+            f"{sides.versions[good]} fails now and then too: no run tells one commit from another"
+        )
+        return Search(notes=(note,))
     proofs: list[Proof] = []
     of_dependency = sides.package != sides.tasks[0].probe.package
     for version, one, task in zip(sides.versions, contents, sides.tasks):
@@ -208,7 +213,11 @@ class _Commits:
         self._driver.listener.trying(f"{short} ({self._repository.made(commit).subject[:50]})")
         try:
             wheel = self._wheel(commit, anew=anew)
-            run = failures.counted(self._measured(wheel))
+            # What is bad now and then is good only where it is so again and again.
+            for _ in range(max(self._sides.tries)):
+                run = failures.counted(self._measured(wheel))
+                if run.outcome is not Outcome.GOOD:
+                    break
         except BuildError as error:
             self._notes.append(f"{short} can't be built: {error.message}")
             return Outcome.UNTESTABLE

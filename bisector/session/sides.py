@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 
 _MORE = 1.25
-
-
 """How many times more memory one side takes where that is what the two differ in."""
+
+_SELDOM = 0.02
+"""How seldom a side may come out otherwise in all of its tries."""
+
+_MOST_TRIES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Pair:
     """The two sides of a transition, the earlier first: what is installed, and how it came out.
 
     ``package`` is the one whose ``versions`` are compared. ``failure`` is that of the bad side,
-    ``memory`` whether it took much more than the good one.
+    ``memory`` whether it took much more than the good one. ``tries`` are the runs of each side that
+    it takes to see it come out as it does: one where its runs never disagreed.
     """
 
     package: str
@@ -39,6 +44,7 @@ class Pair:
     kind: Kind
     failure: Measurement | None
     memory: bool = False
+    tries: tuple[int, int] = (1, 1)
 
     @property
     def outcomes(self) -> tuple[Outcome, Outcome]:
@@ -65,7 +71,8 @@ def pair(driver: Driver, finding: Finding, transition: Transition) -> Pair | Non
     versions = (str(sides[0]), str(sides[1]))
     memory = _tells_of_memory(finding, sides)
     package = finding.probe.package
-    return Pair(package, versions, (before, after), transition.kind, failure, memory)
+    tries = _tries(finding, transition.kind, sides)
+    return Pair(package, versions, (before, after), transition.kind, failure, memory, tries)
 
 
 def _task(driver: Driver, finding: Finding, release: Release) -> Task:
@@ -97,7 +104,8 @@ def _of_dependency(
     kind = steps[0].kind if steps else transition.kind
     failure = _failure(finding, (transition.before, transition.after)[_is_introduced(transition)])
     memory = _tells_of_memory(finding, (transition.before, transition.after))
-    return Pair(change.name, versions, (before, after), kind, failure, memory)
+    tries = _tries(finding, transition.kind, (transition.before, transition.after))
+    return Pair(change.name, versions, (before, after), kind, failure, memory, tries)
 
 
 def _settled(transition: Transition, cause: Cause) -> Version:
@@ -129,6 +137,23 @@ def _failure(finding: Finding, version: Version) -> Measurement | None:
     """Return the newest bad run of a release."""
     runs = finding.runs.get(version, [])
     return next((m for m in reversed(runs) if m.outcome is Outcome.BAD), None)
+
+
+def _tries(finding: Finding, kind: Kind, sides: tuple[Version, Version]) -> tuple[int, int]:
+    """Return how many runs of each side it takes to see its outcome, all but ``_SELDOM``.
+
+    That a run comes out otherwise is as likely as it was, by the estimator of Krichevsky and
+    Trofimov: half a run of each outcome is added to those that there were.
+    """
+    outcomes = (Outcome.GOOD, Outcome.BAD) if kind is Kind.INTRODUCED else _TURNED
+    tries = []
+    for version, outcome in zip(sides, outcomes):
+        decided = [run for run in finding.runs.get(version, ()) if run.outcome in _TURNED]
+        otherwise = sum(run.outcome is not outcome for run in decided)
+        share = (otherwise + 0.5) / (len(decided) + 1)
+        needed = math.ceil(math.log(_SELDOM) / math.log(share)) if otherwise else 1
+        tries.append(min(needed, _MOST_TRIES))
+    return tries[0], tries[1]
 
 
 def _tells_of_memory(finding: Finding, sides: tuple[Version, Version]) -> bool:

@@ -22,12 +22,13 @@ from bisector.cause.changelog import entries
 from bisector.cause.changes import changes
 from bisector.cause.contents import Contents
 from bisector.cause.explain import explanation
+from bisector.cause.git import Repository
 from bisector.environment.release import Installation, make
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
 from bisector.errors import BisectorError
 from bisector.explanation import Entry, Explanation
-from bisector.finding import Finding
+from bisector.finding import Finding, Stopped
 from bisector.inputs.download import fetched
 from bisector.measure.measure import measure
 from bisector.model import Measurement, Outcome
@@ -51,19 +52,27 @@ class Traced:
     trace: trace.Trace
 
 
-def explained(driver: Driver, finding: Finding) -> Finding:
-    """Return the finding with what may have made each of its transitions."""
-    transitions = []
-    for transition in finding.transitions:
-        sides = None if transition.parting or finding.over else pair(driver, finding, transition)
-        why = explain(driver, sides) if sides else None
-        transitions.append(replace(transition, why=why))
+def explained(driver: Driver, finding: Finding, repository: Repository | None = None) -> Finding:
+    """Return the finding with what may have made each of its transitions.
+
+    With the package's ``repository``, with the commit that did it, as far as that is found.
+    """
+    transitions = list(finding.transitions)
+    try:
+        for position, transition in enumerate(finding.transitions):
+            sides = (
+                None if transition.parting or finding.over else pair(driver, finding, transition)
+            )
+            why = explain(driver, sides, repository) if sides else None
+            transitions[position] = replace(transition, why=why)
+    except KeyboardInterrupt:
+        finding = replace(finding, stopped=Stopped.EXPLANATION)
     first = [replace(failure, transitions=tuple(transitions)) for failure in finding.failures[:1]]
     explaining = replace(finding, transitions=tuple(transitions))
     return explaining.with_failures([*first, *finding.failures[1:]])
 
 
-def explain(driver: Driver, sides: Pair) -> Explanation:
+def explain(driver: Driver, sides: Pair, repository: Repository | None) -> Explanation:
     """Return what may have changed the outcome between two sides, each run once more for that.
 
     Nothing is suspected where a side comes out otherwise while it is traced.
@@ -71,17 +80,19 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
     driver.confine()
     driver.listener.say(f"what of {sides.package} {' → '.join(sides.versions)} it executes")
     installed = Future[Contents](), Future[Contents]()
+    stopped = threading.Event()
     serial = sides.tasks[0].probe.serial
     with ThreadPoolExecutor(1 if serial else 2) as threads, driver.listener.running():
-        traced = partial(_traced, sides=sides, deep=driver.request.deep)
-        runs = [
-            threads.submit(traced, task, installed=contents)
-            for task, contents in zip(sides.tasks, installed)
-        ]
-        before, after = (contents.result() for contents in installed)
-        changed = changes(before, after)
-        between, missing = _entries(driver, sides, (before, after))
-        old, new = (run.result() for run in runs)
+        traced = partial(_traced, sides, stopped=stopped, deep=driver.request.deep)
+        runs = [threads.submit(traced, side, contents) for side, contents in enumerate(installed)]
+        try:
+            before, after = (contents.result() for contents in installed)
+            changed = changes(before, after)
+            between, missing = _entries(driver, sides, (before, after))
+            old, new = (run.result() for run in runs)
+        except BaseException:
+            stopped.set()
+            raise
     notes = [
         note
         for version, side, outcome in zip(sides.versions, (old, new), sides.outcomes)
@@ -101,25 +112,29 @@ def explain(driver: Driver, sides: Pair) -> Explanation:
         addresses=after.addresses or before.addresses,
         notes=(*notes, *_gaps(sides, (old, new)), *missing),
     )
-    if driver.request.repository:
+    if repository:
         traces = (old.trace, new.trace)
-        search = searched(driver, sides, explained, (before, after), traces)
+        search = searched(driver, sides, repository, explained, (before, after), traces)
         explained = replace(explained, search=search)
     return explained
 
 
-def _traced(task: Task, sides: Pair, installed: Future[Contents], *, deep: bool) -> Traced:
+def _traced(
+    sides: Pair, side: int, installed: Future[Contents], *, stopped: threading.Event, deep: bool
+) -> Traced:
     """Return what a side executes, in an environment of its own; nothing of it is stored.
 
     With ``deep``, also what it executes of whatever is installed beside the package. What is
-    ``installed`` there is known before the run has ended; nothing where it can't be.
+    ``installed`` there is known before the run has ended; nothing where it can't be. A side that
+    comes out both ways is run until it does so as it is to be explained.
     """
+    task = sides.tasks[side]
     folder = Path(tempfile.mkdtemp(prefix="trace-", dir=task.folder))
     environments: list[tuple[Path, Contents]] = []
 
     @contextmanager
     def lent(task: Task, stopped: threading.Event | None) -> Iterator[Installation]:
-        installation = make(task, folder / "env", stopped)
+        installation = make(task, folder / f"env-{len(environments)}", stopped)
         site_packages = installation.environment.site_packages
         found = contents.installed(site_packages, sides.package, deep=deep)
         trace.install(site_packages, None, found.everything, memory=sides.memory)
@@ -130,10 +145,13 @@ def _traced(task: Task, sides: Pair, installed: Future[Contents], *, deep: bool)
 
     try:
         alone = replace(task, folder=folder, keep=False)
-        run = failures.counted(measure(alone, None, lent, discard=lambda _: None))
+        for _ in range(sides.tries[side]):
+            run = failures.counted(measure(alone, stopped, lent, discard=lambda _: None))
+            if run.outcome is sides.outcomes[side]:
+                break
         if not environments:
             return Traced(run, Contents({}), trace.Trace())
-        site_packages, found = environments[0]
+        site_packages, found = environments[-1]
         # The run that counts is the last: others were stopped by what they are kept from.
         written = max(folder.glob("**/records"), key=lambda path: path.stat().st_ctime_ns)
         return Traced(run, found, trace.read(written, site_packages))

@@ -97,6 +97,29 @@ def test_of_two_alike_the_one_that_called_what_failed_comes_first() -> None:
     assert "away from" not in found[2].because
 
 
+def test_the_module_that_a_message_names_is_no_culprit() -> None:
+    old = "if ham:\n    eggs = 1\nelse:\n    eggs = 2\n"
+    changed = changes(
+        Contents({"spam.py": old.encode()}), Contents({"spam.py": b"def spam(): 1\n"})
+    )
+
+    found = suspects(
+        changed, Trace(), Trace(), Kind.INTRODUCED, "cannot import name 'eggs' from 'spam'"
+    )
+
+    assert names(found) == ["eggs"]
+
+
+def test_what_nothing_reads_is_not_said_to_be_read() -> None:
+    changed = changes(
+        Contents({"spam.py": b"VERSION = 1\n"}), Contents({"spam.py": b"OTHER = 2\n"})
+    )
+
+    found = suspects(changed, Trace(), Trace(), Kind.INTRODUCED, "spam has no 'VERSION'")
+
+    assert found[0].because == "removed, the failure names VERSION, which only one side of it has"
+
+
 def test_the_traceback_comes_before_all_else() -> None:
     old, new = trace(OLD, {"eggs": 1}), trace(NEW, {"eggs": 1, "fresh": 1}, frames=("eggs",))
 

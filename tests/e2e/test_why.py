@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sysconfig
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from e2e.command import Command
-from git_history import SKELETON, History
+from e2e.test_interruption import stop, wait_for
+from git_history import BACKEND, SKELETON, History
 from local_index import LocalIndex
 from wheels import Built, sdist, wheel
 
@@ -263,6 +266,30 @@ def test_commits_that_do_not_build_are_stepped_around(bisect: Command, index: Lo
     assert told["suspects"][0]["name"] == "LIMIT"
 
 
+def test_the_commit_of_what_fails_now_and_then_is_found(
+    bisect: Command, index: LocalIndex, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    history = written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    counter = tmp_path_factory.mktemp("counter") / "runs"
+    bisect.write(
+        "check.py",
+        f"import pathlib, random, spam\ncounter = pathlib.Path({str(counter)!r})\n"
+        "number = len(counter.read_text()) if counter.exists() else 0\n"
+        "counter.write_text('.' * (number + 1))\n"
+        "passes = random.Random(number).random() < 0.5\n"
+        "assert passes or spam.check(5), 'spam must take 5'\n",
+    )
+    unconfined = replace(bisect, sandbox="off")  # its runs count themselves
+    words = ["--package", "spam", "--jobs", "1", "--no-attribution", "--", "python", "check.py"]
+
+    finding = unconfined.json("--why", "--repo", str(history.path), *words)
+
+    (transition,) = finding["transitions"]
+    assert transition["why"]["suspects"][0]["name"] == "LIMIT"
+    assert transition["why"]["repository"]["commit"]["id"] == history.identifiers[CULPRIT]
+    assert transition["why"]["repository"]["commit"]["confirmed"]
+
+
 def test_a_tag_that_was_moved_is_not_believed(bisect: Command, index: LocalIndex) -> None:
     history = written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
     history.git("tag", "--force", "v1.3", history.identifiers[40])
@@ -273,6 +300,91 @@ def test_a_tag_that_was_moved_is_not_believed(bisect: Command, index: LocalIndex
         f"1.3 is commit {history.identifiers[22][:12]} (found by its files)"
     )
     assert told["repository"]["commit"]["id"] == history.identifiers[CULPRIT]
+
+
+def test_a_history_that_was_rewritten_is_said_and_the_suspects_stay(
+    bisect: Command, index: LocalIndex
+) -> None:
+    history = written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    rewritten = History(bisect.folder / "rewritten.git")
+    rewritten.commit("Begin", history.files[15])
+    rewritten.tag("v1.2", 1)
+    rewritten.commit("Begin anew", history.files[22], [])
+    rewritten.tag("v1.3", 2)
+    rewritten.write()
+
+    told = why(bisect, rewritten)
+
+    assert told["suspects"][0]["name"] == "LIMIT"
+    assert len(told["repository"]["proofs"]) == 2
+    assert told["notes"] == ["the two releases share no commit: history was rewritten"]
+
+
+def test_among_thousands_of_commits_as_few_are_built_as_in_plain_bisection(
+    bisect: Command, index: LocalIndex
+) -> None:
+    history = History(bisect.folder / "long.git")
+    history.commit("Begin", BEGIN)
+    history.tag("1.2", 1)
+    for number in range(2, 5001):
+        changed = {"src/spam/core.py": CORE.replace("{number}", str(number))}
+        changed |= {"src/spam/limits.py": "LIMIT = 5\n"} if number == 1234 else {}
+        history.commit(f"Change {number}", changed)
+    history.tag("1.3", 5000)
+    history.write()
+    for version, number in (("1.2", 1), ("1.3", 5000)):
+        index.add(wheel("spam", version, history.modules(number)))
+
+    found = why(bisect, history)["repository"]
+
+    assert found["commit"]["id"] == history.identifiers[1234]
+    assert found["between"] == 4999
+    assert found["runs"] <= 14
+
+
+def test_what_the_newest_build_backend_does_not_build_is_built_as_on_its_day(
+    bisect: Command, index: LocalIndex
+) -> None:
+    broken = "def build_wheel(*words):\n    raise OSError('too old a project')\n"
+    days = [datetime(2023, 1, 1, tzinfo=timezone.utc), datetime(2025, 1, 1, tzinfo=timezone.utc)]
+    for version, text, day in zip(("1.0", "2.0"), (BACKEND, broken), days):
+        index.add(wheel("backend", version, {"backend.py": text}, upload_time=day))
+    needing = '[build-system]\nrequires = ["backend"]\nbuild-backend = "backend"\n'
+    own: dict[str, str | None] = {"pyproject.toml": needing, "backend.py": None}
+    history = History(bisect.folder / "old.git")
+    for number, limit in enumerate((10, 10, 5, 5), 1):
+        files = BEGIN | {"docs/index.md": f"{number}", "src/spam/limits.py": f"LIMIT = {limit}\n"}
+        history.commit(f"Change {number}", {**files, **own})
+    for version, number in (("1.2", 1), ("1.3", 4)):
+        history.tag(version, number)
+        index.add(wheel("spam", version, history.modules(number)))
+    history.write()
+
+    told = why(bisect, history)
+
+    assert told["repository"]["commit"]["id"] == history.identifiers[3]
+    assert told["repository"]["commit"]["confirmed"]
+
+
+def test_a_release_without_python_files_is_said_to_have_none(
+    bisect: Command, index: LocalIndex
+) -> None:
+    for version, text in (("1.2", "good"), ("1.3", "bad")):
+        index.add(wheel("spam", version, {"spam/table.txt": text}))
+    history = written(bisect.folder, LocalIndex(), {"src/spam/limits.py": "LIMIT = 5\n"})
+    bisect.write(
+        "check.py",
+        "import importlib.util, pathlib\n"
+        "folder = list(importlib.util.find_spec('spam').submodule_search_locations)[0]\n"
+        "assert pathlib.Path(folder, 'table.txt').read_text() == 'good'\n",
+    )
+
+    told = explained(bisect, "--repo", str(history.path))
+
+    assert [(s["path"], s["sort"]) for s in told["suspects"]] == [("spam/table.txt", "data")]
+    assert told["repository"]["commit"] is None
+    assert "spam 1.2 has no Python files" in told["notes"]
+    assert "spam 1.2 has no Python files to know its commit by" in told["notes"]
 
 
 def test_a_repository_of_something_else_is_refused_and_the_suspects_stay(
@@ -378,6 +490,31 @@ def test_a_traced_run_is_not_stored_as_a_measurement(bisect: Command, index: Loc
 
     assert again.status == 0
     assert len(bisect.stored()) == runs
+
+
+def test_interrupted_while_it_traces_it_keeps_its_answer(
+    bisect: Command, index: LocalIndex
+) -> None:
+    written(bisect.folder, index, {"src/spam/limits.py": "LIMIT = 5\n"})
+    waiting = bisect.folder / "waiting"
+    bisect.write(
+        "check.py",
+        "import pathlib, sys, time\nif '_bisector_tracer' in sys.modules:\n"
+        f"    pathlib.Path({str(waiting)!r}).touch()\n    time.sleep(600)\n"
+        "import spam; assert spam.check(5)\n",
+    )
+    words = ["why", "--package", "spam", "1.2", "1.3", "--sandbox", "off"]
+    running = bisect.start(*words, "--", "python", "check.py")
+    wait_for(waiting.exists, running)
+
+    status, output, errors = stop(running, signal.SIGINT)
+
+    text = " ".join(output.split())
+    assert status == 130, errors
+    assert "spam went bad in 1.3; 1.2 is the last good release before it." in text
+    assert "It was interrupted before it was known what in the code did it." in text
+    assert bisect.left_folders() == []
+    assert bisect.left_processes() == []
 
 
 def test_a_probe_that_comes_out_otherwise_when_traced_concludes_nothing(
