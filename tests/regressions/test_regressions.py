@@ -72,6 +72,13 @@ REPORTED = {
     "ruamel.yaml": plain("safe_load", "--range", ">=0.17.32,<0.18.5"),
     "tenacity": plain("retried_call", "--range", ">=8.1,<9"),
 }
+CATALOGUED = (
+    "click_flags[undecided]",
+    "pydantic_addresses",
+    "pyparsing_original_text",
+    "wheel_libfile",
+)
+"""Of the regressions in the catalogue, those of few releases."""
 DISTUTILS = probe("setuptools_distutils", "--range", ">=47.3.2,<50.2,!=49.2.*,!=49.3.*")
 
 
@@ -122,6 +129,7 @@ def bears_out(scan: Finding, found: Finding) -> None:
         pytest.param("3.11", PROXY, id="proxy_credentials"),
         pytest.param("3.9", TOKEN, id="token_algorithm"),
         pytest.param("3.12", probe("type_alias_union"), id="type_alias_union"),
+        *(pytest.param("3.11", ("--probe", name), id=name) for name in CATALOGUED),
     ],
 )
 def test_one_window_is_found_whole(bisect: Command, python: str, words: tuple[str, ...]) -> None:
