@@ -46,6 +46,7 @@ class Stopped(str, Enum):
     ATTRIBUTION = "attribution"
     BUDGET_IN_EXPLANATION = "budget before explanation"
     EXPLANATION = "explanation"
+    COST_OF_ATTRIBUTION = "cost of attribution"
 
 
 class Blame(str, Enum):

@@ -13,12 +13,15 @@ from bisector.model import Measurement, Outcome, Reason
 from bisector.reports import causes, failing, flaky, steps
 from bisector.reports.changes import of_one_release, of_releases
 from bisector.reports.facts import decided, excluded, longest_undecided
-from bisector.reports.words import count, listed, safe, shortened, why_not
+from bisector.reports.words import count, listed, safe, sentence, shortened, why_not
 from bisector.search import failures
 from bisector.search.observed import Label
 from bisector.series import Series
 
 _LONGEST = 160
+_IN_SETUPTOOLS = re.compile(r"No module named '?(pkg_resources|distutils|setuptools)\b")
+_OLD_SETUPTOOLS = "setuptools<81"
+"""What has all of these: its own warning asks whoever needs pkg_resources to stay below."""
 _MISSING = re.compile(r"No module named '?([\w.]+)")
 
 
@@ -72,12 +75,13 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     if not finding.transitions and not (finding.conflicting and finding.decided):
         yield from _unchanged(package, finding)
     if first and (first.reason or (len(finding.failures) > 1 and first.signature)):
-        yield f"It {failing.fails(first)}."
+        yield sentence(f"It {failing.fails(first)}")
     if first and not finding.any_failure:
         yield from failing.changes(first)
     yield from _others(finding)
     yield from _untested(finding)
     yield from _remarks(finding)
+    yield from _lacking(finding)
     yield from _ended(finding)
 
 
@@ -96,6 +100,9 @@ _STOPPED = {
         "--budget ended the search before it was known whose fault that is."
     ),
     Stopped.INTERRUPTED: "The search was interrupted before it was settled.",
+    Stopped.COST_OF_ATTRIBUTION: (
+        "Whose fault that is would take more runs than the search did; repeated, it goes on."
+    ),
     Stopped.ATTRIBUTION: "It was interrupted before it was known whose fault that is.",
     Stopped.BUDGET_IN_EXPLANATION: "--budget ended it before it was known what in the code did it.",
     Stopped.EXPLANATION: "It was interrupted before it was known what in the code did it.",
@@ -146,6 +153,22 @@ def _untested(finding: Finding) -> Iterator[str]:
 def _remarks(finding: Finding) -> list[str]:
     """Return what is to be told of runs beside their outcome, each once."""
     return [safe(text) for text in dict.fromkeys(m.remark for m in finding.measurements) if text]
+
+
+def _lacking(finding: Finding) -> Iterator[str]:
+    """Yield which releases want a module that Pythons or environments used to come with.
+
+    It is not for the tool to bring it unasked: that would be another environment.
+    """
+    lacking: dict[Version, str] = {}
+    for version, runs in finding.runs.items():
+        said = failures.told(runs[-1].signature) or runs[-1].detail
+        if runs[-1].outcome is Outcome.BAD and (module := _IN_SETUPTOOLS.search(said)):
+            lacking[version] = module[1]
+    if lacking:
+        verb = "lacks" if len(lacking) == 1 else "lack"
+        modules = " or ".join(dict.fromkeys(lacking.values()))
+        yield f"{listed(sorted(lacking))} {verb} {modules}: --with '{_OLD_SETUPTOOLS}' brings it."
 
 
 def _ways(runs: Iterable[Measurement]) -> list[tuple[str, list[Version]]]:

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Outcome, Reason, Signature
-from bisector.reports.words import listed, safe, shortened
+from bisector.reports.words import listed, safe, sentence, shortened
 from bisector.search import failures, sameness
 from bisector.search.observed import Label, Verdict, together, verdict
 
@@ -160,7 +160,7 @@ def pin(finding: Finding) -> str:
         return ""
     bounds = ",".join(filter(None, (lower, upper)))
     reach = _reach(finding, bounds, last + 1 - first)
-    return f"Pin {safe(finding.probe.package)}{bounds}{reach}: {bad} {failure}."
+    return sentence(f"Pin {safe(finding.probe.package)}{bounds}{reach}: {bad} {failure}")
 
 
 def _reach(finding: Finding, bounds: str, tested: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from packaging.version import Version
 
 MIB = 1024 * 1024
+_LEFT_OPEN = re.compile(r"""[(\[{][^)\]}]*$|(?<!\w)(['"`])(?:(?!\1).)*$""", re.DOTALL)
 _REASON = 80
 _REASONS = 4
 
@@ -53,8 +55,22 @@ def listed(versions: Sequence[Version]) -> str:
 
 
 def shortened(text: str, longest: int) -> str:
-    """Return ``text`` of at most ``longest`` characters, an ellipsis where it was cut."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    """Return ``text`` of at most ``longest`` characters, an ellipsis where it was cut.
+
+    It is cut behind a word, and before a bracket or a quotation that would be left open, where
+    that leaves most of it.
+    """
+    if len(text) <= longest:
+        return text
+    begun = text[: longest - 1]
+    ends = [begun.rfind(" ") + 1, *(one.start() for one in _LEFT_OPEN.finditer(begun))]
+    end = min((at for at in ends if at >= longest // 2), default=len(begun))
+    return begun[:end].rstrip(" ,;:.") + "…"
+
+
+def sentence(text: str) -> str:
+    """Return ``text`` with a full stop, where it doesn't end like a sentence already."""
+    return text if text.endswith(("…", ".", "!", "?")) else f"{text}."
 
 
 def safe(text: str) -> str:

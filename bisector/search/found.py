@@ -146,20 +146,17 @@ class Found:
         return tuple(ways.items())
 
     def _not_yet(self, failure: Label) -> Version | None:
-        """Return where the oldest stretch ends that fails so for want of what is asked for."""
+        """Return the last release that fails so for want of what is asked for, before a good one.
+
+        None where the oldest fails otherwise, or where one that fails so lacks nothing.
+        """
         good = self._good
-        last = None
-        if failure is Outcome.BAD:  # all failures are one: each would need a guess of its own
+        if failure is Outcome.BAD or not good:  # as one, each would need a guess of its own
             return None
-        for position, seen in enumerate(self.seen):
-            if seen.decided and seen.failure != failure:
-                break
-            if seen.fails and not failures.missing(self._newest_run(position)):
-                return None
-            last = position if seen.fails else last
-        if last is None or not good or good[-1] < last:
-            return None
-        return self.items[last].key
+        old = [p for p, seen in enumerate(self.seen[: good[0]]) if seen.decided]
+        so = [p for p in old if self.seen[p].failure == failure]
+        missing = all(failures.missing(self._newest_run(position)) for position in so)
+        return self.items[so[-1]].key if so[:1] == old[:1] and so and missing else None
 
 
 def _of_age(run: Measurement) -> bool:

@@ -4,29 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
 from bisector.environment.task import Task
-from bisector.finding import Change, Finding, Transition
+from bisector.errors import IndexUnavailableError, InstallerError
+from bisector.finding import Change, Finding, Stopped, Transition
 from bisector.measure.workers import Workers
 from bisector.model import Conditions, Measurement, Outcome, Probe
 from bisector.reports.progress import Lines
 from bisector.search import failures
-from bisector.search.candidates import Trial
+from bisector.search.candidates import Candidates, Trial
 from bisector.search.knowledge import Options
 from bisector.search.scheduler import pursue
 from bisector.store.runs import Store, key
 
-History = Callable[[Probe, Conditions, Sequence[Version]], Finding]
-"""Searches the releases of a probe's package between two of them."""
+if TYPE_CHECKING:
+    from bisector.session.session import Driver
+
+History = Callable[[Probe, Conditions, Sequence[Version], "int | None"], Finding]
+"""Searches the releases of a probe's package between two of them, in at most so many runs."""
+
+_LEAST_RUNS = 30
+"""How many runs may tell whose fault a change is after however short a search."""
+
+
+class SpentError(Exception):
+    """As many runs were made as may be."""
+
+
+def attributed(driver: Driver, candidates: Candidates, finding: Finding) -> Finding:
+    """Return the finding with the cause of what each of its failures came and went by.
+
+    What looks as if it was not there yet needs none. It costs about as many runs as the search
+    did, at most; what is stored costs none, so that the same command goes on from there.
+    """
+    template = driver.task(candidates.trial(candidates.items[-1]))
+    failing = list(finding.failures)
+    left = max(len(finding.measurements), _LEAST_RUNS)
+    try:
+        for number, failure in enumerate(failing):
+            if failure.not_yet is None:
+                kind = None
+                if not finding.any_failure:
+                    kind = failures.kind(failure.signature, failure.reason)
+                bench = driver.bench(template, kind, left)
+                about = replace(finding, transitions=failure.transitions)
+                caused = candidates.attributed(about, bench)
+                failing[number] = replace(failure, transitions=caused.transitions)
+                left = bench.left or 0
+    except KeyboardInterrupt:
+        finding = replace(finding, stopped=Stopped.ATTRIBUTION)
+    except SpentError:
+        finding = replace(finding, stopped=Stopped.COST_OF_ATTRIBUTION)
+    except (InstallerError, IndexUnavailableError) as error:
+        # What was found stands without that.
+        driver.listener.say(f"warning: whose fault it is could not be measured: {error.message}")
+    return finding.with_failures(failing)
 
 
 class Bench:
     """Where trials are measured: what is stored of them counts, the rest is measured and stored.
 
     ``options`` say how many at once, and which failure it is about: a trial that fails in another
-    way decides nothing, unless any failure counts. With ``refresh`` nothing that is stored does.
+    way decides nothing, unless any failure counts; and how many runs may be made now: once about
+    as many are, SpentError is raised. With ``refresh`` nothing that is stored counts.
     """
 
     def __init__(
@@ -41,6 +84,7 @@ class Bench:
         refresh: bool = False,
     ) -> None:
         self.jobs = options.jobs
+        self.left = options.max_probes
         self.listener = listener
         self._template = template
         self._options = options
@@ -73,7 +117,17 @@ class Bench:
         """Return the transitions among the releases of a project between a change's two."""
         ends = Version(str(change.before)), Version(str(change.after))
         self.listener.say(f"which release of {change.name}: {change.before} → {change.after}")
-        return self._history(subject, conditions, ends).transitions
+        if self.left == 0:
+            raise SpentError
+        found = self._history(subject, conditions, ends, self.left)
+        self._spend(sum(not run.cached for run in found.measurements))
+        if found.stopped is Stopped.MAX_PROBES:
+            raise SpentError
+        return found.transitions
+
+    def _spend(self, runs: int) -> None:
+        if self.left is not None:
+            self.left = max(0, self.left - runs)
 
     def _pursue(self, trials: Sequence[Trial], until: Outcome | None) -> None:
         """Measure what isn't known of the trials, up to the first that comes out as wanted."""
@@ -88,12 +142,15 @@ class Bench:
                 break
         if not waiting:
             return
+        if self.left == 0:
+            raise SpentError
         with self._workers.measuring(self._template) as start, self.listener.running():
             agenda = _Agenda(self, trials, waiting, until)
             pursue(agenda, lambda number: start(self._task(trials[number])), self.jobs)
 
     def note(self, trial: Trial, measurement: Measurement) -> Measurement:
         """Remember what a trial came out at, and return that as far as it counts."""
+        self._spend(1)
         run = self._counted([measurement])
         self._known[_name(trial)] = run
         return run

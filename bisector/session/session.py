@@ -20,8 +20,8 @@ from bisector.environment.installers.choice import chosen
 from bisector.environment.installers.interface import Installer
 from bisector.environment.task import Task
 from bisector.environment.workspace import lasting, workspace
-from bisector.errors import IndexUnavailableError, InstallerError, UndecidedError, UsageError
-from bisector.finding import Failure, Finding, Stopped
+from bisector.errors import UndecidedError, UsageError
+from bisector.finding import Finding, Stopped
 from bisector.inputs.request import Request, replay
 from bisector.inputs.values import CONFIDENCE
 from bisector.measure.workers import Later, Workers
@@ -31,11 +31,10 @@ from bisector.run import sandbox
 from bisector.run.sandbox import Guard
 from bisector.search.bisection import Bisection
 from bisector.search.candidates import Candidates, Item, Trial
-from bisector.search.failures import kind
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
 from bisector.session import numbers
-from bisector.session.bench import Bench
+from bisector.session.bench import Bench, attributed
 from bisector.session.from_store import with_causes
 from bisector.session.patience import Patient
 from bisector.session.recall import known_runs
@@ -117,7 +116,7 @@ class Driver:
             finding = with_causes(finding, known)
         asked = request.attribute and not finding.series
         if asked and request.max_probes is None and not finding.stopped:
-            finding = self._attributed(candidates, finding)
+            finding = attributed(self, candidates, finding)
         if request.keep_environments:
             self.listener.say(f"the environments are kept in {self._kept_folder}")
         finding = replace(
@@ -129,28 +128,6 @@ class Driver:
             except UsageError as error:  # the answer is known, and must not be lost to the disk
                 self.listener.say(f"warning: {error.message}")
         return finding
-
-    def _attributed(self, candidates: Candidates, finding: Finding) -> Finding:
-        """Return the finding with the cause of what each of its failures came and went by.
-
-        What looks as if it was not there yet needs none.
-        """
-        template = self.task(_last(candidates))
-        failures = list(finding.failures)
-        try:
-            for number, failure in enumerate(failures):
-                if failure.not_yet is None:
-                    kind = None if finding.any_failure else failure_kind(failure)
-                    about = replace(finding, transitions=failure.transitions)
-                    caused = candidates.attributed(about, self.bench(template, kind))
-                    failures[number] = replace(failure, transitions=caused.transitions)
-        except KeyboardInterrupt:
-            finding = replace(finding, stopped=Stopped.ATTRIBUTION)
-        except (InstallerError, IndexUnavailableError) as error:
-            # What was found stands without that.
-            why = f"whose fault it is could not be measured: {error.message}"
-            self.listener.say(f"warning: {why}")
-        return finding.with_failures(failures)
 
     def _jobs(self, probe: Probe) -> int:
         return 1 if probe.serial else self.workers.jobs
@@ -201,9 +178,10 @@ class Driver:
             ),
         )
 
-    def bench(self, template: Task, failure: Signature | None) -> Bench:
-        """Return where it is measured what makes that ``failure`` come and go."""
+    def bench(self, template: Task, failure: Signature | None, most: int | None = None) -> Bench:
+        """Return where it is measured, in ``most`` runs, what makes ``failure`` come and go."""
         options = Options(
+            max_probes=most,
             assure_s=0.0,
             jobs=self._jobs(template.probe),
             any_failure=self.request.any_failure,
@@ -215,7 +193,9 @@ class Driver:
             self.workers,
             self.store,
             self.listener,
-            lambda subject, conditions, ends: self._history(subject, conditions, ends, options),
+            lambda subject, conditions, ends, left: self._history(
+                subject, conditions, ends, replace(options, max_probes=left)
+            ),
             refresh=self.request.refresh,
         )
 
@@ -293,8 +273,3 @@ class Driver:
 def _last(candidates: Candidates) -> Trial:
     """Return the trial of the last of the items, which needs what those of the others do."""
     return candidates.trial(candidates.items[-1])
-
-
-def failure_kind(failure: Failure) -> Signature:
-    """Return what a failure is compared by."""
-    return kind(failure.signature, failure.reason)

@@ -51,7 +51,7 @@ class Result:
     @property
     def pin(self) -> str:
         """Which releases to pin and why, as the text report begins; empty where it doesn't say."""
-        pin = re.match(r"Pin ([\w-]+)\S+( \([^)]+\))?: .+?[.](?= \1 )", self._sentences)
+        pin = re.match(r"Pin ([\w-]+)\S+( \([^)]+\))?: .+?[.…](?= \1 )", self._sentences)
         return pin[0] if pin else ""
 
     @property

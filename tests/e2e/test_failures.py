@@ -68,6 +68,22 @@ def test_a_feature_that_is_not_there_yet_is_another_failure(fried: Command) -> N
     assert text.splitlines()[2] == finding["pin"]
 
 
+def test_what_is_not_there_yet_isnt_said_to_be_fixed_behind_another_failure(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """Up to 1.3 it lacks what is asked for, but for 1.1, which fails otherwise."""
+    frying(index, ["", "raise RuntimeError('cold')", "", "", *[FRY.format("crisp")] * 2])
+    bisect.write("check.py", "import spam\nassert spam.fry() == 'crisp', spam.fry()\n")
+    finding = asked(bisect, "--exhaustive")
+    missing = next(f for f in finding["failures"] if f["not_yet_until"])
+    assert missing["not_yet_until"] == "1.3"
+    assert (
+        "fails up to 1.3, as if what is asked for was not there yet (a guess)"
+        in (finding["answer"])
+    )
+    assert "fixed in" not in finding["answer"].partition("RuntimeError")[0]
+
+
 def test_any_failure_counts_it(fried: Command) -> None:
     finding = asked(fried, "--exhaustive", "--any-failure")
     assert finding["answer"] == (

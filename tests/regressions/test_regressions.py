@@ -157,7 +157,7 @@ def test_of_two_windows_none_is_invented(
 
 
 PIN = re.compile(
-    r"Pin [\w.-]+?(?P<bounds>[<>=][^ :]+)(?P<reach> \(.+ tested\))?: (?P<bad>\S+) .+[.]"
+    r"Pin [\w.-]+?(?P<bounds>[<>=][^ :]+)(?P<reach> \(.+ tested\))?: (?P<bad>\S+) .+[.…]"
 )
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 from histories import HOSTILE, found
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.version import Version
 
 from bisector.finding import Finding, Stopped
 from bisector.model import Interpreter, Measurement, Outcome, Probe, ProcessPeak
 from bisector.reports import facts, rows, words
 from bisector.reports.answer import answer
+from bisector.reports.failing import pin
 from bisector.reports.replay import further, replay
 
 BROKE = "spam went bad in 1.2; 1.1 is the last good release before it."
@@ -426,3 +429,51 @@ def test_the_command_that_looks_further_names_no_witness_outside_its_range() -> 
             "bisect --probe eggs --range '>=1.2' --python 3.11",
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "shown"),
+    [
+        ("short enough", 12, "short enough"),
+        ("too long by a word", 16, "too long by a…"),
+        ("a reason, and another", 12, "a reason…"),
+        ("it failed (see my_password)", 20, "it failed…"),
+        ("no module named 'spam.eggs'", 24, "no module named…"),
+        ("it doesn't say that it won't", 26, "it doesn't say that it…"),
+        ("x" * 20, 10, "x" * 9 + "…"),
+        ("(all of it is in a bracket)", 20, "(all of it is in a…"),
+    ],
+)
+def test_what_is_too_long_is_cut_at_a_word_and_leaves_nothing_open(
+    text: str, longest: int, shown: str
+) -> None:
+    assert words.shortened(text, longest) == shown
+    assert len(shown) <= longest
+
+
+@given(st.text("ab ('\".", max_size=60), st.integers(4, 40))
+def test_what_is_shortened_begins_as_the_text_and_keeps_most_of_it(text: str, longest: int) -> None:
+    shown = words.shortened(text, longest)
+    assert len(shown) <= longest
+    if shown != text:
+        assert text.startswith(shown[:-1])
+        assert text[: longest // 2].rstrip(" ,;:.") == shown[: longest // 2].rstrip(" ,;:.…")
+
+
+def test_a_reason_that_is_cut_has_no_full_stop_behind_its_ellipsis() -> None:
+    finding = found("ggbbg", detail=f"it is bad {'and so on ' * 20}")
+    assert pin(finding).endswith(" and so on and so…")
+    assert "…." not in answer(finding)
+
+
+def test_what_setuptools_would_bring_is_said_once() -> None:
+    lacking = found("bcg")
+    texts = {"1.0": "No module named 'pkg_resources'", "1.1": "No module named 'distutils'"}
+    runs = tuple(
+        replace(run, signature=None, detail=texts.get(str(run.version), run.detail))
+        for run in lacking.measurements
+    )
+    said = answer(replace(lacking, measurements=runs))
+    hint = "1.0, 1.1 lack pkg_resources or distutils: --with 'setuptools<81' brings it."
+    assert said.count(hint) == said.count("setuptools") == 1
+    assert "setuptools" not in answer(lacking)

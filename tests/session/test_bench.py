@@ -22,6 +22,7 @@ from bisector.finding import (
     Change,
     Finding,
     Kind,
+    Stopped,
     Transition,
 )
 from bisector.measure.workers import Start
@@ -41,7 +42,7 @@ from bisector.search.blame.narrowing import exact
 from bisector.search.candidates import Trial
 from bisector.search.knowledge import Options
 from bisector.search.scheduler import Running
-from bisector.session.bench import Bench
+from bisector.session.bench import Bench, SpentError
 from bisector.store.runs import Store
 
 LETTERS = {"g": Outcome.GOOD, "b": Outcome.BAD, "u": Outcome.UNTESTABLE}
@@ -132,11 +133,12 @@ def bench(
     refresh: bool = False,
     said: io.StringIO | None = None,
     history: object = None,
+    most: int | None = None,
 ) -> Bench:
     template = Task(PROBE, RELEASE, HELD, Uv("http://index", folder), folder, folder, folder)
     return Bench(
         template,
-        Options(jobs=jobs, failure=failure),
+        Options(jobs=jobs, failure=failure, max_probes=most),
         world,
         Store(folder),
         Lines(said or io.StringIO()),
@@ -250,16 +252,56 @@ def test_each_trial_is_said_by_its_label() -> None:
 
 
 def test_the_releases_of_a_change_are_those_between_its_two() -> None:
-    asked: list[tuple[Probe, Conditions, Sequence[Version]]] = []
+    asked: list[tuple[Probe, Conditions, Sequence[Version], int | None]] = []
     step = Transition(Kind.INTRODUCED, Version("1.1"), Version("1.2"))
 
-    def history(subject: Probe, held: Conditions, ends: Sequence[Version]) -> Finding:
-        asked.append((subject, held, ends))
+    def history(
+        subject: Probe, held: Conditions, ends: Sequence[Version], most: int | None
+    ) -> Finding:
+        asked.append((subject, held, ends, most))
         return Finding(subject, Plan(()), held, (), (step,))
 
     said = io.StringIO()
     subject = replace(PROBE, package="ham")
     made = bench(World(""), said=said, history=history)
     assert made.history(subject, HELD, Change("ham", "1.0", "2.0")) == (step,)
-    assert asked == [(subject, HELD, (Version("1.0"), Version("2.0")))]
+    assert asked == [(subject, HELD, (Version("1.0"), Version("2.0")), None)]
     assert said.getvalue() == "which release of ham: 1.0 → 2.0\n"
+
+
+@given(st.lists(st.integers(1, 4), max_size=8), st.integers(1, 12))
+def test_no_trial_is_begun_once_as_many_were_as_may_be(sizes: list[int], most: int) -> None:
+    """The oracle counts; what is known is given all the same."""
+    world = World("g" * sum(sizes))
+    made = bench(world, most=most)
+    begun = 0
+    for size in sizes:
+        trials = [trial(number) for number in range(begun, begun + size)]
+        if begun >= most:
+            with pytest.raises(SpentError):
+                made.measure(trials, "")
+            assert made.measure([trial(0)], "")
+        else:
+            made.measure(trials, "")
+            begun += size
+    assert len(world.started) == begun < most + 4
+    assert made.left == max(0, most - begun)
+
+
+def test_a_search_of_a_dependency_gets_what_is_left_and_counts() -> None:
+    lefts: list[int | None] = []
+
+    def history(subject: Probe, held: Conditions, _ends: object, left: int | None) -> Finding:
+        lefts.append(left)
+        runs = tuple(Measurement(Version(f"1.{n}"), Outcome.GOOD, cached=n > 2) for n in range(5))
+        stopped = Stopped.MAX_PROBES if len(lefts) > 1 else None
+        return Finding(subject, Plan(()), held, runs, (), stopped=stopped)
+
+    made = bench(World(""), history=history, most=5)
+    change = Change("ham", "1.0", "2.0")
+    assert made.history(PROBE, HELD, change) == ()
+    with pytest.raises(SpentError):
+        made.history(PROBE, HELD, change)
+    with pytest.raises(SpentError):
+        made.history(PROBE, HELD, change)
+    assert (lefts, made.left) == ([5, 2], 0)
