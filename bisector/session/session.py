@@ -152,7 +152,8 @@ class Driver:
             self.listener.say(f"warning: {why}")
         return finding.with_failures(failures)
 
-    def _jobs(self, probe: Probe) -> int:
+    def jobs(self, probe: Probe) -> int:
+        """Return how many runs of a probe may be made at once."""
         return 1 if probe.serial else self.workers.jobs
 
     def _options(self, probe: Probe) -> Options:
@@ -163,7 +164,7 @@ class Driver:
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
             confidence=request.confidence or CONFIDENCE,
-            jobs=self._jobs(probe),
+            jobs=self.jobs(probe),
             any_failure=request.any_failure,
             pattern=request.failure,
         )
@@ -205,7 +206,7 @@ class Driver:
         """Return where it is measured what makes that ``failure`` come and go."""
         options = Options(
             assure_s=0.0,
-            jobs=self._jobs(template.probe),
+            jobs=self.jobs(template.probe),
             any_failure=self.request.any_failure,
             failure=failure,
         )
