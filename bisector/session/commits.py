@@ -113,7 +113,7 @@ class _Commits:
             folder,
             task.conditions.interpreter,
             driver.request,
-            spare=driver.jobs(task.probe) > 1,
+            spare=driver.workers.jobs > 1 and not task.probe.serial,
         )
 
     def close(self) -> None:

@@ -152,8 +152,7 @@ class Driver:
             self.listener.say(f"warning: {why}")
         return finding.with_failures(failures)
 
-    def jobs(self, probe: Probe) -> int:
-        """Return how many runs of a probe may be made at once."""
+    def _jobs(self, probe: Probe) -> int:
         return 1 if probe.serial else self.workers.jobs
 
     def _options(self, probe: Probe) -> Options:
@@ -164,7 +163,7 @@ class Driver:
             exhaustive=request.exhaustive,
             max_probes=request.max_probes,
             confidence=request.confidence or CONFIDENCE,
-            jobs=self.jobs(probe),
+            jobs=self._jobs(probe),
             any_failure=request.any_failure,
             pattern=request.failure,
         )
@@ -206,7 +205,7 @@ class Driver:
         """Return where it is measured what makes that ``failure`` come and go."""
         options = Options(
             assure_s=0.0,
-            jobs=self.jobs(template.probe),
+            jobs=self._jobs(template.probe),
             any_failure=self.request.any_failure,
             failure=failure,
         )
