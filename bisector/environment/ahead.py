@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
-from bisector.environment.task import Task
 from bisector.errors import InstallerError
 
+Asked = TypeVar("Asked")
 Done = TypeVar("Done")
 
 _LOOK_S = 0.1
 
 
-class Ahead(Generic[Done]):
+class Ahead(Generic[Asked, Done]):
     """What is likely to be asked for is done by ``threads`` of their own; by none, nothing is."""
 
-    def __init__(self, threads: int, do: Callable[[Task], Done]) -> None:
+    def __init__(self, threads: int, do: Callable[[Asked], Done]) -> None:
         self._do = do
         self._begun: dict[object, Future[Done]] = {}
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Ahead(Generic[Done]):
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
 
-    def expect(self, wanted: Mapping[object, Task]) -> None:
+    def expect(self, wanted: Mapping[object, Asked]) -> None:
         """Begin with these, known by their keys, the likeliest first; no more with others."""
         if not self._pool:
             return

@@ -46,8 +46,10 @@ class Installations:
         self._expected: dict[object, Task] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._made = Ahead(spare, lambda task: self._make(task, self._closing))
-        self._fetched = Ahead(FETCHERS, lambda task: fetch(task, self._closing))
+        self._made: Ahead[Task, Installation] = Ahead(
+            spare, lambda task: self._make(task, self._closing)
+        )
+        self._fetched: Ahead[Task, None] = Ahead(FETCHERS, lambda task: fetch(task, self._closing))
 
     def close(self) -> None:
         """Stop what is being made, and wait for that."""

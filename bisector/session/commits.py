@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from bisector import settings
 from bisector.cause import git
-from bisector.cause.building import Builder, BuildError
+from bisector.cause.building import BuildError
 from bisector.cause.changelog import host
 from bisector.cause.commits import Scope, Weigher, described, relevant, scope
 from bisector.cause.contents import Contents
@@ -30,6 +30,7 @@ from bisector.model import File, Measurement, Outcome, Release
 from bisector.reports.words import count
 from bisector.search import failures
 from bisector.search.weighted import choose, most
+from bisector.session.built import Wanted, Wheels
 
 if TYPE_CHECKING:
     from bisector.session.session import Driver
@@ -70,7 +71,8 @@ def searched(
             return Search(told, notes=(error.message,))
     folder = Path(tempfile.mkdtemp(prefix="commits-", dir=sides.tasks[0].folder))
     try:
-        return _Commits(driver, sides, why, repository, proofs, traces, folder).search()
+        with closing(_Commits(driver, sides, why, repository, proofs, traces, folder)) as commits:
+            return commits.search()
     except KeyboardInterrupt:
         driver.listener.say("the search of commits was interrupted")
         told = tuple(p.sentence(v) for p, v in zip(proofs, sides.versions))
@@ -99,7 +101,6 @@ class _Commits:
         self._proofs = proofs
         self._ran = 0
         self._notes: list[str] = []
-        self._folder = folder
         task = sides.tasks[1]
         self._task = task
         places = {**proofs[0].places, **proofs[1].places}
@@ -107,19 +108,17 @@ class _Commits:
         executed = [f.path for trace in traces for f in trace.functions] if why.suspects else []
         submodules = repository.submodules(proofs[1].commit)
         self._scope: Scope = scope(proofs, executed, submodules)
-        environ = dict(item.partition("=")[::2] for item in driver.request.build_environment)
-        self._builder = Builder(
+        self._wheels = Wheels(
             repository,
             folder,
-            task.conditions.interpreter.executable,
-            environ,
-            settings.index_url(driver.request.index_url).url,
-            driver.request.offline,
+            task.conditions.interpreter,
+            driver.request,
+            spare=driver.workers.jobs > 1 and not task.probe.serial,
         )
-        told = repr((sorted(environ.items()), task.conditions.interpreter.tags[:1]))
-        self._built = (
-            settings.cache_dir() / "built" / hashlib.sha256(told.encode()).hexdigest()[:16]
-        )
+
+    def close(self) -> None:
+        """Build nothing more."""
+        self._wheels.close()
 
     def search(self) -> Search:
         """Return the commit that did it, or those that are left."""
@@ -163,6 +162,9 @@ class _Commits:
         weights = self._weigher.weights(commits, touched)
         untestable: set[int] = set()
         while (position := choose(low, high, weights, left, untestable)) is not None:
+            halves = ((low, position), (position, high))
+            next_ = [choose(*half, weights, left - 1, untestable) for half in halves]
+            self._wheels.expect([Wanted(commits[p]) for p in next_ if p is not None])
             outcome = self._outcome(commits[position])
             self._ran += 1
             if outcome is Outcome.UNTESTABLE:
@@ -184,6 +186,7 @@ class _Commits:
             return self._culprit(*inner, depth + 1)
         parent = made.parents[0] if made.parents else ""
         sides = [(parent, self._sides.outcomes[0]), (identifier, self._sides.outcomes[1])]
+        self._wheels.expect([Wanted(commit, anew=True) for commit, _ in sides[1:]])
         confirmed = all(c and self._outcome(c, anew=True) is wanted for c, wanted in sides)
         if not confirmed:
             self._notes.append(
@@ -212,7 +215,7 @@ class _Commits:
         short = commit[:12]
         self._driver.listener.trying(f"{short} ({self._repository.made(commit).subject[:50]})")
         try:
-            wheel = self._wheel(commit, anew=anew)
+            wheel = self._wheels.get(Wanted(commit, anew))
             # What is bad now and then is good only where it is so again and again.
             for _ in range(max(self._sides.tries)):
                 run = failures.counted(self._measured(wheel))
@@ -228,17 +231,6 @@ class _Commits:
         if run.outcome is Outcome.BAD and failure:
             return run.outcome if failures.same(run, failure) else Outcome.UNTESTABLE
         return run.outcome
-
-    def _wheel(self, commit: str, *, anew: bool) -> Path:
-        """Return the wheel of a commit, from the cache unless ``anew``."""
-        kept = self._built / commit
-        if not anew and (there := sorted(kept.glob("*.whl"))):
-            return there[0]
-        wheel = self._builder.build(commit, self._folder / "dist")
-        kept.mkdir(parents=True, exist_ok=True)
-        for other in kept.glob("*.whl"):
-            other.unlink()
-        return wheel.rename(kept / wheel.name)
 
     def _measured(self, wheel: Path) -> Measurement:
         """Return a run against a wheel; it is no release's, and isn't stored as one."""
