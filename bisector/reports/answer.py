@@ -141,8 +141,8 @@ def _others(finding: Finding) -> Iterator[str]:
 
 def _untested(finding: Finding) -> Iterator[str]:
     """Yield that no run had to do with the package, where that is so."""
-    decisive = (m for m in finding.measurements if m.outcome is not Outcome.UNTESTABLE)
-    imported = {m.imported for m in decisive} - {None}
+    seen = {(m.imported, m.outcome) for m in finding.measurements}
+    imported = {known for known, outcome in seen if outcome is not Outcome.UNTESTABLE} - {None}
     if imported == {False} and not _remarks(finding):
         yield (
             f"No run imported {safe(finding.probe.package)} into Python: a command that brings an "

@@ -92,7 +92,13 @@ class Boundary:
 def alone(labels: Mapping[Key, Sequence[Label]], failure: Label) -> dict[Key, Sequence[Outcome]]:
     """Return the outcomes of runs where one ``failure`` alone is bad; others tell nothing."""
     known, nothing = {Outcome.GOOD: Outcome.GOOD, failure: Outcome.BAD}, Outcome.UNTESTABLE
-    return {key: [known.get(label, nothing) for label in runs] for key, runs in labels.items()}
+
+    def told(runs: Sequence[Label]) -> list[Outcome]:
+        if runs and runs.count(runs[0]) == len(runs):  # as nearly always, be they thousands
+            return [known.get(runs[0], nothing)] * len(runs)
+        return [known.get(label, nothing) for label in runs]
+
+    return {key: told(runs) for key, runs in labels.items()}
 
 
 def verdict(runs: Sequence[Outcome]) -> Verdict:

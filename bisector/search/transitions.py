@@ -85,7 +85,7 @@ class _Transitions:
         self.otherwise = {
             version
             for version, runs in labels.items()
-            if any(run not in (Outcome.GOOD, Outcome.UNTESTABLE, failure) for run in runs)
+            if not set(runs) <= {Outcome.GOOD, Outcome.UNTESTABLE, failure}
         }
         self.confirmations = confirmations
         self.items = candidates.items

@@ -94,7 +94,7 @@ def _sure(assessments: Assessments, observations: Observations) -> bool:
 
 def _failures(observations: Observations) -> list[Label]:
     """Return the failures seen, from the first position on; one that wasn't where there is none."""
-    labels = (label for _, runs in sorted(observations.items()) for label in runs)
+    labels = (label for _, runs in sorted(observations.items()) for label in dict.fromkeys(runs))
     others = (Outcome.GOOD, Outcome.UNTESTABLE)
     found = dict.fromkeys(label for label in labels if label not in others)
     return list(found) or [Outcome.BAD]

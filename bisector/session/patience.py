@@ -149,4 +149,4 @@ def refuse_nothing(finding: Finding) -> Finding:
 
 
 def _not_had(run: Measurement) -> bool:
-    return run.of_machine and not run.installed
+    return not run.installed and run.of_machine

@@ -281,7 +281,12 @@ def _why(error: BaseException) -> str:
 
 def _once(found: Iterable[Found], beside: set[str]) -> Iterator[Found]:
     """Yield each line once; one that was written here counts before a copy that says nothing."""
-    for one in sorted(found, key=lambda one: not one.here):
-        if one.line.digest not in beside:
-            beside.add(one.line.digest)
+    for one in sorted(found, key=_elsewhere):
+        digest = one.line.digest
+        if digest not in beside:
+            beside.add(digest)
             yield one
+
+
+def _elsewhere(found: Found) -> bool:
+    return not found.here

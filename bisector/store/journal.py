@@ -189,7 +189,8 @@ def _locked(file: int, kind: int) -> Iterator[bool]:
 def _rest(file: int, start: int) -> bytes:
     os.lseek(file, start, os.SEEK_SET)
     pieces = []
-    while piece := os.read(file, 1 << 20):
+    size = max(1 << 16, os.fstat(file).st_size - start + 1)  # in one piece, unless it grows
+    while piece := os.read(file, size):
         pieces.append(piece)
     return b"".join(pieces)
 

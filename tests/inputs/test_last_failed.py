@@ -102,7 +102,8 @@ def test_what_names_no_failed_test_is_an_error(
 def test_where_all_passed_no_test_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then pytest writes its cache without the file that lists the others."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):  # it is none of the one around it
+        monkeypatch.delenv(name, raising=False)
     Path("test_eggs.py").write_text("def test_eggs(): pass\n", encoding="utf-8")
     words = ["-q", "-p", "no:xdist", "-c", "/dev/null", "--rootdir=."]
     subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, check=True)
