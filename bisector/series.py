@@ -54,7 +54,7 @@ class Series:
     the first to the last where it came without a step. ``noise`` is the standard deviation of runs
     of one release, ``floor`` the distance of the same release in two environments, and ``seen`` the
     smallest step that would show at any release of the coarse look; they are shares where they are
-    ``relative``.
+    ``relative``. Where the number is a slope, it is in its ``unit`` ``per`` that of the sizes.
     """
 
     metric: str
@@ -68,3 +68,4 @@ class Series:
     seen: float | None = None
     relative: bool = True
     unit: str = ""
+    per: str = ""

@@ -13,8 +13,8 @@ from bisector.search.stepping import SMALLEST, Stepping, Verdict
 from bisector.series import Level, Series, Step
 
 
-def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series:
-    """Return what is known of a series now."""
+def series(candidates: Candidates, stepping: Stepping, metric: Metric, per: str = "") -> Series:
+    """Return what is known of a series now; ``per`` is the unit that its number is a slope over."""
     items, scale = candidates.items, stepping.scale()
     levels = {
         items[position].key: Level(median(numbers), min(numbers), max(numbers), len(numbers))
@@ -28,6 +28,7 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
     return Series(
         metric=metric.name,
         unit=metric.unit,
+        per=per,
         least=SMALLEST if stepping.least is None else stepping.least,
         levels=levels,
         steps=tuple(told[id(v)] for v in found if v.accepted and not v.place.drift),

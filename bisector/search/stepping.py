@@ -77,12 +77,14 @@ class Verdict:
 class Stepping:
     """What is known of a series of ``size`` positions; ``confidence`` is asked of all steps.
 
-    Steps up to ``least``, a share, are not looked for.
+    Steps up to ``least``, a share, are not looked for. With ``differences`` steps are never
+    factors: numbers may lie about 0, as slopes do.
     """
 
     size: int
     confidence: float = 0.95
     least: float | None = None
+    differences: bool = False
     runs: list[tuple[int, float]] = field(default_factory=list)
     numbers: dict[int, list[float]] = field(default_factory=dict)
     blank: set[int] = field(default_factory=set)
@@ -140,9 +142,9 @@ class Stepping:
         return self._seen[1]
 
     def scale(self) -> Scale:
-        """Return how numbers are shown: steps are factors where all are above 0."""
+        """Return how numbers are shown: steps are factors where all are above 0, mostly."""
         least = SMALLEST if self.least is None else self.least
-        if all(number > 0 for _, number in self.runs):
+        if not self.differences and all(number > 0 for _, number in self.runs):
             return Scale(steps.logarithm(least))
         medians = [abs(median(numbers)) for numbers in self.numbers.values()]
         return Scale(least, max(medians) or 1.0)

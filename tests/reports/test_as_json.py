@@ -91,6 +91,7 @@ METRIC = of(
     {
         "name": STRING,
         "unit": or_null({"enum": ["bytes", "seconds"]}),
+        "per": or_null({"enum": ["bytes", "seconds"]}),
         "relative": FLAG,
         "threshold": NUMBER,
         "noise": NUMBER,
