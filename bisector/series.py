@@ -37,12 +37,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The number of one release: the median of its ``runs``, and the lowest and highest."""
+    """The number of one release: the median of its ``runs``, and the lowest and highest.
+
+    ``interval`` holds the median at 95 %, by how much runs of one release differ in all releases;
+    None where that isn't known.
+    """
 
     median: float
     lowest: float
     highest: float
     runs: int
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

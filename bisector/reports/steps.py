@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
@@ -181,11 +181,38 @@ def cells(series: Series | None, versions: list[Version]) -> list[str]:
     """Return what to show of the number of some releases; nothing where they have none."""
     if series is None:
         return ["" for _ in versions]
-    largest = max((abs(level.median) for level in series.levels.values()), default=0.0)
+    largest = _largest(series)
     shown = {v: amount(series, level.median, largest) for v, level in series.levels.items()}
     if series.per:  # its unit stands in the title
-        shown = {version: text.partition(" ")[0] for version, text in shown.items()}
+        shown = {v: _bare(series, level.median) for v, level in series.levels.items()}
     return [shown.get(version, "") for version in versions]
+
+
+def intervals(series: Series, versions: Sequence[Version]) -> list[str]:
+    """Return the interval of the number of some releases; nothing where they have none."""
+    known = {v: level.interval for v, level in series.levels.items() if level.interval}
+    texts = {version: _span(series, *interval) for version, interval in known.items()}
+    if series.per:  # its unit stands in the title
+        texts = {v: " to ".join(_bare(series, number) for number in known[v]) for v in known}
+    return [texts.get(version, "") for version in versions]
+
+
+def _bare(series: Series, number: float) -> str:
+    """Return a number without its unit, as exact as the largest is shown."""
+    return amount(series, number, _largest(series)).partition(" ")[0]
+
+
+def _largest(series: Series) -> float:
+    return max((abs(level.median) for level in series.levels.values()), default=0.0)
+
+
+def heights(series: Series) -> dict[Version, float]:
+    """Return how high the number of each release is in a picture from 0, or the least, to 1."""
+    numbers = {version: level.median for version, level in series.levels.items()}
+    low, high = min(0.0, *numbers.values(), 0.0), max(0.0, *numbers.values(), 0.0)
+    return {
+        v: (number - low) / (high - low) if high > low else 0.0 for v, number in numbers.items()
+    }
 
 
 def to_json(series: Series) -> dict[str, Any]:
@@ -207,6 +234,7 @@ def to_json(series: Series) -> dict[str, Any]:
                 "median": level.median,
                 "lowest": level.lowest,
                 "highest": level.highest,
+                "interval": list(level.interval) if level.interval else None,
                 "runs": level.runs,
             }
             for version, level in series.levels.items()
