@@ -186,7 +186,7 @@ def _numbers(measured: Sequence[Row], finding: Finding) -> Iterator[Column]:
         numbers = steps.cells(finding.series, versions)
         yield Column(steps.title(finding.series), numbers, right=True)
         yield Column("95%", steps.intervals(finding.series, versions), rank=3)
-        shares = steps.heights(finding.series)
+        shares = steps.heights({v: level.median for v, level in finding.series.levels.items()})
         yield Column("", [_bar(shares.get(version, 0.0)) for version in versions], rank=6)
 
 

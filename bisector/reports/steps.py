@@ -206,13 +206,10 @@ def _largest(series: Series) -> float:
     return max((abs(level.median) for level in series.levels.values()), default=0.0)
 
 
-def heights(series: Series) -> dict[Version, float]:
-    """Return how high the number of each release is in a picture from 0, or the least, to 1."""
-    numbers = {version: level.median for version, level in series.levels.items()}
+def heights(numbers: Mapping[Version, float]) -> dict[Version, float]:
+    """Return how high each number is in a picture, from 0 or the least of them to 1."""
     low, high = min(0.0, *numbers.values(), 0.0), max(0.0, *numbers.values(), 0.0)
-    return {
-        v: (number - low) / (high - low) if high > low else 0.0 for v, number in numbers.items()
-    }
+    return {version: (number - low) / ((high - low) or 1.0) for version, number in numbers.items()}
 
 
 def to_json(series: Series) -> dict[str, Any]:

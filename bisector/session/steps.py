@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -16,6 +17,7 @@ from bisector.inputs.request import Request
 from bisector.inputs.values import CONFIDENCE
 from bisector.model import Measurement, Probe
 from bisector.reports.progress import silent
+from bisector.reports.steps import heights
 from bisector.reports.words import listed
 from bisector.search import metric
 from bisector.search.candidates import Candidates
@@ -175,7 +177,14 @@ class _Search:
         self._notice(run)
         self._stepping.add(wanted.position, self._metric.of(run))
         self._listener.finished(run, {})
+        self._listener.numbers(self._metric.name, self._heights())
         self.check()
+
+    def _heights(self) -> dict[Version, float | None]:
+        """Return how high the number of each item is in a picture, as far as it is known."""
+        keys = [item.key for item in self._candidates.items]
+        shown = heights({keys[p]: median(some) for p, some in self._stepping.numbers.items()})
+        return {key: shown.get(key) for key in keys}
 
     def unwanted(self, _flying: Sequence[Wanted], /) -> list[Wanted]:
         return []
