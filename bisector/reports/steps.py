@@ -21,7 +21,7 @@ _NAMES: Mapping[str, str] = {
 
 def sentences(finding: Finding, series: Series) -> Iterator[str]:
     """Yield where the number stepped, what isn't sure, and how far that reaches."""
-    subject = f"{_name(series)} of {safe(finding.over or finding.probe.package)}"
+    subject = f"{called(series)} of {safe(finding.over or finding.probe.package)}"
     for number, step in enumerate(series.steps):
         again = "It" if number else subject
         if series.per:
@@ -55,7 +55,7 @@ def sentences(finding: Finding, series: Series) -> Iterator[str]:
         )
     if len(series.levels) < 2:
         only = f"only {next(iter(series.levels))}" if series.levels else "no release measured"
-        yield f"Undecided: {only} has a number for {_name(series)}."
+        yield f"Undecided: {only} has a number for {called(series)}."
     elif not (series.steps or series.drift or series.suspected):
         yield from _flat(finding, series, subject)
     if noise := _noise(series):
@@ -72,7 +72,7 @@ def _flat(finding: Finding, series: Series, subject: str) -> Iterator[str]:
     shown = max(series.least * unit, series.seen or 0.0)
     size = amount(series, shown) if not series.relative else f"{shown:.1%}".replace(".0%", "%")
     yield (
-        f"No step found: {subject} is {_span(series, min(medians), max(medians))} in the "
+        f"No step found: {subject} is {span(series, min(medians), max(medians))} in the "
         f"{count(len(versions), finding.axis.noun)} measured, from "
         f"{finding.axis.shown(versions[0])} to {finding.axis.shown(versions[-1])}; a lasting step "
         f"of more than {size} would have shown."
@@ -96,6 +96,17 @@ def _until(finding: Finding, series: Series, step: Step) -> str:
         f"{'is ' * (step is not series.steps[0])}{old} until {shown(step.before)}, "
         f"{new.partition(' ')[0]} since {shown(step.after)}{untested}"
     )
+
+
+def label(series: Series, step: Step) -> str:
+    """Return a step in a few words, as a picture has room for."""
+    if series.per:
+        largest = max(abs(step.old), abs(step.new))
+        old, new = (amount(series, n, largest).partition(" ")[0] for n in (step.old, step.new))
+        return f"{old} to {new} in {step.after}"
+    if not step.relative:
+        return f"{'+' if step.up else '-'}{amount(series, abs(step.change))} in {step.after}"
+    return f"{'+' if step.up else '-'}{_share(abs(step.change), step)} in {step.after}"
 
 
 def _where(finding: Finding, step: Step) -> str:
@@ -127,10 +138,10 @@ def _interval(step: Step) -> str:
 
 
 def _sides(series: Series, step: Step) -> str:
-    return _span(series, step.old, step.new)
+    return span(series, step.old, step.new)
 
 
-def _span(series: Series, one: float, other: float) -> str:
+def span(series: Series, one: float, other: float) -> str:
     """Return two numbers in the unit of the larger, which is said once."""
     largest = max(abs(one), abs(other))
     first, second = (amount(series, number, largest) for number in (one, other))
@@ -167,8 +178,15 @@ def amount(series: Series, number: float, largest: float | None = None) -> str:
     return f"{number:.4g}"
 
 
-def _name(series: Series) -> str:
+def called(series: Series) -> str:
+    """Return what people call the number."""
     return safe(_NAMES.get(series.metric, series.metric))
+
+
+def heading(series: Series) -> str:
+    """Return what people call the number, at the beginning of a line."""
+    text = called(series)
+    return text[0].upper() + text[1:] if series.metric in _NAMES else text
 
 
 def title(series: Series) -> str:
@@ -191,7 +209,7 @@ def cells(series: Series | None, versions: list[Version]) -> list[str]:
 def intervals(series: Series, versions: Sequence[Version]) -> list[str]:
     """Return the interval of the number of some releases; nothing where they have none."""
     known = {v: level.interval for v, level in series.levels.items() if level.interval}
-    texts = {version: _span(series, *interval) for version, interval in known.items()}
+    texts = {version: span(series, *interval) for version, interval in known.items()}
     if series.per:  # its unit stands in the title
         texts = {v: " to ".join(_bare(series, number) for number in known[v]) for v in known}
     return [texts.get(version, "") for version in versions]
