@@ -76,6 +76,35 @@ def test_what_is_not_sure_is_no_transition(ask: Command, index: LocalIndex, coun
     assert "Open:" not in result.output
 
 
+CROWDED = """\
+import os, time, spam
+if spam.BROKEN:
+    time.sleep(600)
+try:
+    os.mkdir({taken!r})
+except FileExistsError:
+    time.sleep(600)
+time.sleep(2)
+os.rmdir({taken!r})
+"""
+"""Hangs where the release's BROKEN is true, and where another run of it is going on."""
+
+
+def test_what_is_out_of_time_beside_others_is_run_again_alone(
+    ask: Command, index: LocalIndex, counter: Path
+) -> None:
+    """What only a busy machine kept from its end isn't a hang, and one that is stays one."""
+    index.add(plain("spam", "g" * 14 + "bb"))
+    script = ask.write("crowded.py", CROWDED.format(taken=str(counter.with_name("taken"))))
+    words = ("--package", "spam", "--assure", "0", "--no-attribution", "--jobs", "2")
+    result = ask("--format", "json", *words, "--timeout", "6", "--", "python", script)
+    assert " was still running at the time limit, beside other runs: it is run " in result.errors
+    assert changes(result.finding) == [("introduced", "1.13", "1.14")]
+    assert result.finding["conflicting"] == []
+    hung = {run["version"] for run in ask.stored() if run["reason"] == "timeout"}
+    assert hung <= {"1.14", "1.15"}
+
+
 def test_what_fails_at_random_throughout_is_called_that(
     ask: Command, index: LocalIndex, counter: Path
 ) -> None:
