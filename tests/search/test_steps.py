@@ -118,6 +118,40 @@ def test_changes_are_the_best_of_all_partitions(
     assert cost(found) <= min(map(cost, every)) + 1e-6
 
 
+@pytest.mark.parametrize("size", range(1, 13))
+def test_an_interval_of_few_counts_all_signs(size: int) -> None:
+    """It leaves out as many means as it may: with one more it would hold too seldom."""
+    sums = [
+        sum(rank for rank in range(1, size + 1) if signs >> rank - 1 & 1)
+        for signs in range(1 << size)
+    ]
+    values = [float(3**n) for n in range(size)]  # whose means all differ
+    means = sorted((one + other) / 2 for n, one in enumerate(values) for other in values[n:])
+    _, low, high = steps.center(values)
+    left_out = means.index(low)
+    assert means[-1 - left_out] == high
+
+    def missed(left_out: int) -> float:
+        return 2 * sum(total <= left_out for total in sums) / len(sums)
+
+    assert left_out == 0 or missed(left_out) <= 0.05
+    assert missed(left_out + 1) > 0.05
+
+
+def test_the_interval_of_a_step_holds_it_though_the_search_stopped_when_it_was_sure() -> None:
+    """Runs that make one stop are larger, mostly: those made afterwards say how large it is."""
+    held = found = 0
+    for seed in range(300):
+        stepping, _ = searched([1.0] * 4 + [1.05] * 4, Random(seed), 0.02)
+        for verdict in stepping.verdicts():
+            if verdict.accepted and (verdict.place.before, verdict.place.after) == (3, 4):
+                found += 1
+                held += verdict.step[1] <= math.log(1.05) <= verdict.step[2]
+                assert verdict.sized
+    assert found > 200
+    assert held / found > 0.925  # 0.961 of eight pairs, less three standard deviations
+
+
 def test_drift_is_taken_out_and_levels_stay() -> None:
     random = Random(3)
     runs = [
