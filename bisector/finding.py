@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import groupby
 from operator import attrgetter
@@ -211,7 +211,8 @@ class Finding:
     is the release, as ``spam 1.5``, that is held where something else varied, which ``axis`` says:
     a version then is that of an interpreter, say, or a date. ``confidence`` is what was asked for,
     and ``suspicions`` are the changes of any failure that don't reach it where runs disagree.
-    ``series`` is what was asked where it is not outcomes but a number.
+    ``series`` is what was asked where it is not outcomes but a number. ``posterior`` is, where runs
+    disagree, how likely a change lies between two neighbours that were run.
     """
 
     probe: Probe
@@ -237,6 +238,7 @@ class Finding:
     confidence: float | None = None
     suspicions: tuple[Suspicion, ...] = ()
     series: Series | None = None
+    posterior: Mapping[tuple[Version, Version], float] = field(default_factory=dict)
 
     @property
     def runs(self) -> dict[Version, list[Measurement]]:

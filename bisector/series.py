@@ -37,12 +37,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """The number of one release: the median of its ``runs``, and the lowest and highest."""
+    """The number of one release: the median of its ``runs``, and the lowest and highest.
+
+    ``interval`` holds the median at 95 %, by how much runs of one release differ in all releases;
+    None where that isn't known.
+    """
 
     median: float
     lowest: float
     highest: float
     runs: int
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ class Series:
     the first to the last where it came without a step. ``noise`` is the standard deviation of runs
     of one release, ``floor`` the distance of the same release in two environments, and ``seen`` the
     smallest step that would show at any release of the coarse look; they are shares where they are
-    ``relative``.
+    ``relative``. Where the number is a slope, it is in its ``unit`` ``per`` that of the sizes.
     """
 
     metric: str
@@ -68,3 +73,4 @@ class Series:
     seen: float | None = None
     relative: bool = True
     unit: str = ""
+    per: str = ""

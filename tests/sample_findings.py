@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from random import Random
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -25,6 +26,8 @@ from bisector.model import (
     Release,
     Signature,
 )
+from bisector.search.knowledge import Knowledge, Options
+from bisector.search.releases import Releases
 from bisector.series import Level, Series, Step
 
 MIB = 1024 * 1024
@@ -220,6 +223,22 @@ def sample() -> list[Finding]:
         for name, size in (("aiter_bytes", 31.0), ("aiter_raw", 29.5), ("content", 96.0))
     ]
     return [uploads(), *cases, cycle, *streams]
+
+
+def flaky(share: float = 0.5) -> Finding:
+    """A history that fails at random from 1.12 on, as five runs of every other release tell."""
+    random = Random(3)
+    runs = {
+        Version(f"1.{n}"): [
+            run("spam", f"1.{n}", "bad" if n >= 12 and random.random() < share else "good", 45.0)
+            for _ in range(5)
+        ]
+        for n in range(0, 20, 2)
+    }
+    versions = [f"1.{n}" for n in range(20)]
+    probe = Probe("race", "spam", "It must not lose a race.")
+    candidates = Releases(probe, Plan(releases(versions)), CONDITIONS)
+    return Knowledge(candidates, runs, Options(confidence=0.95)).finding()
 
 
 def hostile() -> Finding:

@@ -17,6 +17,7 @@ from bisector.measure import printed
 from bisector.model import Json, Outcome, Probe, ProcessPeak, Reason, Signature, Symptom
 from bisector.run import process, records
 
+STILL_RUNNING = "it was still running at the time limit"
 _DEEPEST_RESULT = 50
 _LARGEST_INTEGER = 2**63
 _FATAL = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL"})
@@ -96,8 +97,7 @@ def symptom(
     ``matched`` is the line of the output that showed it.
     """
     if wanted.timeout and completed.ended is process.Ended.TIMEOUT:
-        detail = "it was still running at the time limit"
-        return Reading(Outcome.BAD, None, detail, Signature(message=detail))
+        return Reading(Outcome.BAD, None, STILL_RUNNING, Signature(message=STILL_RUNNING))
     if wanted.memory_bytes is not None:
         detail = f"it took more than {wanted.memory_bytes}"
         highest = max((peak.peak_memory_bytes for peak in peaks), default=0)
@@ -124,7 +124,7 @@ def read(
     """
     untestable = Outcome.UNTESTABLE
     if completed.ended is process.Ended.TIMEOUT:
-        return Reading(untestable, Reason.TIMEOUT, "it was still running at the time limit")
+        return Reading(untestable, Reason.TIMEOUT, STILL_RUNNING)
     if completed.ended is process.Ended.MEMORY:
         return Reading(untestable, Reason.OUT_OF_LIMITS, "it passed the memory limit")
     if completed.ended is process.Ended.PROCESSES:

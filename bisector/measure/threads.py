@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -13,13 +14,16 @@ from pathlib import Path
 from bisector.environment.pool import Installations
 from bisector.environment.task import Task
 from bisector.environment.workspace import remove
+from bisector.measure.company import Company
 from bisector.measure.measure import Lent, measure
+from bisector.measure.reading import STILL_RUNNING
 from bisector.measure.workers import Start
 from bisector.model import Measurement
 from bisector.search.scheduler import Running
 from bisector.store.runs import Store
 
 _PATIENCE_S = 1.0
+_log = logging.getLogger("bisector")
 
 
 class _Run:
@@ -42,12 +46,16 @@ class _Run:
         self._lock = threading.Lock()
 
     def measure(
-        self, lent: Lent, discard: Callable[[Path], object], give_way: Callable[[], object]
+        self,
+        lent: Lent,
+        discard: Callable[[Path], object],
+        give_way: Callable[[], object],
+        company: Company,
     ) -> Measurement:
         """Return what the task measured, or what another driver did of it meanwhile.
 
         ``give_way`` lets others have what nobody asked for yet: each of two drivers may wait for
-        that of the other.
+        that of the other. ``company`` are the runs beside it.
         """
         ends = time.monotonic() + _PATIENCE_S
 
@@ -59,7 +67,7 @@ class _Run:
         try:
             elsewhere = self._claim.wait(given_up)
             self._begun = True
-            measurement = elsewhere or measure(self.task, self._stopped, lent, discard)
+            measurement = elsewhere or self._made(lent, discard, company)
             with self._lock:
                 self._complete = measurement
                 self._keep()
@@ -67,6 +75,20 @@ class _Run:
             self.release()
             raise
         return measurement
+
+    def _made(self, lent: Lent, discard: Callable[[Path], object], company: Company) -> Measurement:
+        """Return what the task measures: alone, where beside others it came to no end in time."""
+        given_up = self._stopped.is_set
+        with company.together(given_up) as stay:
+            run = measure(self.task, self._stopped, lent, discard)
+        if run.detail != STILL_RUNNING or not stay.was_crowded or given_up():
+            return run
+        _log.warning(
+            "%s was still running at the time limit, beside other runs: it is run again, alone",
+            run.version,
+        )
+        with company.alone(given_up):
+            return measure(self.task, self._stopped, lent, discard)
 
     def release(self) -> None:
         """Let another driver make it."""
@@ -119,6 +141,7 @@ class Threads:
         spare = max(0, cores - self.jobs)
         self._installations = Installations(folder, spare, self._tidying.submit)
         self._pool = ThreadPoolExecutor(self.jobs)
+        self._company = Company()
         self._runs: list[_Run] = []
         self._early: list[_Run] = []
 
@@ -169,7 +192,8 @@ class Threads:
     def _submit(self, run: _Run) -> Future[Measurement]:
         self._runs.append(run)  # beforehand: an interrupt may come as soon as it runs
         lent, discard = self._installations.lent, self._discard
-        run.measured = self._pool.submit(run.measure, lent, discard, self._give_way)
+        give_way, company = self._give_way, self._company
+        run.measured = self._pool.submit(run.measure, lent, discard, give_way, company)
         return run.measured
 
     def _stop_all(self) -> None:

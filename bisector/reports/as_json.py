@@ -59,6 +59,10 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
         "bad_at_newest": finding.bad_at_newest,
         "confidence": finding.confidence,
         "suspicions": [_suspicion(suspicion) for suspicion in finding.suspicions],
+        "posterior": [
+            {"after": str(before), "by": str(after), "probability": round(share, 4)}
+            for (before, after), share in finding.posterior.items()
+        ],
         "longest_untested": finding.longest_untested,
         "conflicting": [str(version) for version in finding.conflicting],
         "candidates": len(finding.plan.candidates),

@@ -10,7 +10,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.model import Plan, Probe, Release
-from bisector.reports import causes, facts, failing, rows, steps, suspects, words
+from bisector.reports import causes, facts, failing, flaky, rows, steps, suspects, words
 from bisector.reports.answer import paragraphs
 from bisector.reports.claims import claims
 from bisector.reports.differences import differences
@@ -143,6 +143,7 @@ def _folded(finding: Finding, measured: Sequence[Row], *, several: bool) -> list
             [stretch.said for stretch in folded],
             [_STYLES.get(stretch.rows[0].outcome, "magenta") for stretch in folded],
         ),
+        *_doubts([stretch.rows for stretch in folded], finding),
         Column("failure", [stretch.failure if several else "" for stretch in folded], rank=2),
         Column("peak", [stretch.peak for stretch in folded], right=True, rank=1),
         Column("growth", [stretch.growth for stretch in folded], right=True, rank=2),
@@ -155,6 +156,8 @@ def _folded(finding: Finding, measured: Sequence[Row], *, several: bool) -> list
 def _columns(measured: Sequence[Row], finding: Finding, *, several: bool) -> list[Column]:
     """Return the columns of which there is anything to show; failures where there are several."""
     highest = max((row.peak_memory_bytes or 0 for row in measured), default=0)
+    if finding.series:
+        highest = 0  # it is another number that is asked for, or that one by its own name
     columns = [
         Column(finding.axis.noun, [row.label for row in measured]),
         Column("uploaded", [row.date for row in measured], rank=3),
@@ -163,9 +166,10 @@ def _columns(measured: Sequence[Row], finding: Finding, *, several: bool) -> lis
             [row.said for row in measured],
             [_STYLES.get(row.outcome, "magenta") for row in measured],
         ),
+        *_doubts([[row] for row in measured], finding),
         Column("failure", [row.failure if several else "" for row in measured], rank=2),
         Column("peak", [row.peak if highest else "" for row in measured], right=True, rank=1),
-        Column("", [_bar(row.peak_memory_bytes or 0, highest) for row in measured], rank=6),
+        Column("", [_size_bar(row, highest) for row in measured], rank=6),
         Column("growth", [_growth(row) for row in measured], right=True, rank=2),
         *_numbers(measured, finding),
         Column("pool", [row.pool for row in measured], rank=2),
@@ -178,16 +182,41 @@ def _columns(measured: Sequence[Row], finding: Finding, *, several: bool) -> lis
 def _numbers(measured: Sequence[Row], finding: Finding) -> Iterator[Column]:
     """Yield the column of the number that was asked for."""
     if finding.series:
-        numbers = steps.cells(finding.series, [row.version for row in measured])
+        versions = [row.version for row in measured]
+        numbers = steps.cells(finding.series, versions)
         yield Column(steps.title(finding.series), numbers, right=True)
+        yield Column("95%", steps.intervals(finding.series, versions), rank=3)
+        shares = steps.heights({v: level.median for v, level in finding.series.levels.items()})
+        yield Column("", [_bar(shares.get(version, 0.0)) for version in versions], rank=6)
+
+
+def _doubts(groups: Sequence[Sequence[Row]], finding: Finding) -> Iterator[Column]:
+    """Yield how often groups of releases were bad, and how likely it changed in them."""
+    if not finding.posterior:
+        return
+    runs, arrivals = finding.runs, flaky.arrivals(finding)
+    counts = [flaky.counts(run for row in group for run in runs[row.version]) for group in groups]
+    rates = [flaky.interval(*count) if count[1] else None for count in counts]
+    shares = [sum(arrivals.get(row.version, 0.0) for row in group) for group in groups]
+    yield Column("bad", [f"{bad} of {every}" if every else "" for bad, every in counts], right=True)
+    yield Column("95%", [f"{r[0]:.0%} to {r[1]:.0%}" if r else "" for r in rates], rank=2)
+    likely = [f"{share:4.0%} {_bar(share)}" if share else "" for share in shares]
+    yield Column("changed here", likely)
 
 
 def _growth(row: Row) -> str:
     return "" if row.growth_bytes is None else words.mib(row.growth_bytes)
 
 
-def _bar(size_bytes: int, highest_bytes: int) -> str:
-    eighths = round(size_bytes / max(highest_bytes, MIB) * _BAR * 8)
+def _size_bar(row: Row, highest_bytes: int) -> str:
+    if not highest_bytes:
+        return ""
+    return _bar((row.peak_memory_bytes or 0) / max(highest_bytes, MIB))
+
+
+def _bar(share: float) -> str:
+    """Return a bar that long, of at most 1."""
+    eighths = round(share * _BAR * 8)
     full, part = divmod(eighths, 8)
     return "█" * full + (" ▏▎▍▌▋▊▉"[part] if part else "")
 

@@ -1,15 +1,12 @@
-"""Where releases and sizes lie in a chart, and what is written beside its axes."""
+"""Where releases and numbers lie in a chart, and what is written beside its axes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
-
-from bisector.finding import Finding
-from bisector.reports.words import MIB
 
 WIDTH, HEIGHT = 800, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 776, 112, 330
@@ -18,10 +15,11 @@ GLYPH = 6.4
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Where a release and a size lie in the picture."""
+    """Where a release and a number, from ``least`` to ``most``, lie in the picture."""
 
     versions: tuple[Version, ...]
-    top_bytes: float
+    most: float
+    least: float = 0.0
 
     def x(self, version: Version) -> float:
         """Return where the middle of a release is."""
@@ -31,9 +29,9 @@ class Axes:
         """Return where the edge before the release of that position is."""
         return LEFT + self.step * position
 
-    def y(self, size_bytes: float) -> float:
-        """Return where a size is."""
-        return BOTTOM - (BOTTOM - TOP) * size_bytes / self.top_bytes
+    def y(self, number: float) -> float:
+        """Return where a number is."""
+        return BOTTOM - (BOTTOM - TOP) * (number - self.least) / (self.most - self.least)
 
     @property
     def step(self) -> float:
@@ -41,28 +39,28 @@ class Axes:
         return (RIGHT - LEFT) / max(len(self.versions), 1)
 
 
-def tick(highest_bytes: float) -> float:
-    """Return the distance of four to eight round numbers up to ``highest_bytes``."""
-    rough = highest_bytes / MIB / 4
+def tick(span: float) -> float:
+    """Return the distance of four to eight round numbers within a ``span``."""
+    rough = span / 4
     power = 10.0 ** math.floor(math.log10(rough))
-    return MIB * next(m for m in (5 * power, 2.5 * power, 2 * power, power) if m <= rough)
+    return next(m for m in (5 * power, 2.5 * power, 2 * power, power) if m <= rough)
 
 
-def scale(axes: Axes, step_bytes: float) -> Iterator[str]:
-    """Yield the lines of the sizes, each with its label."""
-    for number in range(round(axes.top_bytes / step_bytes) + 1):
-        y = axes.y(number * step_bytes)
-        kind = "grid" if number else "axis"
+def scale(axes: Axes, step: float, unit: float = 1.0, name: str = "") -> Iterator[str]:
+    """Yield the lines of the numbers, each with its label: so many of a ``unit`` of that name."""
+    for number in range(round(axes.least / step), round(axes.most / step) + 1):
+        y = axes.y(number * step)
+        kind = "axis" if number * step <= axes.least else "grid"
         yield f'<path class="{kind}" d="M{LEFT} {y:.1f}H{RIGHT}"/>'
-        size = f"{number * step_bytes / MIB:g}"
+        size = f"{number * step / unit:.10g}"
         yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{size}</text>'
-    yield f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end">MiB</text>'
+    if name:
+        yield f'<text x="{LEFT - 8}" y="{TOP - 14}" text-anchor="end">{name}</text>'
 
 
-def labels(finding: Finding, axes: Axes) -> Iterator[str]:
-    """Yield as many releases below the axis as fit, those that matter first."""
+def labels(axes: Axes, ends: Sequence[Version]) -> Iterator[str]:
+    """Yield as many releases below the axis as fit, those at the ``ends`` of changes first."""
     versions, shown = axes.versions, list[tuple[float, float]]()
-    ends = [v for t in finding.every_transition for v in (t.after, t.before)]
     every = range(1, len(versions) - 1)
     stride = max(1, math.ceil(9 * GLYPH / axes.step))
     rest = [versions[n] for n in every if n % stride == 0]

@@ -1,11 +1,10 @@
-"""Peak memory per release as a picture that stands alone."""
+"""What was measured per release as a picture that stands alone."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from statistics import median
 
 from packaging.version import Version
@@ -19,84 +18,60 @@ from bisector.reports.axes import (
     LEFT,
     RIGHT,
     TOP,
-    WIDTH,
     Axes,
     labels,
     scale,
     tick,
 )
 from bisector.reports.facts import conditions, name
+from bisector.reports.frame import PANEL, clipped, doubts, frame, text_of
 from bisector.reports.grid import Grid, Known, grids
-from bisector.reports.marks import marks, sides
-from bisector.reports.words import MIB, mib, safe
+from bisector.reports.marks import edges, marks, sides
+from bisector.reports.number_chart import number_chart
+from bisector.reports.words import MIB, mib
 
 _ROW = 18
 _ASIDE = 5
-_STYLE = """
-:root { color-scheme: light dark }
-svg { --paper: #fdfcfa; --ink: #23262a; --soft: #63686f; --rule: #e3e0da; --good: #1c6b50;
-  --bad: #b3261e; --window: #b3261e18; --other: #63686f; --second: #6b4ea8 }
-@media (prefers-color-scheme: dark) { svg { --paper: #16181b; --ink: #e8e6e1; --soft: #a2a7ae;
-  --rule: #33373c; --good: #7fcfae; --bad: #ff9d92; --window: #ff9d9220; --other: #a2a7ae;
-  --second: #c3a8f5 } }
-text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
-  fill: var(--soft) }
-.paper { fill: var(--paper) }
-.name { font-size: 17px; font-weight: 600; fill: var(--ink) }
-.mark { font-weight: 600; fill: var(--ink); stroke: var(--paper); stroke-width: 5;
-  stroke-linejoin: round; paint-order: stroke }
-.grid { stroke: var(--rule) }
-.axis, .edge { stroke: var(--soft) }
-.edge { stroke-dasharray: 4 3 }
-.window { fill: var(--window) }
-.unsure { fill: url(#hatch) }
-.hatch { stroke: var(--other); stroke-opacity: .45 }
-.trend { fill: none; stroke: var(--soft); stroke-opacity: .55 }
-.spread { stroke: var(--soft); stroke-dasharray: 2 2 }
-.good { fill: var(--good); stroke: var(--paper) }
-.bad { fill: none; stroke: var(--bad); stroke-width: 2.4; stroke-linecap: round }
-.other.window { fill: var(--second); fill-opacity: .12 }
-.other.bad { stroke: var(--second) }
-.untestable { fill: var(--paper); stroke: var(--other); stroke-width: 1.4 }
-"""
 _DECIDED = (Known.MEASURED, Known.INFERRED, Known.CONFLICTING)
-_HATCH = (
-    '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
-    'patternTransform="rotate(45)"><path class="hatch" d="M0 0V7"/></pattern></defs>'
-)
 
 
-def memory_chart(finding: Finding) -> str:
-    """Return peak memory per release with the transitions marked, as an SVG of its own."""
+def chart(finding: Finding) -> str:
+    """Return what was measured per release as an SVG of its own: the number that was asked for.
+
+    Else it is peak memory with the transitions marked; where runs disagree, below it how often each
+    release was bad, and where the outcome may have changed.
+    """
+    if finding.series:
+        return number_chart(finding, finding.series)
     peaks = [peak for m in finding.measurements if (peak := _peak(m)) is not None]
     highest = max((MIB, *peaks))
-    step_bytes = tick(highest)
+    step_bytes = tick(highest / MIB) * MIB
     axes = Axes(_versions(finding), step_bytes * math.ceil(highest * 1.02 / step_bytes))
     package, probe = finding.probe.package, name(finding)
     (grid,) = grids([finding], prereleases=True)
     names = grid.columns[0].failures
     height = HEIGHT + _ROW * len(names)
+    panels = list(doubts(finding, axes, height))
+    height += PANEL * len(panels)
     numbers = {line.first: line.cells[0].failure for line in grid.lines}
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    caption = _clipped(f"Peak memory per release. {conditions(finding)}", 118)
+    ends = [v for t in finding.every_transition for v in (t.after, t.before)]
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title desc">',
-        f'<title id="title">{_text(f"Peak memory per release of {package}: {probe}")}</title>',
-        f'<desc id="desc">{_text(_described(finding, peaks))}</desc>',
-        f"<style>{_STYLE}</style>",
-        _HATCH,
-        f'<rect class="paper" width="{WIDTH}" height="{height}"/>',
-        f'<text class="name" x="24" y="32">{_clipped(f"{package}: {probe}", 64)}</text>',
-        f'<text x="24" y="52">{caption}</text>',
+        *frame(
+            height,
+            f"Peak memory per release of {package}: {probe}",
+            _described(finding, peaks),
+            f"{package}: {probe}",
+            f"Peak memory per release. {conditions(finding)}",
+        ),
         *(_windows_apart(finding, grid, axes) if names else _windows(finding, axes)),
-        *scale(axes, step_bytes),
-        *labels(finding, axes),
-        *marks(finding.every_transition, axes),
+        *scale(axes, step_bytes, MIB, "MiB"),
+        *labels(axes, ends),
+        *marks(edges(finding.every_transition, axes)),
         *_points(finding, axes, numbers),
     ]
     if not peaks:
         parts.append('<text x="420" y="220" text-anchor="middle">No memory was measured.</text>')
-    return "\n".join((*parts, *_legend(finding), *_named(names), "</svg>", ""))
+    return "\n".join((*parts, *_legend(finding), *_named(names), *panels, "</svg>", ""))
 
 
 def _peak(measurement: Measurement) -> int | None:
@@ -191,7 +166,7 @@ def _point(outcome: Outcome, x: float, y: float, text: str, failure: int = 0) ->
         shape = f'path class="{_class("bad", failure)}" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
     else:
         shape = f'rect class="untestable" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"'
-    title = f"<title>{_text(text)}</title>" if text else ""
+    title = f"<title>{text_of(text)}</title>" if text else ""
     return f"<{shape}>{title}</{shape.split()[0]}>"
 
 
@@ -218,7 +193,7 @@ def _named(names: Sequence[str]) -> Iterator[str]:
         box = f'x="{LEFT}" y="{y}" width="22" height="14"'
         yield f'<rect class="{_class("window", number)}" {box}/>'
         yield _point(Outcome.BAD, LEFT + 11, y + 7, "", number)
-        yield f'<text x="{LEFT + 30}" y="{y + 11}">{_clipped(failure, 100)}</text>'
+        yield f'<text x="{LEFT + 30}" y="{y + 11}">{clipped(failure, 100)}</text>'
 
 
 def _described(finding: Finding, peaks: Sequence[int]) -> str:
@@ -226,14 +201,3 @@ def _described(finding: Finding, peaks: Sequence[int]) -> str:
     if peaks:
         parts.append(f"peaks from {mib(min(peaks))} to {mib(max(peaks))}")
     return ("; ".join(parts) or "no memory was measured") + "."
-
-
-def _clipped(text: str, characters: int) -> str:
-    text = safe(text)
-    return _text(text if len(text) <= characters else text[: characters - 1] + "…")
-
-
-def _text(text: str) -> str:
-    """Return ``text`` for XML, which has no way to write two of its characters."""
-    plain = safe(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
-    return escape(plain)

@@ -73,7 +73,7 @@ def _section(grid: Grid, findings: Sequence[Finding]) -> list[Json]:
 
 
 def _column(column: Column, findings: Sequence[Finding]) -> list[Json]:
-    finding = next((f for f in findings if _is_of(column, f)), None)
+    finding = next((f for f in findings if is_of(column, f)), None)
     facts: list[Json] = [["interpreter", f"Python {column.python}"]]
     if finding:
         facts = [["conditions", _plain(conditions(finding))]]
@@ -123,7 +123,8 @@ def _run(run: Measurement) -> list[Json]:
     ]
 
 
-def _is_of(column: Column, finding: Finding) -> bool:
+def is_of(column: Column, finding: Finding) -> bool:
+    """Return whether a finding is what a column shows."""
     probe = finding.probe
     same = (column.package, column.probe, column.case) == (probe.package, probe.name, probe.case)
     return same and column.python == finding.conditions.interpreter.series

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from bisector.finding import Finding
@@ -12,19 +13,30 @@ from bisector.model import (
 from bisector.reports.rows import rows
 from bisector.reports.words import count, safe, sure, why_not
 from bisector.run.sandbox import NONE, left
-from bisector.search.observed import verdict
+from bisector.search.observed import Verdict, verdict
 
 _MOST_SAID = 8
+_NOTHING = (Verdict.UNTESTED, Verdict.UNTESTABLE)
 
 
 def decided(finding: Finding) -> list[tuple[Version, str]]:
-    """Return the candidates that are good or bad, and which of the two, in version order."""
+    """Return the candidates that are good or bad, and which of the two, in version order.
+
+    Where runs disagree that is what all of them say together: a release that passed once since it
+    fails at random isn't good.
+    """
     runs = finding.runs
+    affected_by = (finding.affected_by_any or finding.affected) if finding.affected else ()
+    windows = [SpecifierSet(window, prereleases=True) for window in affected_by]
     outcomes = []
     for release in finding.plan.candidates:
-        conclusion = verdict([run.outcome for run in runs.get(release.version, ())])
-        if conclusion.decided:
-            outcomes.append((release.version, conclusion.value))
+        version = release.version
+        conclusion = verdict([run.outcome for run in runs.get(version, ())])
+        if finding.posterior and windows and conclusion not in _NOTHING:
+            affected = any(version in window for window in windows)
+            outcomes.append((version, "bad" if affected else "good"))
+        elif conclusion.decided:
+            outcomes.append((version, conclusion.value))
     return outcomes
 
 

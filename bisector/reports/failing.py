@@ -11,9 +11,10 @@ from packaging.version import Version
 
 from bisector.finding import Failure, Finding, Kind, Transition
 from bisector.model import Outcome, Reason, Signature
+from bisector.reports import facts
 from bisector.reports.words import listed, safe, sentence, shortened
 from bisector.search import failures, sameness
-from bisector.search.observed import Label, Verdict, together, verdict
+from bisector.search.observed import Label, together
 
 _LONGEST = 160
 _SHORT = 100
@@ -144,8 +145,9 @@ def otherwise(transition: Transition) -> str:
 
 def pin(finding: Finding) -> str:
     """Return which releases to pin and why, as a sentence; empty where nothing is to be."""
-    decided = _decided(finding)
-    if finding.over or finding.plan.by_upload or {True, False} - {bad for _, bad in decided}:
+    decided = [(version, outcome == "bad") for version, outcome in sorted(facts.decided(finding))]
+    unfit = finding.over or finding.plan.by_upload or finding.suspicions
+    if unfit or {True, False} - {bad for _, bad in decided}:
         return ""
     last = next(n for n in range(len(decided) - 1, -1, -1) if not decided[n][1])
     first = next((n + 1 for n in range(last, -1, -1) if decided[n][1]), 0)
@@ -168,17 +170,6 @@ def _reach(finding: Finding, bounds: str, tested: int) -> str:
     inside = [release.version for release in finding.plan.candidates]
     number = len(list(SpecifierSet(bounds).filter(inside)))
     return f" ({tested} of {number} releases tested)" if tested < number else ""
-
-
-def _decided(finding: Finding) -> list[tuple[Version, bool]]:
-    """Return the decided candidates in version order, and whether each fails."""
-    runs = finding.runs
-    decided = []
-    for release in finding.plan.candidates:
-        conclusion = verdict([run.outcome for run in runs.get(release.version, ())])
-        if conclusion.decided:
-            decided.append((release.version, conclusion is Verdict.BAD))
-    return sorted(decided)
 
 
 def _between(finding: Finding, before: Version, after: Version) -> bool:

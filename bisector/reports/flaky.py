@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import sqrt
 
 from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Suspicion, Transition
-from bisector.model import Outcome
+from bisector.model import Measurement, Outcome
 from bisector.reports.words import listed, sure
 
 _WORDS = {Kind.INTRODUCED: "went bad", Kind.FIXED: "was fixed"}
 
 Runs = tuple[int, int]
 """How many runs were bad, and how many decided anything."""
+
+
+SEEN = 0.005
+"""The probability from which on it is shown that the outcome may have changed somewhere."""
+
+_OF_95 = 1.96
+"""The standard deviations that hold 95 % of a normal distribution."""
+
+
+def arrivals(finding: Finding) -> dict[Version, float]:
+    """Return the releases in which the outcome may have changed, and how likely it did."""
+    return {after: share for (_, after), share in finding.posterior.items() if share >= SEEN}
+
+
+def counts(runs: Iterable[Measurement]) -> Runs:
+    """Return how many runs were bad, and how many decided anything."""
+    outcomes = [run.outcome for run in runs if run.outcome is not Outcome.UNTESTABLE]
+    return outcomes.count(Outcome.BAD), len(outcomes)
+
+
+def interval(bad: int, runs: int) -> tuple[float, float]:
+    """Return the 95 % interval of the share of runs that are bad, by Wilson's score (1927)."""
+    share, weight = bad / runs, _OF_95**2 / runs
+    middle = (share + weight / 2) / (1 + weight)
+    half = sqrt(share * (1 - share) * weight + weight**2 / 4) / (1 + weight)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def sentences(finding: Finding) -> Iterator[str]:
@@ -72,12 +99,9 @@ def _sides(finding: Finding, number: int) -> tuple[Runs, Runs]:
 def _runs(finding: Finding, first: int, last: int) -> Runs:
     """Return the runs of the candidates from ``first`` on and before ``last``."""
     position = _positions(finding)
-    outcomes = [
-        run.outcome
-        for run in finding.measurements
-        if run.outcome is not Outcome.UNTESTABLE and first <= position.get(run.version, -1) < last
-    ]
-    return outcomes.count(Outcome.BAD), len(outcomes)
+    return counts(
+        run for run in finding.measurements if first <= position.get(run.version, -1) < last
+    )
 
 
 def _positions(finding: Finding) -> dict[Version, int]:

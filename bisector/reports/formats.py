@@ -166,7 +166,7 @@ TABLES: Mapping[str, Format[Finding]] = {
 FILES: Mapping[str, Callable[[Finding], str]] = {
     "report.md": lambda finding: report_markdown.render(finding),
     "finding.json": lambda finding: as_json.render([finding]),
-    "chart.svg": lambda finding: chart.memory_chart(finding),
+    "chart.svg": lambda finding: chart.chart(finding),
     "osv.json": lambda finding: osv.render([finding]),
     "reproducer.py": lambda finding: reproducer.render(finding) if finding.probe.text else "",
 }

@@ -22,23 +22,40 @@ def sides(transition: Transition, axes: Axes) -> tuple[float, float]:
     return axes.between(left), axes.between(max(left, right))
 
 
-def marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
-    """Yield an edge and a label per transition, on three rows; what doesn't fit is a tooltip.
+@dataclass(frozen=True, order=True, slots=True)
+class Edge:
+    """Where something changed, between two places that may be one, and what is said of it."""
+
+    left: float
+    right: float
+    label: str
+
+
+def edges(transitions: Sequence[Transition], axes: Axes) -> list[Edge]:
+    """Return the edge of each transition."""
+    placed = [(transition, *sides(transition, axes)) for transition in transitions]
+    return [Edge(left, right, _label(t, between=left < right)) for t, left, right in placed]
+
+
+def marks(edges: Sequence[Edge]) -> Iterator[str]:
+    """Yield edges, each with its label, on three rows; what doesn't fit is a tooltip.
 
     From right to left, so that a label which reaches over a later edge lies above its end.
     """
     labels = list[_Mark]()
-    for transition in sorted(transitions, key=lambda t: sides(t, axes), reverse=True):
-        left, right = sides(transition, axes)
-        label = _label(transition, between=left < right)
-        width = len(label) * (GLYPH + 0.6)
-        x = (left + right) / 2 + 5
-        rows = range(_ROWS)
-        if x + width > WIDTH - 12:
-            # To the left of its edge it lies over the edges before it, so above their ends.
-            x, rows = x - 10 - width, range(_ROWS - 1, -1, -1)
+    for drawn in sorted(edges, reverse=True):
+        left, right, label = drawn.left, drawn.right, drawn.label
+        width = len(label) * (GLYPH + 1)  # as wide as bold letters mostly are
+        middle = (left + right) / 2
         edge = left if left == right else None
-        candidates = (_Mark(label, edge, x, x + width, row) for row in rows)
+        # To the left of its edge it lies over the edges before it, so above their ends.
+        places = [(middle + 5, row) for row in range(_ROWS)]
+        places += [(middle - 5 - width, row) for row in reversed(range(_ROWS))]
+        candidates = (
+            _Mark(label, edge, x, x + width, row, before=x < middle - width)
+            for x, row in places
+            if x >= 12 and x + width <= WIDTH - 12
+        )
         mark = next((one for one in candidates if not any(map(one.meets, labels))), None)
         top = mark.y - 9 if mark and edge is not None else TOP
         for position in sorted({left, right}):
@@ -46,18 +63,24 @@ def marks(transitions: Sequence[Transition], axes: Axes) -> Iterator[str]:
             yield f"<title>{label}</title></path>"
         labels += [mark] if mark else []
     for mark in labels:
-        yield f'<text class="mark" x="{mark.start:.1f}" y="{mark.y}">{mark.label}</text>'
+        end = ' text-anchor="end"' if mark.before else ""
+        x = mark.end if mark.before else mark.start
+        yield f'<text class="mark" x="{x:.1f}" y="{mark.y}"{end}>{mark.label}</text>'
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """A label, the edge that rises to it (none where it names an interval), and where it lies."""
+    """A label, the edge that rises to it (none where it names an interval), and where it lies.
+
+    One that stands ``before`` its edge ends there.
+    """
 
     label: str
     edge: float | None
     start: float
     end: float
     row: int
+    before: bool = False
 
     @property
     def y(self) -> int:

@@ -23,6 +23,8 @@ from bisector.search.stages import Stage
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from bisector.search.bisection import Posterior
+
 _SIGNS = {
     Verdict.GOOD: "o",
     Verdict.BAD: "#",
@@ -32,6 +34,7 @@ _SIGNS = {
 }
 _STYLES = {"o": "green", "#": "bold red", "!": "magenta", "?": "yellow", "·": "dim", "~": "cyan"}
 _KEY = "  ".join(f"{sign} {verdict.value}" for verdict, sign in _SIGNS.items())
+_BLOCKS = "▁▂▃▄▅▆▇█"
 _WHY = {
     Stage.START: "start",
     Stage.NARROW: "narrowing",
@@ -76,6 +79,12 @@ class Lines:
         if text := self._line(measurement):
             print(text, file=self._stream, flush=True)
 
+    def believed(self, posterior: Posterior, /) -> None:
+        """Say nothing: the answer will."""
+
+    def numbers(self, name: str, heights: Mapping[Version, float | None], /) -> None:
+        """Say nothing: the answer will."""
+
     def stopped(self, item: Item) -> None:
         """Say nothing: what was stopped has no outcome."""
 
@@ -102,6 +111,8 @@ class Live(Lines):
         self._console = console
         self._running: dict[Version, tuple[Stage, float]] = {}
         self._verdicts: Mapping[Version, Verdict] = {}
+        self._heights: Mapping[Version, float | None] = {}
+        self._shown = ""
         self._trying = ""
 
     def say(self, text: str) -> None:
@@ -133,29 +144,39 @@ class Live(Lines):
         if text := self._line(measurement):
             self._console.print(Text(text), no_wrap=True, overflow="ellipsis", crop=True)
 
+    def believed(self, posterior: Posterior, /) -> None:
+        """Show where the outcome may have changed."""
+        shares = {after: share for (_, after), share in posterior().items()}
+        self._shown = "how likely it changed there" if shares else ""
+        self._heights = {version: shares.get(version) for version in self._verdicts}
+
+    def numbers(self, name: str, heights: Mapping[Version, float | None], /) -> None:
+        """Show the number of each release, from 0 to 1, as far as it is known."""
+        self._shown, self._heights = name, heights
+
     def trying(self, label: str) -> None:
         """Show which combination is measured."""
-        self._verdicts = {}
+        self._verdicts, self._shown = {}, ""
         self._trying = label
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines as they are now; rich calls this several times a second."""
         from rich.text import Text
 
-        versions = list(self._verdicts)
-        if versions:
-            width = max(10, options.max_width - 2)
-            signs = strip([self._verdicts[v] for v in versions], width)
+        width = max(10, options.max_width - 2)
+        if self._shown:
+            yield Text(blocks(list(self._heights.values()), width), style="cyan")
+        if self._verdicts:
             picture = Text()
-            for sign in signs:
+            for sign in strip(list(self._verdicts.values()), width):
                 picture.append(sign, _STYLES[sign])
             yield picture
-            ends = f"{versions[0]}{' ' * len(signs)}"[: len(signs)]
-            newest = str(versions[-1])
-            if len(signs) > len(newest) + len(str(versions[0])):
-                ends = ends[: len(signs) - len(newest)] + newest
-            yield Text(ends, style="dim")
+        if versions := list(self._verdicts or self._heights if self._shown else self._verdicts):
+            yield Text(_ends(versions, width), style="dim")
+        if self._verdicts:
             yield Text(_KEY, style="dim")
+        if self._shown:
+            yield Text(f"▁ to █  {self._shown}", style="dim", no_wrap=True)
         if self._trying:
             yield Text(f"{self._trying} …", style="cyan")
         for version, (stage, began) in list(self._running.items()):
@@ -215,6 +236,24 @@ def line(measurement: Measurement, label: str = "") -> str:
     text = f"{named:<12} {outcome:<11} {measurement.wall_s:5.2f} s"
     detail = measurement.detail.strip().splitlines()
     return f"{text}  {safe(detail[-1].strip()[:160])}" if detail else text
+
+
+def _ends(versions: Sequence[Version], width: int) -> str:
+    """Return the first and the last of some versions, at the ends of their picture."""
+    first, last = str(versions[0]), str(versions[-1])
+    shown = -(-len(versions) // -(-len(versions) // width))
+    return first.ljust(shown - len(last)) + last if shown > len(first) + len(last) else first
+
+
+def blocks(heights: Sequence[float | None], width: int) -> str:
+    """Return a block per candidate as high as it is from 0 to 1, or the highest of a group's.
+
+    There is a dot where none is known.
+    """
+    size = -(-len(heights) // width) if heights else 1
+    groups = [heights[start : start + size] for start in range(0, len(heights), size)]
+    highest = [max((one for one in group if one is not None), default=None) for group in groups]
+    return "".join("·" if h is None else _BLOCKS[round(h * (len(_BLOCKS) - 1))] for h in highest)
 
 
 def strip(verdicts: Sequence[Verdict], width: int) -> str:

@@ -28,7 +28,7 @@ def further(finding: Finding) -> tuple[tuple[str, str], ...]:
     The command is empty where there is nothing further to look at.
     """
     outcomes = decided(finding)
-    if not outcomes or finding.over or finding.plan.by_upload:
+    if not outcomes or finding.over or finding.plan.by_upload or finding.suspicions:
         return ()
     oldest, newest = outcomes[0][0], outcomes[-1][0]
     hints = []

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from math import floor, log10
 from typing import Any
 
 from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.reports.words import count, listed, mib, safe, sure
-from bisector.series import Level, Series, Step
+from bisector.series import Series, Step
 
 _NAMES: Mapping[str, str] = {
     "peak_memory_bytes": "peak memory",
@@ -20,10 +21,13 @@ _NAMES: Mapping[str, str] = {
 
 def sentences(finding: Finding, series: Series) -> Iterator[str]:
     """Yield where the number stepped, what isn't sure, and how far that reaches."""
-    subject = f"{_name(series)} of {safe(finding.over or finding.probe.package)}"
+    subject = f"{called(series)} of {safe(finding.over or finding.probe.package)}"
     for number, step in enumerate(series.steps):
         again = "It" if number else subject
-        yield f"{again} {_went(series, step)} {_where(finding, step)}, {_basis(step)}."
+        if series.per:
+            yield f"{again}{':' * (not number)} {_until(finding, series, step)}, {_basis(step)}."
+        else:
+            yield f"{again} {_went(series, step)} {_where(finding, step)}, {_basis(step)}."
     if series.drift:
         first, last = map(finding.axis.shown, (series.drift.before, series.drift.after))
         yield (
@@ -51,21 +55,24 @@ def sentences(finding: Finding, series: Series) -> Iterator[str]:
         )
     if len(series.levels) < 2:
         only = f"only {next(iter(series.levels))}" if series.levels else "no release measured"
-        yield f"Undecided: {only} has a number for {_name(series)}."
+        yield f"Undecided: {only} has a number for {called(series)}."
     elif not (series.steps or series.drift or series.suspected):
         yield from _flat(finding, series, subject)
     if noise := _noise(series):
         yield noise
+    if series.per:
+        yield "Each number is the least-squares slope over the sizes that a run reports."
 
 
 def _flat(finding: Finding, series: Series, subject: str) -> Iterator[str]:
     """Yield that nothing stepped, and what would have shown."""
     medians = [level.median for level in series.levels.values()]
     versions = list(series.levels)
-    shown = max(series.least, series.seen or 0.0)
-    size = f"{shown:.2g}" if not series.relative else f"{shown:.1%}".replace(".0%", "%")
+    unit = 1.0 if series.relative else max(map(abs, medians))
+    shown = max(series.least * unit, series.seen or 0.0)
+    size = amount(series, shown) if not series.relative else f"{shown:.1%}".replace(".0%", "%")
     yield (
-        f"No step found: {subject} is {_span(series, min(medians), max(medians))} in the "
+        f"No step found: {subject} is {span(series, min(medians), max(medians))} in the "
         f"{count(len(versions), finding.axis.noun)} measured, from "
         f"{finding.axis.shown(versions[0])} to {finding.axis.shown(versions[-1])}; a lasting step "
         f"of more than {size} would have shown."
@@ -77,6 +84,29 @@ def _went(series: Series, step: Step) -> str:
     if not step.relative:
         return f"went {way} by {amount(series, abs(step.change))} ({_sides(series, step)})"
     return f"went {way} by {_share(abs(step.change), step)} ({_sides(series, step)})"
+
+
+def _until(finding: Finding, series: Series, step: Step) -> str:
+    """Return what a slope was until one release, and what it is since another."""
+    largest = max(abs(step.old), abs(step.new))
+    old, new = (amount(series, number, largest) for number in (step.old, step.new))
+    shown = finding.axis.shown
+    untested = f" ({listed(step.untested)} untested)" if step.untested else ""
+    return (
+        f"{'is ' * (step is not series.steps[0])}{old} until {shown(step.before)}, "
+        f"{new.partition(' ')[0]} since {shown(step.after)}{untested}"
+    )
+
+
+def label(series: Series, step: Step) -> str:
+    """Return a step in a few words, as a picture has room for."""
+    if series.per:
+        largest = max(abs(step.old), abs(step.new))
+        old, new = (amount(series, n, largest).partition(" ")[0] for n in (step.old, step.new))
+        return f"{old} to {new} in {step.after}"
+    if not step.relative:
+        return f"{'+' if step.up else '-'}{amount(series, abs(step.change))} in {step.after}"
+    return f"{'+' if step.up else '-'}{_share(abs(step.change), step)} in {step.after}"
 
 
 def _where(finding: Finding, step: Step) -> str:
@@ -108,14 +138,14 @@ def _interval(step: Step) -> str:
 
 
 def _sides(series: Series, step: Step) -> str:
-    return _span(series, step.old, step.new)
+    return span(series, step.old, step.new)
 
 
-def _span(series: Series, one: float, other: float) -> str:
+def span(series: Series, one: float, other: float) -> str:
     """Return two numbers in the unit of the larger, which is said once."""
     largest = max(abs(one), abs(other))
     first, second = (amount(series, number, largest) for number in (one, other))
-    unit = f" {second.rpartition(' ')[2]}" if " " in second else ""
+    unit = f" {second.partition(' ')[2]}" if " " in second else ""
     return second if first == second else f"{first.removesuffix(unit)} to {second}"
 
 
@@ -135,6 +165,11 @@ def _noise(series: Series) -> str:
 
 def amount(series: Series, number: float, largest: float | None = None) -> str:
     """Return a number with its unit, as people read it beside the ``largest``."""
+    if series.per:
+        largest = abs(number if largest is None else largest)
+        digits = max(0, 2 - floor(log10(largest))) if largest else 0
+        rounded = round(number, digits) + 0.0  # never -0.0
+        return f"{rounded:.{digits}f} {series.unit} per {safe(series.per)}".replace("  ", " ")
     if series.unit == "bytes":
         return mib(round(number))
     if series.unit == "seconds":
@@ -143,23 +178,56 @@ def amount(series: Series, number: float, largest: float | None = None) -> str:
     return f"{number:.4g}"
 
 
-def _name(series: Series) -> str:
+def called(series: Series) -> str:
+    """Return what people call the number."""
     return safe(_NAMES.get(series.metric, series.metric))
 
 
+def heading(series: Series) -> str:
+    """Return what people call the number, at the beginning of a line."""
+    text = called(series)
+    return text[0].upper() + text[1:] if series.metric in _NAMES else text
+
+
 def title(series: Series) -> str:
-    """Return what a column of the number is called."""
-    return safe(series.metric)
+    """Return what a column of the number is called, with the unit of a slope."""
+    unit = f" ({' '.join(filter(None, (series.unit, 'per', series.per)))})" if series.per else ""
+    return safe(f"{series.metric}{unit}")
 
 
 def cells(series: Series | None, versions: list[Version]) -> list[str]:
     """Return what to show of the number of some releases; nothing where they have none."""
-    levels = series.levels if series else {}
-    return [_cell(series, levels[v]) if series and v in levels else "" for v in versions]
+    if series is None:
+        return ["" for _ in versions]
+    largest = _largest(series)
+    shown = {v: amount(series, level.median, largest) for v, level in series.levels.items()}
+    if series.per:  # its unit stands in the title
+        shown = {v: _bare(series, level.median) for v, level in series.levels.items()}
+    return [shown.get(version, "") for version in versions]
 
 
-def _cell(series: Series, level: Level) -> str:
-    return amount(series, level.median)
+def intervals(series: Series, versions: Sequence[Version]) -> list[str]:
+    """Return the interval of the number of some releases; nothing where they have none."""
+    known = {v: level.interval for v, level in series.levels.items() if level.interval}
+    texts = {version: span(series, *interval) for version, interval in known.items()}
+    if series.per:  # its unit stands in the title
+        texts = {v: " to ".join(_bare(series, number) for number in known[v]) for v in known}
+    return [texts.get(version, "") for version in versions]
+
+
+def _bare(series: Series, number: float) -> str:
+    """Return a number without its unit, as exact as the largest is shown."""
+    return amount(series, number, _largest(series)).partition(" ")[0]
+
+
+def _largest(series: Series) -> float:
+    return max((abs(level.median) for level in series.levels.values()), default=0.0)
+
+
+def heights(numbers: Mapping[Version, float]) -> dict[Version, float]:
+    """Return how high each number is in a picture, from 0 or the least of them to 1."""
+    low, high = min(0.0, *numbers.values(), 0.0), max(0.0, *numbers.values(), 0.0)
+    return {version: (number - low) / ((high - low) or 1.0) for version, number in numbers.items()}
 
 
 def to_json(series: Series) -> dict[str, Any]:
@@ -167,6 +235,7 @@ def to_json(series: Series) -> dict[str, Any]:
     return {
         "name": series.metric,
         "unit": series.unit or None,
+        "per": series.per or None,
         "relative": series.relative,
         "threshold": series.least,
         "noise": series.noise,
@@ -180,6 +249,7 @@ def to_json(series: Series) -> dict[str, Any]:
                 "median": level.median,
                 "lowest": level.lowest,
                 "highest": level.highest,
+                "interval": list(level.interval) if level.interval else None,
                 "runs": level.runs,
             }
             for version, level in series.levels.items()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from bisector.finding import Finding
+from bisector.reports.flaky import arrivals
 from bisector.reports.rows import Row
 from bisector.reports.words import MIB
 
@@ -62,7 +63,7 @@ class Stretch:
 def stretches(finding: Finding, measured: Sequence[Row]) -> Iterator[Stretch]:
     """Yield the rows, neighbours that came out alike together; each side of a change is alone."""
     every = [*finding.transitions, *(t for f in finding.failures for t in f.transitions)]
-    sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))}
+    sides = {v for t in every for v in (t.before, t.after, *(t.zoom or ()))} | {*arrivals(finding)}
     several = len(finding.failures) > 1
 
     def alike(row: Row) -> tuple[object, ...]:

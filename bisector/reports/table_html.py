@@ -16,7 +16,8 @@ from packaging.version import Version
 from bisector.finding import Finding
 from bisector.reports import suspects as why
 from bisector.reports.behaviour import Group, grouped
-from bisector.reports.evidence import evidence
+from bisector.reports.chart import chart
+from bisector.reports.evidence import evidence, is_of
 from bisector.reports.facts import conditions
 from bisector.reports.grid import Cell, Column, Grid, Known, Line
 from bisector.reports.words import count, safe
@@ -225,11 +226,20 @@ def _notes(grid: Grid, findings: Sequence[Finding]) -> Iterator[str]:
         failures = "".join(f"<li>{escape(failure)}</li>" for failure in failing)
         ways = f"<ol>{failures}</ol>" if failures else ""
         names = ", ".join(_named(column, grid) for column in columns)
-        yield f"<div><dt>{names}</dt><dd>{title}{ways}</dd></div>"
+        doubtful = [f for f in findings if f.posterior and any(is_of(c, f) for c in columns)]
+        pictures = "".join(map(_picture, doubtful))
+        yield f"<div><dt>{names}</dt><dd>{title}{ways}{pictures}</dd></div>"
     yield "</dl>"
     texts = {conditions(f): None for f in findings if f.probe.package == grid.package}
     yield "".join(f"<p>{escape(safe(text))}.</p>" for text in texts)
     yield "</details>"
+
+
+def _picture(finding: Finding) -> str:
+    """Return the chart of a probe whose runs disagree, as an image that the page holds itself."""
+    data = base64.b64encode(chart(finding).encode()).decode()
+    text = f"{finding.probe.name}: how often each release is bad, and where that may have changed"
+    return f'<img alt="{escape(_short(text, 300))}" src="data:image/svg+xml;base64,{data}">'
 
 
 def _named(column: Column, grid: Grid) -> str:

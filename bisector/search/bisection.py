@@ -22,6 +22,10 @@ Expect = Callable[[Sequence[Item]], None]
 """Is told of the items of which one may be measured next, so that it can be made ready."""
 
 
+Posterior = Callable[[], Mapping[tuple[Version, Version], float]]
+"""Returns how likely the outcome changed between each two neighbours; it takes milliseconds."""
+
+
 class Listener(Protocol):
     """What is told of a search while it goes on; every method may be called at any time."""
 
@@ -30,6 +34,9 @@ class Listener(Protocol):
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         """A measurement is complete; ``verdicts`` are those of all candidates now."""
+
+    def believed(self, posterior: Posterior, /) -> None:
+        """Runs may disagree: ``posterior`` returns then where the outcome may have changed."""
 
     def stopped(self, item: Item) -> None:
         """A measurement that is no longer wanted has been stopped."""
@@ -119,6 +126,7 @@ class _Pursuit:
     def done(self, item: Item, measurement: Measurement, /) -> None:
         run = self.knowledge.add(item, measurement)
         self.bisection.listener.finished(run, self.knowledge.verdicts())
+        self.bisection.listener.believed(self.knowledge.posterior)
 
     def unwanted(self, flying: Sequence[Item], /) -> list[Item]:
         late = self.knowledge.outside(self.main, self.narrowing & keys(flying))

@@ -11,6 +11,7 @@ from bisector.finding import Failure, Finding, Stopped
 from bisector.model import Measurement, Outcome, Reason, Signature
 from bisector.search import failures, noise, observed, transitions, weighing
 from bisector.search.candidates import Candidates, Item
+from bisector.search.chances import chances
 from bisector.search.found import Found
 from bisector.search.observed import Label, Seen, Verdict
 from bisector.search.stages import Question, Stage
@@ -222,7 +223,17 @@ class Knowledge:
                 for assessment in assessments.values()
                 for suspicion in transitions.suspicions(candidates, assessment)
             ),
+            posterior=self.posterior(),
         )
+
+    def posterior(self) -> dict[tuple[Version, Version], float]:
+        """Return where the outcome may have changed, where runs disagree and it is asked how sure.
+
+        That is how likely it did between each two neighbours that were run.
+        """
+        items, assessments = self.candidates.items, self.assessments()
+        found = chances(len(items), self._positioned(), assessments) if assessments else ()
+        return {(items[before].key, items[after].key): share for before, after, share in found}
 
     def _as_it_counts(self, run: Measurement) -> Measurement:
         """Return a run with every failure that is not asked for deciding nothing."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import StatisticsError, linear_regression
 
 from bisector.model import Json, Measurement, Outcome
 
@@ -21,6 +22,7 @@ MEASURED: Mapping[str, Callable[[Measurement], float | None]] = {
 }
 """The numbers that every run has."""
 
+_LONGEST_UNIT = 40
 _UNITS = {"bytes": "bytes", "seconds": "seconds", "s": "seconds"}
 
 
@@ -49,7 +51,15 @@ class Metric:
             return _printed(self.pattern, run.output_tail)
         if self.name in MEASURED:
             return MEASURED[self.name](run)
-        return _number(run.metrics.get(self.name))
+        reported = run.metrics.get(self.name)
+        return _slope(reported) if isinstance(reported, dict) else _number(reported)
+
+    def per(self, run: Measurement) -> str:
+        """Return the unit of what the number of a run is a slope over; empty where it is none."""
+        reported = run.metrics.get(self.name)
+        if self.pattern or self.name in MEASURED or _slope(reported) is None:
+            return ""
+        return str(reported["per"]) if isinstance(reported, dict) else ""
 
 
 def carries(run: Measurement) -> bool:
@@ -64,9 +74,46 @@ def carries(run: Measurement) -> bool:
 def names(runs: Iterable[Measurement]) -> list[str]:
     """Return the metrics that there are of some runs."""
     reported = {
-        name for run in runs for name, value in run.metrics.items() if _number(value) is not None
+        name
+        for run in runs
+        for name, value in run.metrics.items()
+        if _number(value) is not None or _slope(value) is not None
     }
     return [*MEASURED, *sorted(reported - {*MEASURED})]
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float | None:
+    """Return by how much values grow per unit of size, given pairs of size and value.
+
+    It is the slope of the straight line through the points with the least sum of squared distances
+    in the values: the sum of (x - mean x)(y - mean y) over that of (x - mean x)^2. None where the
+    sizes are all the same, or numbers are too large.
+    """
+    try:
+        fitted = linear_regression([x for x, _ in points], [y for _, y in points]).slope
+    except (StatisticsError, OverflowError):
+        return None
+    return fitted if math.isfinite(fitted) else None
+
+
+def _slope(value: Json) -> float | None:
+    """Return the slope that a metric is; None where it isn't sizes and values in some unit."""
+    if not isinstance(value, dict):
+        return None
+    per, pairs = value.get("per"), value.get("points")
+    if not isinstance(pairs, list):
+        return None
+    if not isinstance(per, str) or not (per.isprintable() and 0 < len(per) <= _LONGEST_UNIT):
+        return None
+    points: list[tuple[float, float]] = []
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2:
+            return None
+        size, reported = map(_number, pair)
+        if size is None or reported is None:
+            return None
+        points.append((size, reported))
+    return slope(points)
 
 
 def _printed(pattern: str, output: str) -> float | None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from math import expm1
+from math import exp, expm1, sqrt
 from statistics import median
 
 from bisector.search.candidates import Candidates
 from bisector.search.landscape import Noticed, Scale
 from bisector.search.metric import Metric
 from bisector.search.stepping import SMALLEST, Stepping, Verdict
+from bisector.search.steps import OF_MEDIAN
 from bisector.series import Level, Series, Step
 
+_OF_95 = 1.96
+"""The standard deviations that hold 95 % of a normal distribution."""
 
-def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series:
-    """Return what is known of a series now."""
+
+def series(candidates: Candidates, stepping: Stepping, metric: Metric, per: str = "") -> Series:
+    """Return what is known of a series now; ``per`` is the unit that its number is a slope over."""
     items, scale = candidates.items, stepping.scale()
+    noise = stepping.landscape().noise if stepping.numbers else 0.0
     levels = {
-        items[position].key: Level(median(numbers), min(numbers), max(numbers), len(numbers))
+        items[position].key: _level(numbers, noise, scale)
         for position, numbers in sorted(stepping.numbers.items())
     }
     found = [verdict for verdict in stepping.verdicts() if verdict.pairs]
@@ -28,6 +34,7 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
     return Series(
         metric=metric.name,
         unit=metric.unit,
+        per=per,
         least=SMALLEST if stepping.least is None else stepping.least,
         levels=levels,
         steps=tuple(told[id(v)] for v in found if v.accepted and not v.place.drift),
@@ -41,6 +48,18 @@ def series(candidates: Candidates, stepping: Stepping, metric: Metric) -> Series
         seen=seen.seen * unit if seen else None,
         relative=scale.divisor is None,
     )
+
+
+def _level(numbers: Sequence[float], noise: float, scale: Scale) -> Level:
+    """Return the number of a release, given the standard deviation of runs, as it is shown."""
+    middle = median(numbers)
+    half = _OF_95 * sqrt(OF_MEDIAN * noise**2 / len(numbers))
+    if scale.divisor is None:
+        interval = middle * exp(-half), middle * exp(half)
+    else:
+        interval = middle - half * scale.divisor, middle + half * scale.divisor
+    known = interval if noise else None
+    return Level(middle, min(numbers), max(numbers), len(numbers), known)
 
 
 def _unpaired(candidates: Candidates, stepping: Stepping, one: Noticed, scale: Scale) -> Step:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import sqrt
 from statistics import median
 
@@ -24,6 +25,17 @@ _RECENT = 4
 _MOST_PLACES = 16
 _MOST_REFUTED = 5
 _MOST_PAIRS = 60
+_SIZING = 8
+"""The pairs that say how large a step is, of those made after it was sure that there is one.
+
+Runs that make one stop are larger, mostly, than those of a number of pairs that is fixed before.
+"""
+
+_CLEAR = 10.0
+"""The standard deviations from which on a step is sure after the same few pairs, whatever they say.
+
+There all of them say how large it is: nothing was chosen.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +67,9 @@ class Place:
 class Verdict:
     """What the pairs of a place say: the medians, the step, the probability that there is none.
 
-    ``step`` has the ends of its interval behind it. ``accepted`` and ``refuted`` are both false
-    where it can't be told yet.
+    ``step`` has the ends of its interval behind it; where it is accepted, but not ``sized``, more
+    pairs are to say how large it is. ``accepted`` and ``refuted`` are both false where it can't be
+    told yet.
     """
 
     place: Place
@@ -66,6 +79,7 @@ class Verdict:
     doubt: float = 1.0
     accepted: bool = False
     refuted: bool = False
+    sized: bool = True
 
     @property
     def suspected(self) -> bool:
@@ -77,12 +91,14 @@ class Verdict:
 class Stepping:
     """What is known of a series of ``size`` positions; ``confidence`` is asked of all steps.
 
-    Steps up to ``least``, a share, are not looked for.
+    Steps up to ``least``, a share, are not looked for. With ``differences`` steps are never
+    factors: numbers may lie about 0, as slopes do.
     """
 
     size: int
     confidence: float = 0.95
     least: float | None = None
+    differences: bool = False
     runs: list[tuple[int, float]] = field(default_factory=list)
     numbers: dict[int, list[float]] = field(default_factory=dict)
     blank: set[int] = field(default_factory=set)
@@ -140,9 +156,9 @@ class Stepping:
         return self._seen[1]
 
     def scale(self) -> Scale:
-        """Return how numbers are shown: steps are factors where all are above 0."""
+        """Return how numbers are shown: steps are factors where all are above 0, mostly."""
         least = SMALLEST if self.least is None else self.least
-        if all(number > 0 for _, number in self.runs):
+        if not self.differences and all(number > 0 for _, number in self.runs):
             return Scale(steps.logarithm(least))
         medians = [abs(median(numbers)) for numbers in self.numbers.values()]
         return Scale(least, max(medians) or 1.0)
@@ -163,7 +179,8 @@ class Stepping:
         if batch := seen.rounds() or seen.doubtful():
             return _wanted(batch, Stage.RERUN)
         for verdict in self._review():
-            if not (verdict.accepted or verdict.refuted) and verdict.pairs < _MOST_PAIRS:
+            told = verdict.accepted or verdict.refuted or verdict.pairs >= _MOST_PAIRS
+            if not (told and verdict.sized):
                 return self._pairs(verdict)
         if batch := self.landscape().narrow():
             return _wanted(batch, Stage.NARROW)
@@ -229,8 +246,9 @@ class Stepping:
         differences = [scale(new) - scale(old) for old, new in pairs]
         directed = [sign * difference for difference in differences]
         spread = sqrt(2) * place.deviation
-        highest = max(steps.capital(directed, scale.least, spread))
-        doubt = min(1.0, 1 / (highest * steps.share(place.number)))
+        capital = steps.capital(directed, scale.least, spread)
+        doubts = [1 / (wealth * steps.share(place.number)) for wealth in accumulate(capital, max)]
+        doubt = min(1.0, doubts[-1])
         step = steps.center(differences)
         # An environment may make a difference of its own, in all of its runs.
         sides = [[scale(n) for n in self.numbers[p]] for p in (place.before, place.after)]
@@ -238,17 +256,23 @@ class Stepping:
         accepted = doubt <= 1 - self.confidence and sign * step[0] > floor
         expected = max(scale.least, abs(place.claimed) / 2)
         against = steps.capital([-d for d in directed], -expected, spread)[-1]
+        sizing = pairs
+        if accepted and sign * step[0] - scale.least < _CLEAR * spread:
+            sure = sum(doubt > 1 - self.confidence for doubt in doubts) + 1
+            sizing = pairs[sure : sure + _SIZING]
+        sized = sizing is pairs or len(sizing) == _SIZING
+        if sized:
+            step = steps.center([scale(new) - scale(old) for old, new in sizing])
+        olds, news = zip(*(sizing if sized else pairs))
         return Verdict(
             place,
             len(pairs),
-            (
-                median([old for old, _ in pairs]),
-                median([new for _, new in pairs]),
-            ),
+            (median(olds), median(news)),
             step,
             doubt,
             accepted,
             refuted=not accepted and against >= _FUTILE,
+            sized=sized,
         )
 
     def _paired(self, place: Place) -> Iterator[tuple[float, float]]:

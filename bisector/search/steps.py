@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from math import ceil, erf, exp, log, sqrt, tanh
 from statistics import median
@@ -22,6 +23,9 @@ _STAKES = ((0.98, 2 / 3), (0.5, 1 / 3))
 
 _MEDIAN = 0.9539
 """The median distance of two normal numbers whose standard deviation is 1."""
+
+_EXACT = 30
+"""So many numbers at most have their interval by counting all signs."""
 
 _BLOCK = 12
 """The runs in which a machine hardly drifts."""
@@ -57,19 +61,36 @@ def capital(differences: Sequence[float], least: float, spread: float) -> list[f
 def center(numbers: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
     """Return where symmetric numbers are centred, with the ends of its interval.
 
-    It is the median of the means of any two (Hodges and Lehmann), the interval is Wilcoxon's by
-    the normal approximation; of fewer than 6, all that the means span.
+    It is the median of the means of any two (Hodges and Lehmann), the interval is Wilcoxon's: exact
+    for few, by the normal approximation for many; of fewer than 6, all that the means span.
     """
     values = np.asarray(numbers, dtype=float)
     size = len(values)
     rows, columns = np.triu_indices(size)
     means = np.sort((values[rows] + values[columns]) / 2)
-    left_out = 0
-    if size >= 6:
-        deviation = sqrt(size * (size + 1) * (2 * size + 1) / 24)
-        left_out = max(0, int(size * (size + 1) / 4 - _quantile(confidence) * deviation))
+    left_out = _left_out(size, confidence)
     middle = float(means[(len(means) - 1) // 2] + means[len(means) // 2]) / 2
     return middle, float(means[left_out]), float(means[-1 - left_out])
+
+
+@cache
+def _left_out(size: int, confidence: float) -> int:
+    """Return how many means lie beyond each end of an interval that holds the centre that often.
+
+    One that leaves k out misses it where Wilcoxon's signed-rank statistic is k or less.
+    """
+    if size > _EXACT:
+        deviation = sqrt(size * (size + 1) * (2 * size + 1) / 24)
+        return max(0, int(size * (size + 1) / 4 - _quantile(confidence) * deviation))
+    ways = [1]  # by the sum of the ranks, of all 2 ** size signs
+    for rank in range(1, size + 1):
+        shifted = [0] * rank + ways
+        ways = [one + other for one, other in zip([*ways, *[0] * rank], shifted)]
+    missed, left_out = 0, -1
+    while missed + ways[left_out + 1] <= (1 - confidence) / 2 * 2**size:
+        left_out += 1
+        missed += ways[left_out]
+    return max(0, left_out)
 
 
 def spread(series: Sequence[Sequence[float]]) -> float:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -16,6 +17,7 @@ from bisector.inputs.request import Request
 from bisector.inputs.values import CONFIDENCE
 from bisector.model import Measurement, Probe
 from bisector.reports.progress import silent
+from bisector.reports.steps import heights
 from bisector.reports.words import listed
 from bisector.search import metric
 from bisector.search.candidates import Candidates
@@ -106,6 +108,7 @@ class _Search:
         self._runs: dict[Version, list[Measurement]] = {}
         self._begun: dict[int, int] = {}
         self._measured = 0
+        self._per = ""
         self._stopped: Stopped | None = None
         self._listener = listener
         self._deadline = 0.0
@@ -125,7 +128,13 @@ class _Search:
             index = position[run.version]
             self._runs.setdefault(run.version, []).append(run)
             self._begun[index] = self._begun.get(index, 0) + 1
+            self._notice(run)
             self._stepping.replay(index, self._metric.of(run))
+
+    def _notice(self, run: Measurement) -> None:
+        """Look whether the number of a run is a slope: those lie about 0 where nothing grows."""
+        self._per = self._metric.per(run) or self._per
+        self._stepping.differences = bool(self._per)
 
     def environment(self, position: int) -> int:
         """Return in which of the two environments of a release its next run is made."""
@@ -165,9 +174,17 @@ class _Search:
         item = self._candidates.items[wanted.position]
         run = known_as(item, measurement)
         self._runs.setdefault(item.key, []).append(run)
+        self._notice(run)
         self._stepping.add(wanted.position, self._metric.of(run))
         self._listener.finished(run, {})
+        self._listener.numbers(self._metric.name, self._heights())
         self.check()
+
+    def _heights(self) -> dict[Version, float | None]:
+        """Return how high the number of each item is in a picture, as far as it is known."""
+        keys = [item.key for item in self._candidates.items]
+        shown = heights({keys[p]: median(some) for p, some in self._stepping.numbers.items()})
+        return {key: shown.get(key) for key in keys}
 
     def unwanted(self, _flying: Sequence[Wanted], /) -> list[Wanted]:
         return []
@@ -184,6 +201,12 @@ class _Search:
                 "its one group must be the number; the last 4 KiB that a run prints are looked at",
             )
         versions = sorted({run.version for run in telling})
+        if any(self._metric.name in run.metrics for run in telling):
+            raise UsageError(
+                f"{listed(versions)} report {self._metric.name!r}, but not as a number",
+                'a metric is a number, or {"per": UNIT, "points": [[SIZE, VALUE], …]} of two sizes '
+                "or more",
+            )
         raise UsageError(
             f"{listed(versions)} have no metric {self._metric.name!r}",
             f"there are {', '.join(metric.names(telling))}",
@@ -193,7 +216,7 @@ class _Search:
         """Return what is known now."""
         knowledge = Knowledge(self._candidates, self._runs, Options())
         base = knowledge.finding()
-        found = series(self._candidates, self._stepping, self._metric)
+        found = series(self._candidates, self._stepping, self._metric, self._per)
         enough = len(found.levels) > 1
         return replace(
             base,

@@ -48,8 +48,14 @@ def test_it_fails_at_random_since_a_release(ask: Command, index: LocalIndex, cou
     )
     assert " runs since, 0 of " in result.answer
     assert "It fails at random since 1.6, in about " in result.answer
+    assert result.pin.startswith("Pin spam<1.6")  # though later ones passed now and then
+    assert "changed here" in result.output
     again = ask.json(*flaky(ask, counter, 0.5))
     assert changes(again) == [("introduced", "1.5", "1.6")]
+    shares = {(one["after"], one["by"]): one["probability"] for one in again["posterior"]}
+    assert max(shares, key=lambda gap: shares[gap]) == ("1.5", "1.6")
+    assert shares["1.5", "1.6"] > 0.9
+    assert sum(shares.values()) < 1.1
 
 
 def test_what_is_not_sure_is_no_transition(ask: Command, index: LocalIndex, counter: Path) -> None:
@@ -63,7 +69,40 @@ def test_what_is_not_sure_is_no_transition(ask: Command, index: LocalIndex, coun
     for suspicion in finding["suspicions"]:
         assert suspicion["confidence"] < 0.95
     counter.unlink()
-    assert ask("--max-runs", "16", *flaky(ask, counter, 0.5)).status == 3
+    result = ask("--max-runs", "16", *flaky(ask, counter, 0.5))
+    assert result.status == 3
+    assert result.pin == ""
+    assert "No change found" not in result.answer
+    assert "Open:" not in result.output
+
+
+CROWDED = """\
+import os, time, spam
+if spam.BROKEN:
+    time.sleep(600)
+try:
+    os.mkdir({taken!r})
+except FileExistsError:
+    time.sleep(600)
+time.sleep(2)
+os.rmdir({taken!r})
+"""
+"""Hangs where the release's BROKEN is true, and where another run of it is going on."""
+
+
+def test_what_is_out_of_time_beside_others_is_run_again_alone(
+    ask: Command, index: LocalIndex, counter: Path
+) -> None:
+    """What only a busy machine kept from its end isn't a hang, and one that is stays one."""
+    index.add(plain("spam", "g" * 14 + "bb"))
+    script = ask.write("crowded.py", CROWDED.format(taken=str(counter.with_name("taken"))))
+    words = ("--package", "spam", "--assure", "0", "--no-attribution", "--jobs", "2")
+    result = ask("--format", "json", *words, "--timeout", "6", "--", "python", script)
+    assert " was still running at the time limit, beside other runs: it is run " in result.errors
+    assert changes(result.finding) == [("introduced", "1.13", "1.14")]
+    assert result.finding["conflicting"] == []
+    hung = {run["version"] for run in ask.stored() if run["reason"] == "timeout"}
+    assert hung <= {"1.14", "1.15"}
 
 
 def test_what_fails_at_random_throughout_is_called_that(

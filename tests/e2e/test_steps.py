@@ -128,6 +128,57 @@ with open(os.environ["BISECTOR_RESULT"], "w") as file:
 """
 
 
+GROWS = """\
+# /// script
+# dependencies = ["spam"]
+#
+# [tool.bisector]
+# package = "spam"
+# ///
+\"\"\"Spam must not grow with what it is given.\"\"\"
+import json, os, spam
+sizes = [1 << 20, 2 << 20, 4 << 20]
+points = [[size, 10_000_000 + round(spam.SHARE * size)] for size in sizes]
+growth = POINTS
+with open(os.environ["BISECTOR_RESULT"], "w") as file:
+    json.dump({"bisector": 1, "outcome": "good", "metrics": {"growth_bytes": growth}}, file)
+"""
+"""Reports a size that grows by the release's SHARE of what it is given."""
+
+
+def test_a_slope(bisect: Command, index: LocalIndex) -> None:
+    """A metric at several sizes is its slope, also where it is 0 or less."""
+    index.add(sized([0, 0, 0, 0, 3, 3, -1, -1], "SHARE = {}"))
+    probe = bisect.write("eggs.py", GROWS.replace("POINTS", '{"per": "byte", "points": points}'))
+    words = ("--probe", probe, "--metric", "growth_bytes", "--assure", "0")
+    result = bisect(*words)
+    assert result.status == 0, result.errors
+    assert result.answer.startswith(
+        "growth_bytes of spam: 0.00 bytes per byte until 1.3, 3.00 since 1.4, 9"
+    )
+    assert "It is 3.00 bytes per byte until 1.5, -1.00 since 1.6, 9" in result.answer
+    assert result.answer.endswith("slope over the sizes that a run reports.")
+    assert "growth_bytes (bytes per byte)" in result.output
+    finding = bisect.json(*words)
+    assert steps(finding) == [("up", "1.3", "1.4"), ("down", "1.5", "1.6")]
+    assert [step["change"] for step in finding["steps"]] == pytest.approx([3, -4])
+    assert (finding["metric"]["unit"], finding["metric"]["per"]) == ("bytes", "byte")
+    assert finding["metric"]["relative"] is False
+
+
+@pytest.mark.parametrize(
+    "points",
+    ["{'per': 'byte', 'points': points[:1]}", "{'per': '', 'points': points}", "{'a': 1}", "'3'"],
+)
+def test_what_is_no_slope(bisect: Command, index: LocalIndex, points: str) -> None:
+    index.add(sized([0, 3], "SHARE = {}"))
+    probe = bisect.write("eggs.py", GROWS.replace("POINTS", points))
+    result = bisect("--probe", probe, "--metric", "growth_bytes", "--assure", "0")
+    assert result.status == 2
+    assert "report 'growth_bytes', but not as a number" in result.complaint[0]
+    assert '{"per": UNIT, "points": [[SIZE, VALUE], …]}' in result.complaint[1]
+
+
 def report_of(bisect: Command, *words: str) -> dict[str, Any]:
     """What the report of what is stored has as JSON."""
     result = bisect("report", "--stored", "--format", "json", *words)

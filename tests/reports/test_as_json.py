@@ -91,6 +91,7 @@ METRIC = of(
     {
         "name": STRING,
         "unit": or_null({"enum": ["bytes", "seconds"]}),
+        "per": or_null(STRING),
         "relative": FLAG,
         "threshold": NUMBER,
         "noise": NUMBER,
@@ -106,6 +107,7 @@ METRIC = of(
                     "median": NUMBER,
                     "lowest": NUMBER,
                     "highest": NUMBER,
+                    "interval": or_null({"type": "array", "items": NUMBER}),
                     "runs": COUNT,
                 }
             ),
@@ -181,6 +183,10 @@ FINDING = of(
         "bad_at_newest": FLAG,
         "confidence": or_null({"type": "number"}),
         "suspicions": {"type": "array", "items": SUSPICION},
+        "posterior": {
+            "type": "array",
+            "items": of({"after": STRING, "by": STRING, "probability": NUMBER}),
+        },
         "longest_untested": COUNT,
         "conflicting": STRINGS,
         "candidates": COUNT,
@@ -269,6 +275,7 @@ def test_a_finding_as_a_whole() -> None:
         "bad_at_newest": True,
         "confidence": None,
         "suspicions": [],
+        "posterior": [],
         "longest_untested": 0,
         "conflicting": [],
         "candidates": 2,

@@ -18,17 +18,18 @@ from histories import found
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
-from sample_findings import HOSTILE, SPAM, finding, hostile, run, sample, uploads
+from sample_findings import HOSTILE, SPAM, finding, flaky, hostile, run, sample, uploads
 
 from bisector.explanation import Commit, Edit, Edited, Entry, Explanation, Search, Sort, Suspect
 from bisector.finding import Finding
 from bisector.model import Reason
 from bisector.reports.behaviour import Group, grouped
+from bisector.reports.chart import chart
 from bisector.reports.evidence import evidence, interned
 from bisector.reports.grid import Cell, Known, fold, grids
 from bisector.reports.table_html import render, state
 
-VOID = {"meta", "link", "input", "wbr"}
+VOID = {"meta", "link", "input", "wbr", "img"}
 
 
 class Page(HTMLParser):
@@ -134,6 +135,17 @@ def test_runs_that_disagree_are_called_so_in_chips_and_cells() -> None:
     assert ">conflicting<" not in shown
     assert '<td class="conflicting">runs disagree' in shown
     assert "<span>runs disagree</span>" in shown
+
+
+def test_what_fails_at_random_has_its_picture_in_the_page() -> None:
+    """It is an image that the page holds itself: nothing is asked for, and nothing in it runs."""
+    finding = flaky()
+    (picture,) = page([finding, uploads()]).all("img")
+    kind, _, data = (picture["src"] or "").partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(data).decode() == chart(finding)
+    assert picture["alt"] == "race: how often each release is bad, and where that may have changed"
+    assert page([uploads()]).all("img") == []
 
 
 def test_an_inferred_cell_is_never_written_as_a_measured_one() -> None:

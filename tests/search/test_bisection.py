@@ -29,7 +29,7 @@ from bisector.model import (
     Signature,
 )
 from bisector.search import noise
-from bisector.search.bisection import Bisection
+from bisector.search.bisection import Bisection, Posterior
 from bisector.search.candidates import Item
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.observed import Verdict
@@ -81,6 +81,9 @@ class World:
 
     def finished(self, measurement: Measurement, verdicts: Mapping[Version, Verdict], /) -> None:
         assert verdicts.get(measurement.version) is not Verdict.UNTESTED
+
+    def believed(self, posterior: Posterior, /) -> None:
+        assert all(0 <= share <= 1 for share in posterior().values())
 
     def stopped(self, item: Item) -> None:
         self.told.append(f"{item.label} stopped")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisector.search import steps
+from bisector.search import metric, steps
 from bisector.search.landscape import grid
 from bisector.search.stages import Stage
 from bisector.search.stepping import Stepping
@@ -118,6 +118,40 @@ def test_changes_are_the_best_of_all_partitions(
     assert cost(found) <= min(map(cost, every)) + 1e-6
 
 
+@pytest.mark.parametrize("size", range(1, 13))
+def test_an_interval_of_few_counts_all_signs(size: int) -> None:
+    """It leaves out as many means as it may: with one more it would hold too seldom."""
+    sums = [
+        sum(rank for rank in range(1, size + 1) if signs >> rank - 1 & 1)
+        for signs in range(1 << size)
+    ]
+    values = [float(3**n) for n in range(size)]  # whose means all differ
+    means = sorted((one + other) / 2 for n, one in enumerate(values) for other in values[n:])
+    _, low, high = steps.center(values)
+    left_out = means.index(low)
+    assert means[-1 - left_out] == high
+
+    def missed(left_out: int) -> float:
+        return 2 * sum(total <= left_out for total in sums) / len(sums)
+
+    assert left_out == 0 or missed(left_out) <= 0.05
+    assert missed(left_out + 1) > 0.05
+
+
+def test_the_interval_of_a_step_holds_it_though_the_search_stopped_when_it_was_sure() -> None:
+    """Runs that make one stop are larger, mostly: those made afterwards say how large it is."""
+    held = found = 0
+    for seed in range(300):
+        stepping, _ = searched([1.0] * 4 + [1.05] * 4, Random(seed), 0.02)
+        for verdict in stepping.verdicts():
+            if verdict.accepted and (verdict.place.before, verdict.place.after) == (3, 4):
+                found += 1
+                held += verdict.step[1] <= math.log(1.05) <= verdict.step[2]
+                assert verdict.sized
+    assert found > 200
+    assert held / found > 0.925  # 0.961 of eight pairs, less three standard deviations
+
+
 def test_drift_is_taken_out_and_levels_stay() -> None:
     random = Random(3)
     runs = [
@@ -193,3 +227,49 @@ def test_flat_series_have_no_step(deviation: float) -> None:
         stepping, _ = searched([100.0] * 50, random, deviation)
         false += bool(accepted(stepping))
     assert false <= 1
+
+
+points = st.lists(
+    st.tuples(st.integers(0, 1000), st.integers(-1000, 1000)), min_size=2, max_size=8
+).filter(lambda pairs: len({x for x, _ in pairs}) > 1)
+
+
+@given(points, st.floats(-2, 2), st.floats(-100, 100))
+def test_no_other_line_fits_better_than_the_slope(
+    pairs: list[tuple[int, int]], turn: float, shift: float
+) -> None:
+    """Of all lines, that with the slope through the means has the least squares."""
+    slope = metric.slope(pairs)
+    assert slope is not None
+    middle, height = (sum(part) / len(pairs) for part in zip(*pairs))
+
+    def misfit(slope: float, shift: float) -> float:
+        return float(sum((y - height - shift - slope * (x - middle)) ** 2 for x, y in pairs))
+
+    assert misfit(slope, 0) <= misfit(slope + turn, shift) + 1e-6
+
+
+def test_sizes_that_say_nothing_have_no_slope() -> None:
+    assert metric.slope([(1, 2)]) is None
+    assert metric.slope([(1, 2), (1, 3)]) is None
+    assert metric.slope([(1, 1e308), (2, -1e308), (3, 1e308)]) in (None, pytest.approx(0))
+
+
+def test_slopes_about_nothing_have_no_step() -> None:
+    """Where nothing grows a slope is 0 and its noise either way: there are no factors then."""
+    random = Random(11)
+    false = 0
+    for _ in range(30):
+        stepping = Stepping(12, differences=True)
+        while wanted := stepping.next(0, assure=False):
+            stepping.add(wanted.position, random.gauss(0, 0.001))
+        false += bool(accepted(stepping))
+    assert false <= 4  # 1.5 are expected at 95 %, and more come in one of 50 such thirties
+
+
+def test_a_slope_that_rises_from_nothing_is_found() -> None:
+    random = Random(5)
+    stepping = Stepping(20, differences=True)
+    while wanted := stepping.next(0, assure=False):
+        stepping.add(wanted.position, random.gauss(2.8 if wanted.position > 8 else 0.0, 0.001))
+    assert accepted(stepping) == [(8, 9)]
