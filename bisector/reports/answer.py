@@ -102,7 +102,8 @@ _STOPPED = {
     ),
     Stopped.INTERRUPTED: "The search was interrupted before it was settled.",
     Stopped.COST_OF_ATTRIBUTION: (
-        "Whose fault that is would take more runs than the search did; repeated, it goes on."
+        "To know whose fault each change is takes more runs than the search did; repeated, it "
+        "goes on."
     ),
     Stopped.ATTRIBUTION: "It was interrupted before it was known whose fault that is.",
     Stopped.BUDGET_IN_EXPLANATION: "--budget ended it before it was known what in the code did it.",
