@@ -179,13 +179,16 @@ class Stepping:
         if batch := seen.rounds() or seen.doubtful():
             return _wanted(batch, Stage.RERUN)
         for verdict in self._review():
-            told = verdict.accepted or verdict.refuted or verdict.pairs >= _MOST_PAIRS
-            if not (told and verdict.sized):
+            if not (verdict.accepted or verdict.refuted) and verdict.pairs < _MOST_PAIRS:
                 return self._pairs(verdict)
         if batch := self.landscape().narrow():
             return _wanted(batch, Stage.NARROW)
         if self._declare_drift():
             return self._batch(assure=assure)
+        # Last of all: more runs of two releases than of others make their levels look like steps.
+        unsized = next((verdict for verdict in self.verdicts() if not verdict.sized), None)
+        if unsized:
+            return self._pairs(unsized)
         return self._sought() if assure else []
 
     def _sought(self) -> list[Wanted]:
