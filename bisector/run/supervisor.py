@@ -43,10 +43,10 @@ def main() -> None:
         _become(job, failed, call)
     os.close(failed)
     if failure := os.read(failing, 4096):
-        os.write(control, b"failed " + failure)
+        _answer(control, b"failed " + failure)
         os._exit(1)
-    os.write(control, b"started %d\n" % program)
     _thread.start_new_thread(_outlast, (control, program))
+    _answer(control, b"started %d\n" % program)
     while True:
         try:
             ended, status, used = os.wait3(0)
@@ -56,7 +56,15 @@ def main() -> None:
         if ended == program:
             cpu_s = used.ru_utime + used.ru_stime
             wall_s = time.monotonic() - began
-            os.write(control, b"ended %d %d %.6f %.6f\n" % (program, status, wall_s, cpu_s))
+            _answer(control, b"ended %d %d %.6f %.6f\n" % (program, status, wall_s, cpu_s))
+
+
+def _answer(control: int, text: bytes) -> None:
+    """Tell the driver; where it is gone, that is seen to by `_outlast`."""
+    try:
+        os.write(control, text)
+    except OSError:
+        pass
 
 
 def _received(control: int) -> "dict[str, Any]":
@@ -144,8 +152,11 @@ def _restrict(call: "Any", ruleset: int) -> None:
 
 def _outlast(control: int, program: int) -> None:
     """Wait until nobody holds the other end; kill what is left, and end."""
-    while os.read(control, 1):
-        pass
+    try:
+        while os.read(control, 1):
+            pass
+    except OSError:
+        pass  # it died before it had read an answer
     if os.getpid() != _INIT:
         _kill_descendants(program)
     os._exit(0)

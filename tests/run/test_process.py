@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import textwrap
 import threading
 import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ from bisector.run.process import (
     scrubbed_environ,
     stop_marked,
 )
+from bisector.run.supervised import Entrance, Job, Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -470,3 +473,26 @@ def test_want_of_descriptors_is_the_machines_fault(tmp_path: Path) -> None:
         except StartError as error: print(error.of_machine, error.errno)
     """
     assert drive(driver, tmp_path / "run").split() == ["True", str(errno.EMFILE)]
+
+
+def test_a_driver_that_dies_before_it_reads_an_answer_is_outlived_by_nothing(
+    tmp_path: Path,
+) -> None:
+    """What it hasn't read makes its end of the socket one that was reset, not one that is over."""
+    child = Supervised(Entrance(), errors_apart=False)
+    child.begin(Job([sys.executable, "-c", "import time; time.sleep(600)"], {}, tmp_path))
+    select.select([child.control], [], [], 60)
+    supervisor = psutil.Process(child.pid)
+    programs = supervisor.children()
+    child.control.close()
+    try:
+        assert programs
+        assert supervisor.wait(60) == 0
+        assert not psutil.wait_procs(programs, timeout=60)[1]
+    finally:
+        for process in (supervisor, *programs):
+            with suppress(psutil.Error):
+                process.kill()
+        for pipe in filter(None, (child.stdout, child.stderr)):
+            pipe.close()
+        child._popen.returncode = 0  # it was waited for
