@@ -20,11 +20,11 @@ def sureness(runs: Mapping[int, int], boundary: Boundary, others: Sequence[Bound
 
     Each place of a change is as likely as any other before any run. A place beside the boundary's
     explains the runs between the two if all of those were wrong, and none of those beyond was; the
-    doubt is the sum over the places, at the rate where it is largest. Whatever that rate is, of all
-    searches no more than a share of d are led to a wrong place without a contradiction and with a
-    doubt of d or less: each path that a search can take has a probability of 1 by the number of
-    places where no run is wrong, and of that times its doubt where it leads astray. ``others`` are
-    the other boundaries.
+    doubt is the sum over the places, on the side and at the rate where it is largest. Whatever that
+    rate is, of all searches no more than a share of d are led to a wrong place without a
+    contradiction and with a doubt of d or less: each path that a search can take has a probability
+    of 1 by the number of places where no run is wrong, and of that times its doubt where it leads
+    astray. ``others`` are the other boundaries.
     """
     first = max((b.after for b in others if b.after <= boundary.before), default=-1)
     last = min((b.before for b in others if b.before >= boundary.after), default=None)
@@ -37,7 +37,7 @@ def sureness(runs: Mapping[int, int], boundary: Boundary, others: Sequence[Bound
     ]
     before = _explained(runs, left, ends[0], sum(runs[p] for p in right))
     after = _explained(runs, right, ends[1], sum(runs[p] for p in left))
-    return max(0.0, 1 - (before + after) / (boundary.after - boundary.before))
+    return max(0.0, 1 - max(before, after) / (boundary.after - boundary.before))
 
 
 def _explained(runs: Mapping[int, int], side: Sequence[int], end: int | None, others: int) -> float:

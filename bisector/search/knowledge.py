@@ -112,7 +112,7 @@ class Knowledge:
             beside=candidates.beside(),
             late=tuple(candidates.late()),
             origins=candidates.origins(),
-            confirmations=self.confirmations,
+            confirmations=self.options.confirmations,
             exhaustive=self.options.exhaustive,
             aside=self.found().aside,
         )

@@ -8,7 +8,7 @@ is what tells most.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, log
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bisector.finding import Kind
 from bisector.model import Outcome
 from bisector.search import alike, observed
-from bisector.search.observed import Observations, Seen, Verdict
+from bisector.search.observed import Boundary, Observations, Seen, Verdict
 
 if TYPE_CHECKING:
     from bisector.search.posterior import Counts, Posterior
@@ -32,12 +32,6 @@ Where a bad release passes every other time, a bisection of it is led by coins. 
 places and directions each is then come to with probability 2 to the minus its runs (Kraft's
 inequality): with log2 N + 2 runs until it is narrowed, and one more of each side, that is 1/8 or a
 little less. The rest is for what goes wrong after runs disagree. Each further pair divides by 4.
-"""
-
-_CAUTION = 0.3
-"""The share of the doubt allowed that a posterior may have.
-
-It is right on the average of all rates of bad runs, and wrong more often at some: by simulation.
 """
 
 MOST_CONFIRMATIONS = 12
@@ -96,10 +90,11 @@ def assess(
 
     Positions that are ``untestable`` are never the next one. ``costs`` are those of a run, by
     position and in any unit, where they aren't all alike. Those that are ``busy`` are being run.
-    All changes together, or there being none, have to reach ``confidence``, with some to spare.
+    All changes together, or there being none, have to reach ``confidence``.
     """
     from bisector.search.choice import choose
     from bisector.search.posterior import Posterior
+    from bisector.search.rates import TINY
 
     most = 2
     posterior = Posterior(size, counts, most)
@@ -109,9 +104,13 @@ def assess(
         posterior = Posterior(size, counts, most)
         changes, bad = _changes(posterior, confidence, untestable)
     doubt = sum(1 - change.confidence for change in changes) if changes else 1 - posterior.unchanged
+    if changes:
+        # Where runs of both sides come out wrong, few of them look clearer than they are: the rates
+        # that a place needs fit by chance. This makes it hold at each rate, by simulation.
+        doubt = min(1.0, doubt / max(1 - 2 * posterior.overlap, TINY))
     inside = [p for change in changes for p in range(change.before + 1, change.after)]
     tight = all(position in untestable for position in inside)
-    sure = tight and doubt <= _CAUTION * (1 - confidence)
+    sure = tight and doubt <= 1 - confidence
     sides = [side for change in changes for side in (change.before, change.after)]
     once = [side for side in sides if sum(counts[side]) < LEAST_RUNS]
     following = None
@@ -128,9 +127,10 @@ def weigh(
 ) -> Assessment:
     """Return what ``observations`` say of ``size`` positions in order.
 
-    As long as they are alike at each position, every change between them counts, as sure as its
-    sides have been run often. Where there is none, both ends are run again: twice where all is
-    good, since all has been looked at then, and as often as a change's sides where all is bad.
+    As long as they are alike at each position, every change between them counts, and its sides are
+    run until it is as sure as was asked. Where there is none, both ends are run again: twice where
+    all is good, since all has been looked at then, and as often as a change's sides where all is
+    bad.
     """
     counts = {
         position: (list(runs).count(Outcome.GOOD), list(runs).count(Outcome.BAD))
@@ -139,36 +139,59 @@ def weigh(
     if doubtful(size, observations):
         untestable = [p for p, (good, bad) in counts.items() if not good + bad]
         return assess(size, counts, confidence, untestable=untestable, busy=busy)
-    found = observed.boundaries(size, observations)
     runs = {position: sum(both) for position, both in counts.items()}
+    found = observed.boundaries(size, observations)
     changes = tuple(
         Change(
             kind=boundary.kind,
             before=boundary.before,
             after=boundary.after,
-            confidence=max(
-                sureness(min(runs[boundary.before], runs[boundary.after])),
-                alike.sureness(runs, boundary, [one for one in found if one is not boundary]),
-            ),
+            confidence=_agreeing(runs, boundary, found),
             credible=(boundary.before, boundary.after),
             sure=True,
         )
         for boundary in found
     )
-    tested = [position for position in sorted(counts) if sum(counts[position])]
-    ends = [] if changes else [*tested[-1:], *tested[:1]]
     bad = frozenset(position for position, (_, bad) in counts.items() if bad)
-    least = confirmations(confidence) if bad else LEAST_RUNS
-    few = [end for end in ends if sum(counts[end]) < least]
-    sure = all(change.confidence >= confidence for change in changes)
+    tested = [position for position in sorted(runs) if runs[position]]
+    most = confirmations(confidence)
+    few = [end for end in tested[-1:] + tested[:1] if runs[end] < (most if bad else LEAST_RUNS)]
+    unsure = [one for one, change in zip(found, changes) if change.confidence < confidence]
+    if changes:
+        # A side that decides nothing any more, run after run, is given up.
+        few = [
+            side
+            for boundary in unsure
+            for side in _surest(runs, boundary, found)
+            if runs[side] < most and len(observations[side]) < 2 * most
+        ]
     return Assessment(
         unchanged=0.0 if changes else 1.0,
         changes=changes,
         bad=bad,
         doubt=max((1 - change.confidence for change in changes), default=0.0),
-        settled=sure and bool(tested),
-        next=next((end for end in few if end not in busy), None),
+        settled=bool(tested) and not unsure,
+        next=next((position for position in few if position not in busy), None),
     )
+
+
+def _agreeing(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> float:
+    """Return how sure one of the boundaries ``found`` is, where no runs disagree."""
+    others = [one for one in found if one is not boundary]
+    both = min(runs[boundary.before], runs[boundary.after])
+    doubt = len(found) * (1 - alike.sureness(runs, boundary, others))
+    return max(sureness(both), 1 - doubt)
+
+
+def _surest(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> list[int]:
+    """Return both sides of a boundary, first that whose next run makes it surest."""
+    others = [one for one in found if one is not boundary]
+
+    def after(side: int) -> tuple[float, int]:
+        more = {**runs, side: runs[side] + 1}
+        return -alike.sureness(more, boundary, others), runs[side]
+
+    return sorted((boundary.before, boundary.after), key=after)
 
 
 def doubtful(size: int, observations: Observations) -> bool:

@@ -33,7 +33,7 @@ class Prior:
     than is said where bad releases often pass.
     """
 
-    unchanged: float = 0.4
+    unchanged: float = 0.3
     once: float = 0.45
     steady: float = 0.15
     one_sided: float = 0.1

@@ -7,7 +7,6 @@ for the places of all at once, and goes first until two runs of a position disag
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from bisector.model import Outcome
 from bisector.search import noise, observed, stages
@@ -57,13 +56,14 @@ def want(
     size = question.size
     if not noise.doubtful(size, observations):
         wanted = stages.want(question, observations, in_flight, idle)
-        confirming = wanted is not None and wanted.stage is Stage.CONFIRM
-        if confirming and _sure(weighed(size, observations, confidence), observations):
-            question = replace(question, confirmations=noise.LEAST_RUNS)
-            wanted = stages.want(question, observations, in_flight, idle)
+        if wanted is not None and wanted.stage <= Stage.CONFIRM:
+            return wanted
+        assessments = weighed(size, observations, confidence, in_flight)
+        for assessment in assessments.values():
+            if assessment.changes and assessment.next is not None:
+                return Want(assessment.next, Stage.CONFIRM)
         if in_flight or (wanted is not None and wanted.stage < Stage.RERUN):
             return wanted
-        assessments = weighed(size, observations, confidence)
         ends = assessments.values() if len(assessments) == 1 else ()
         following = next((one.next for one in ends if one.next is not None), None)
         return wanted if following is None else Want(following, Stage.RERUN)
@@ -79,17 +79,6 @@ def want(
     believed = _believed(observations, verdicts(size, observations, assessments))
     wanted = stages.want(question, believed, in_flight, idle)
     return wanted if wanted is not None and wanted.stage < Stage.SEEK else None
-
-
-def _sure(assessments: Assessments, observations: Observations) -> bool:
-    """Return whether every change is as sure as was asked by runs of others than its two sides.
-
-    Those have been run twice all the same.
-    """
-    changes = [change for one in assessments.values() for change in one.changes]
-    sides = {side for change in changes for side in (change.before, change.after)}
-    again = all(len(observations[side]) >= noise.LEAST_RUNS for side in sides)
-    return again and all(one.settled for one in assessments.values())
 
 
 def _failures(observations: Observations) -> list[Label]:

@@ -2,7 +2,8 @@
 
 Simulated histories are searched by the search itself, from nothing, until it is as sure as is
 asked; one history serves all three levels. Beside it stand git_bayesect, where it is installed,
-and a plain bisection with 1, 2 and 4 runs of each release.
+and a plain bisection with 1, 2 and 4 runs of each release. ``--picture`` draws what was said
+against what was true.
 
     python tests/benchmarks/noise.py --histories 400 --beside
 """
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from statistics import mean
 
@@ -81,11 +83,11 @@ def search(
     world: World, random: Random, most: int, levels: Sequence[float] = LEVELS
 ) -> list[Answer]:
     """Return the answers of one search that is to be surer and surer."""
+    question = Question(len(world.bad))
     observations: dict[int, list[Outcome]] = {}
     answers = []
     runs = 0
     for level in levels:
-        question = Question(len(world.bad), confirmations=noise.confirmations(level))
         while True:
             wanted = weighing.want(question, observations, level)
             if wanted is None or wanted.stage is Stage.ASSURE or runs == most:
@@ -194,8 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=range(len(PAIRS)), metavar="I")
     parser.add_argument("--most", type=int, default=500, help="runs after which a search gives up")
     parser.add_argument("--level", type=float, nargs="+", default=LEVELS)
+    parser.add_argument("--picture", type=Path, metavar="SVG", help="draw said against true")
     parser.add_argument("--beside", action="store_true", help="measure git_bayesect and plain ones")
     options = parser.parse_args(arguments)
+    answers_by: dict[tuple[tuple[float, float], float], list[Answer]] = {}
     print(
         "| N | changes | untestable | bad / good | level | runs | p95 | right | undecided | bound |"
     )
@@ -212,12 +216,75 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
                     found = cell(options.histories, options.seed, one, *where)
                     for level, answers in zip(options.level, found):
+                        answers_by.setdefault((pair, level), []).extend(answers)
                         least = bound(size, pair, level) if changes else None
                         print(f"{head} | {level:.2f} | {columns(answers, least)} |", flush=True)
                     if options.beside and changes == 1 and not holes:
                         for name, other in _others():
                             beside = cell(options.histories, options.seed, other, *where)[0]
                             print(f"{head} | {name} | {columns(beside)} |", flush=True)
+
+    if options.picture:
+        options.picture.write_text(picture(answers_by))
+
+
+def picture(answers_by: Mapping[tuple[tuple[float, float], float], Sequence[Answer]]) -> str:
+    """Return an SVG of the share right against what was said, by rates and level.
+
+    A bar is the 95 % interval of a share (Wilson, 1927); on the line both are the same.
+    """
+    least, side, margin = 0.8, 400.0, 60.0
+
+    def across(share: float) -> float:
+        return margin + side * (max(share, least) - least) / (1 - least)
+
+    def up(share: float) -> float:
+        return 20 + side - side * (max(share, least) - least) / (1 - least)
+
+    def text(x: float, y: float, words: str, anchor: str = "start") -> str:
+        return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{words}</text>'
+
+    found = [
+        '<svg xmlns="http://www.w3.org/2000/svg" width="620" height="480" font-size="13">',
+        "<title>How sure an answer says it is, and how often it is right</title>",
+        '<rect width="620" height="480" fill="white"/>',
+        f'<path d="M{across(least)} {up(least)}L{across(1)} {up(1)}" stroke="grey"/>',
+        text(across(0.9), 475, "said, mean", "middle"),
+        text(10, 14, "right, of those decided"),
+    ]
+    for tick in (0.8, 0.85, 0.9, 0.95, 1.0):
+        found.append(text(across(tick), 455, f"{tick:.2f}", "middle"))
+        found.append(text(margin - 8, up(tick) + 4, f"{tick:.2f}", "end"))
+        found.append(
+            f'<path d="M{margin} {up(tick)}h{side}M{across(tick)} 20v{side}" stroke="#eee"/>'
+        )
+    pairs = list(dict.fromkeys(pair for pair, _ in answers_by))
+    for (pair, _), answers in answers_by.items():
+        decided = [answer for answer in answers if answer.decided]
+        if not decided:
+            continue
+        number = pairs.index(pair)
+        colour = f"hsl({360 * number // len(pairs)} 70% 40%)"
+        share = mean(answer.right for answer in decided)
+        x = across(mean(answer.said for answer in decided)) + 1.5 * (number - len(pairs) / 2)
+        low, high = interval(share, len(decided))
+        found.append(f'<path d="M{x:.1f} {up(low):.1f}V{up(high):.1f}" stroke="{colour}"/>')
+        found.append(f'<circle cx="{x:.1f}" cy="{up(share):.1f}" r="3" fill="{colour}"/>')
+    for number, pair in enumerate(pairs):
+        colour = f"hsl({360 * number // len(pairs)} 70% 40%)"
+        y = 40 + 20 * number
+        found.append(f'<circle cx="490" cy="{y - 4}" r="4" fill="{colour}"/>')
+        found.append(text(502, y, f"{pair[0]:g} / {pair[1]:g}"))
+    return "\n".join([*found, "</svg>\n"])
+
+
+def interval(share: float, number: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of so many (Wilson, 1927)."""
+    z = 1.96
+    middle = (share + z * z / 2 / number) / (1 + z * z / number)
+    half = math.sqrt(share * (1 - share) / number + z * z / 4 / number**2) * z
+    half /= 1 + z * z / number
+    return middle - half, middle + half
 
 
 def _others() -> Iterable[tuple[str, Callable[[World, Random], list[Answer]]]]:

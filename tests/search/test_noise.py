@@ -39,9 +39,9 @@ def answers(pair: tuple[float, float], changes: int, size: int, number: int) -> 
 def test_of_answers_that_are_95_percent_sure_95_in_100_are_right(
     pair: tuple[float, float], changes: int
 ) -> None:
-    """As far as 40 histories can tell: three standard errors below it would be a false claim."""
-    decided = [answer for answer in answers(pair, changes, 24, 40) if answer.decided]
-    assert len(decided) >= 32
+    """As far as 32 histories can tell: three standard errors below it would be a false claim."""
+    decided = [answer for answer in answers(pair, changes, 24, 32) if answer.decided]
+    assert len(decided) >= 26
     error = (0.95 * 0.05 / len(decided)) ** 0.5
     assert sum(answer.right for answer in decided) / len(decided) >= 0.95 - 3 * error
 

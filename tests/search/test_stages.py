@@ -90,7 +90,7 @@ def one_window(draw: st.DrawFn, untestable: bool = True) -> tuple[list[Outcome],
     return truth, before, before + length
 
 
-@settings(max_examples=1500)
+@settings(max_examples=400)
 @given(histories, st.integers(1, 4))
 def test_every_transition_is_real_and_nothing_untested_is_blamed(
     truth: list[Outcome], workers: int
@@ -103,7 +103,7 @@ def test_every_transition_is_real_and_nothing_untested_is_blamed(
         assert all(truth[p] is U for p in range(found.before + 1, found.after))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(histories, st.integers(1, 4))
 def test_exhaustive_finds_exactly_what_the_oracle_finds(truth: list[Outcome], workers: int) -> None:
     observed, _ = run(truth, Question(len(truth), exhaustive=True), workers=workers)
@@ -111,7 +111,7 @@ def test_exhaustive_finds_exactly_what_the_oracle_finds(truth: list[Outcome], wo
     assert set(observed) == set(range(len(truth)))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(one_window(), st.integers(1, 4), st.data())
 def test_one_window_with_a_witness_is_found_whole(
     window: tuple[list[Outcome], int, int], workers: int, data: st.DataObject
@@ -127,7 +127,7 @@ def test_one_window_with_a_witness_is_found_whole(
     assert list(boundaries(len(truth), observed)) == transitions_of(truth)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=400)
 @given(one_window(untestable=False))
 def test_probes_stay_within_the_published_bound(window: tuple[list[Outcome], int, int]) -> None:
     """ALGORITHMS, section 1: T <= 2(M+1)/L + 2 ceil(log2 2L), beside ends and second runs."""
@@ -139,7 +139,7 @@ def test_probes_stay_within_the_published_bound(window: tuple[list[Outcome], int
     assert list(boundaries(len(truth), observed)) == transitions_of(truth)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(one_window(), st.data())
 def test_a_gap_costs_one_logarithm_and_its_untestable_releases(
     window: tuple[list[Outcome], int, int], data: st.DataObject
@@ -169,7 +169,7 @@ def test_none_found_only_after_nothing_is_left(size: int) -> None:
     assert longest_untested(size, observed) == 0
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.integers(2, 120), st.integers(0, 200))
 def test_longest_untested_bounds_what_can_be_missed(size: int, made: int) -> None:
     """After any number of probes, a bad run longer than U would have been hit."""
@@ -185,7 +185,7 @@ def test_longest_untested_bounds_what_can_be_missed(size: int, made: int) -> Non
         assert any(p in observed for p in range(start, start + longest + 1))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(histories, st.integers(2, 6))
 def test_workers_never_measure_the_same_position_at_once(
     truth: list[Outcome], workers: int
@@ -235,7 +235,7 @@ def test_a_side_that_cannot_be_confirmed_is_given_up() -> None:
     assert want(Question(2), observed) is None
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(st.integers(1, 100), st.integers(1, 100), st.booleans())
 def test_an_end_that_cannot_be_tested_costs_a_logarithm(
     untestable: int, bad: int, mirrored: bool
@@ -302,7 +302,7 @@ def test_figures_of_largest_gap_first(length: int, mean: int, worst: int) -> Non
     assert max(totals) <= worst
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(one_window(), st.integers(2, 4), st.data())
 def test_stopping_what_became_predictable_changes_no_answer(
     window: tuple[list[Outcome], int, int], workers: int, data: st.DataObject
@@ -334,7 +334,7 @@ def test_stopping_what_became_predictable_changes_no_answer(
 @pytest.mark.parametrize(("workers", "most"), [(1, 7.2), (2, 4.3), (4, 2.9)])
 def test_makespans_of_a_parallel_search(workers: int, most: float) -> None:
     """ALGORITHMS, section 2: N = 128, lognormal times of mean 1 and sigma 0.8, in probes."""
-    size, trials, total = 128, 1500, 0.0
+    size, trials, total = 128, 800, 0.0
     random = Random(workers)
     for _ in range(trials):
         edge = random.randrange(1, size)
@@ -386,7 +386,7 @@ def test_with_one_worker_what_comes_next_was_likely(size: int, random: Random) -
         observed.setdefault(wanted.position, []).append(truth[wanted.position])
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(histories, st.data())
 def test_what_is_late_and_what_a_line_came_of_are_measured_where_it_matters(
     truth: list[Outcome], data: st.DataObject
