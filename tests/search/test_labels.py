@@ -58,7 +58,7 @@ def unseen(seen: Sequence[Seen], change: tuple[int, int]) -> bool:
     )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=400)
 @given(truths | stretches(), st.data())
 def test_every_change_is_reported_or_lies_in_a_stretch_said_to_be_untested(
     truth: Truth, data: st.DataObject
@@ -78,7 +78,7 @@ def test_every_change_is_reported_or_lies_in_a_stretch_said_to_be_untested(
         assert all(len(observed[side]) == 2 for side in (before, after))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(truths | stretches())
 def test_exhaustive_finds_every_change(truth: Truth) -> None:
     observed, _ = asked(truth, Question(len(truth), exhaustive=True))
@@ -86,7 +86,7 @@ def test_exhaustive_finds_every_change(truth: Truth) -> None:
     assert found == changes_of(truth)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=400)
 @given(
     st.lists(st.sampled_from([G, B, U]), min_size=1, max_size=60),
     st.sets(st.integers(0, 59), max_size=3),
@@ -106,7 +106,7 @@ def test_with_one_failure_it_asks_for_what_it_asks_for_of_two_outcomes(
     assert boundaries(len(outcomes), one) == boundaries(len(labels), other)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.integers(1, 200), st.integers(1, 100))
 def test_what_is_not_there_yet_is_halved_and_not_walked(missing: int, good: int) -> None:
     """It costs a logarithm, and then the search goes on: it is no regression."""
