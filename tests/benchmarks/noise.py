@@ -256,7 +256,7 @@ def picture(answers_by: Mapping[tuple[tuple[float, float], float], Sequence[Answ
         found.append(text(across(tick), 455, f"{tick:.2f}", "middle"))
         found.append(text(margin - 8, up(tick) + 4, f"{tick:.2f}", "end"))
         found.append(
-            f'<path d="M{margin} {up(tick)}h{side}M{across(tick)} 20v{side}" stroke="#eee"/>'
+            f'<path d="M{margin} {up(tick):.1f}h{side}M{across(tick):.1f} 20v{side}" stroke="#eee"/>'
         )
     pairs = list(dict.fromkeys(pair for pair, _ in answers_by))
     for (pair, _), answers in answers_by.items():

@@ -280,7 +280,7 @@ def test_the_confidence_that_is_asked_for_is_reached_by_running_both_sides_again
 
 def test_a_confidence_that_cannot_be_reached_is_undecided(ask: Command, index: LocalIndex) -> None:
     index.add(plain("spam", "gb"))
-    result = ask(*PROBE, "--confidence", "0.9999999")
+    result = ask(*PROBE, "--confidence", "0.999999999")
     assert result.status == 3
     assert "Undecided: the runs made don't make this as sure as was asked for." in result.answer
 
