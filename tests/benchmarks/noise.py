@@ -255,10 +255,8 @@ def picture(answers_by: Mapping[tuple[tuple[float, float], float], Sequence[Answ
     for tick in (0.8, 0.85, 0.9, 0.95, 1.0):
         found.append(text(across(tick), 455, f"{tick:.2f}", "middle"))
         found.append(text(margin - 8, up(tick) + 4, f"{tick:.2f}", "end"))
-        found.append(
-            f'<path d="M{margin} {up(tick):.1f}h{side}M{across(tick):.1f} 20v{side}" '
-            'stroke="#eee"/>'
-        )
+        lines = f"M{margin} {up(tick):.1f}h{side}M{across(tick):.1f} 20v{side}"
+        found.append(f'<path d="{lines}" stroke="#eee"/>')
     pairs = list(dict.fromkeys(pair for pair, _ in answers_by))
     for (pair, _), answers in answers_by.items():
         decided = [answer for answer in answers if answer.decided]

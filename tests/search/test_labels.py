@@ -106,7 +106,7 @@ def test_with_one_failure_it_asks_for_what_it_asks_for_of_two_outcomes(
     assert boundaries(len(outcomes), one) == boundaries(len(labels), other)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(1, 200), st.integers(1, 100))
 def test_what_is_not_there_yet_is_halved_and_not_walked(missing: int, good: int) -> None:
     """It costs a logarithm, and then the search goes on: it is no regression."""

@@ -23,7 +23,7 @@ signatures = st.builds(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=500)
 @given(st.lists(signatures, max_size=9))
 def test_being_the_same_is_an_equivalence_and_the_smallest_one(listed: list[Signature]) -> None:
     """The oracle joins pairs until nothing changes: no more and no less is one failure."""

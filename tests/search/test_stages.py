@@ -159,7 +159,7 @@ def test_a_gap_costs_one_logarithm_and_its_untestable_releases(
     assert observed[witness]
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(1, 200))
 def test_none_found_only_after_nothing_is_left(size: int) -> None:
     """A flat history never yields a culprit, and "none" is said when all has been looked at."""
