@@ -155,7 +155,8 @@ class Found:
             return None
         old = [p for p, seen in enumerate(self.seen[: good[0]]) if seen.decided]
         so = [p for p in old if self.seen[p].failure == failure]
-        missing = all(failures.missing(self._newest_run(position)) for position in so)
+        failed = self.positions[failure]  # what is thought bad may have passed in all its runs
+        missing = all(p in failed and failures.missing(self._newest_run(p)) for p in so)
         return self.items[so[-1]].key if so[:1] == old[:1] and so and missing else None
 
 

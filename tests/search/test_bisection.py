@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -179,6 +179,7 @@ def test_whatever_runs_say_a_transition_is_one_that_was_seen(
 
 
 @given(noisy, st.floats(0.5, 0.99), st.integers(1, 40), st.integers(1, 3))
+@example(["g", "b", "bg", "g", "g", "g"], 0.5, 6, 2)
 @settings(max_examples=30, deadline=None)
 def test_where_a_confidence_is_asked_for_nothing_less_sure_is_a_transition(
     history: list[str], confidence: float, most: int, jobs: int
