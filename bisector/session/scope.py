@@ -124,7 +124,7 @@ def asked_for(request: Request) -> list[Probe]:
     if not found:
         raise UsageError(
             "nothing to run: give --probe NAME_OR_PATH, or --package PROJECT -- COMMAND",
-            f"the probes that come with bisector are {', '.join(probe.names())}",
+            "`bisect probes` lists those that come with bisector",
         )
     if request.package:
         found = [replace(one, package=canonicalize_name(request.package)) for one in found]
