@@ -34,6 +34,12 @@ inequality): with log2 N + 2 runs until it is narrowed, and one more of each sid
 little less. The rest is for what goes wrong after runs disagree. Each further pair divides by 4.
 """
 
+_CAUTION = 0.3
+"""The doubt that a posterior has of a change, as a share of how often it is wrong of such a one.
+
+It is right on the average of all rates of bad runs, and wrong more often at some: by simulation.
+"""
+
 MOST_CONFIRMATIONS = 12
 """Runs of each side of a change beyond which more, all alike, would not make it surer."""
 
@@ -45,9 +51,9 @@ MOST_CHANGES = 8
 class Change:
     """A change of the outcome, which lies most likely between ``before`` and ``after``.
 
-    ``confidence`` is the probability of that; nothing between them has any run. It lies between
-    the two positions of ``credible`` with at least the confidence asked for, where it can. It is
-    ``sure`` where that is reached, and nothing between the two sides can be run.
+    ``confidence`` is how often that is so, at least; nothing between them has any run. It lies
+    between the two positions of ``credible`` with at least the confidence asked for, where it can.
+    It is ``sure`` where that is reached, and nothing between the two sides can be run.
     """
 
     kind: Kind
@@ -94,7 +100,6 @@ def assess(
     """
     from bisector.search.choice import choose
     from bisector.search.posterior import Posterior
-    from bisector.search.rates import TINY
 
     most = 2
     posterior = Posterior(size, counts, most)
@@ -103,11 +108,8 @@ def assess(
         most += 2
         posterior = Posterior(size, counts, most)
         changes, bad = _changes(posterior, confidence, untestable)
-    doubt = sum(1 - change.confidence for change in changes) if changes else 1 - posterior.unchanged
-    if changes:
-        # Where runs of both sides come out wrong, few of them look clearer than they are: the rates
-        # that a place needs fit by chance. This makes it hold at each rate, by simulation.
-        doubt = min(1.0, doubt / max(1 - 2 * posterior.overlap, TINY))
+    sures = [change.confidence for change in changes] or [posterior.unchanged]
+    doubt = min(1.0, sum(1 - sure for sure in sures))
     inside = [p for change in changes for p in range(change.before + 1, change.after)]
     tight = all(position in untestable for position in inside)
     sure = tight and doubt <= 1 - confidence
@@ -262,7 +264,7 @@ def _change(
     best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
     low = high = best
     credible = shares[best]
-    while credible < confidence and (low > gaps[0] or high < gaps[-1]):
+    while _cautious(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
         below = shares[low - 1] if low > gaps[0] else -1.0
         above = shares[high + 1] if high < gaps[-1] else -1.0
         low, high = (low - 1, high) if below >= above else (low, high + 1)
@@ -272,8 +274,13 @@ def _change(
         kind,
         tested[best],
         tested[best + 1],
-        shares[best],
+        _cautious(shares[best]),
         (tested[low], tested[high + 1]),
-        shares[best] >= confidence
+        _cautious(shares[best]) >= confidence
         and all(p in untestable for p in range(tested[best] + 1, tested[best + 1])),
     )
+
+
+def _cautious(share: float) -> float:
+    """Return how often a change is right, at least, to which a posterior gives so large a share."""
+    return max(0.0, 1 - (1 - share) / _CAUTION)
