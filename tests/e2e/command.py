@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from bisector.run.supervised import SUPERVISOR
+
 _WITHOUT_INDEX = ("probes", "check", "completion", "config", "export", "open", "probe", "serve")
 """Commands that ask no index."""
 
@@ -159,7 +161,10 @@ class Command:
         return sorted(path.name for path in (self.cache / "bisector" / "work").glob("run-*"))
 
     def left_processes(self) -> list[str]:
-        """The processes still running that have anything to do with the folder."""
+        """The processes still running that have anything to do with the folder.
+
+        And supervisors whose driver is gone: they have no folder and no environment.
+        """
         return [" ".join(words) for words in self._processes()]
 
     def _processes(self) -> Iterator[list[str]]:
@@ -169,7 +174,8 @@ class Command:
                     continue
                 words = process.cmdline()
                 told = [process.cwd(), *process.environ().values(), *words]
-                if any(str(self.folder) in text for text in told):
+                alone = str(SUPERVISOR) in words and process.ppid() == 1
+                if alone or any(str(self.folder) in text for text in told):
                     yield words
 
 
