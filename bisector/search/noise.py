@@ -38,6 +38,8 @@ _CAUTION = 0.3
 """The doubt that a posterior has of a change, as a share of how often it is wrong of such a one.
 
 It is right on the average of all rates of bad runs, and wrong more often at some: by simulation.
+It is less where good and bad releases alike come out wrong: few of their runs look clearer than
+they are, since the rates that a place needs fit by chance.
 """
 
 MOST_CONFIRMATIONS = 12
@@ -261,10 +263,15 @@ def _change(
     untestable: Collection[int],
 ) -> Change:
     """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
+    caution = _CAUTION * (1 - 2 * posterior.overlap)  # it is 0.4 at most
+
+    def cautious(share: float) -> float:
+        return max(0.0, 1 - (1 - share) / caution)
+
     best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
     low = high = best
     credible = shares[best]
-    while _cautious(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
+    while cautious(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
         below = shares[low - 1] if low > gaps[0] else -1.0
         above = shares[high + 1] if high < gaps[-1] else -1.0
         low, high = (low - 1, high) if below >= above else (low, high + 1)
@@ -274,13 +281,8 @@ def _change(
         kind,
         tested[best],
         tested[best + 1],
-        _cautious(shares[best]),
+        cautious(shares[best]),
         (tested[low], tested[high + 1]),
-        _cautious(shares[best]) >= confidence
+        cautious(shares[best]) >= confidence
         and all(p in untestable for p in range(tested[best] + 1, tested[best + 1])),
     )
-
-
-def _cautious(share: float) -> float:
-    """Return how often a change is right, at least, to which a posterior gives so large a share."""
-    return max(0.0, 1 - (1 - share) / _CAUTION)
