@@ -85,6 +85,8 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
                     continue
                 if (stopped := findings[-1].stopped) and stopped in INTERRUPTED:
                     if budget.spent:
+                        if not any(one.measurements for one in findings):
+                            raise KeyboardInterrupt  # the budget says what that means
                         findings[-1] = replace(findings[-1], stopped=_SPENT[stopped])
                     return findings
     if undecided and not findings:

@@ -205,7 +205,9 @@ def test_a_report_of_a_step(bisect: Command, index: LocalIndex) -> None:
     runs = len(bisect.stored())
     stored = report_of(bisect, *number)
     assert steps(stored) == steps(measured)
-    assert stored["metric"]["levels"] == measured["metric"]["levels"]
+    levels = measured["metric"]["levels"]  # the drift is fitted in the order of the runs
+    close = [level | {"interval": pytest.approx(level["interval"])} for level in levels]
+    assert stored["metric"]["levels"] == close
     assert stored["replay"] == measured["replay"]
     assert len(bisect.stored()) == runs
     outcomes = report_of(bisect)
