@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, log
 
@@ -53,16 +53,17 @@ class Replay:
     notes: tuple[str, ...] = ()
 
 
-def runs(confidence: float, shares: Sequence[tuple[int, int]]) -> int:
+def runs(confidence: float, shares: Iterable[tuple[int, int]]) -> int:
     """Return how often each side is run before it is judged.
 
-    That is as often as a search runs the sides of a change. Where a side failed at random, in some
-    of its runs (bad ones, and all), it is so often that passing each time by chance is unlikely.
+    That is as often as a search runs the sides of a change. Where releases that failed did so in
+    some of their runs only (``shares`` are the bad ones of each release, and all), it is so often
+    that passing each time by chance is unlikely.
     """
-    least = noise.confirmations(confidence)
-    wavering = [bad / decided for bad, decided in shares if 0 < bad < decided]
-    needed = [ceil(log(1 - confidence) / log(1 - share)) for share in wavering]
-    return min(_MOST_RUNS, max([least, *needed]))
+    failed = [(bad, decided) for bad, decided in shares if bad]
+    bad, decided = (sum(each) for each in zip(*failed)) if failed else (0, 0)
+    needed = ceil(log(1 - confidence) / log(1 - bad / decided)) if bad < decided else 0
+    return min(_MOST_RUNS, max(noise.confirmations(confidence), needed))
 
 
 def transition_holds(

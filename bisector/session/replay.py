@@ -199,8 +199,7 @@ class _Again:
             any_failure=request.any_failure,
             pattern=request.failure,
         )
-        shares = [self._recorded.shares.get(item.key, (0, 0)) for item in candidates.items]
-        turns = _Turns(driver, candidates, runs(confidence, shares))
+        turns = _Turns(driver, candidates, runs(confidence, self._recorded.shares.values()))
         template = driver.task(candidates.trial(candidates.items[-1]))
         with driver.workers.measuring(template) as start, driver.listener.running():
 
