@@ -250,7 +250,8 @@ def _once(
         # Whatever it came out at: what a full disk keeps a run from may be what makes it bad.
         verdict = reading.Reading(Outcome.UNTESTABLE, Reason.ENVIRONMENT, "the disk is full")
     output = completed.output[-KEPT_OUTPUT_BYTES:].decode("utf-8", "replace")
-    known = bool(probe.package) and not probe.reports
+    # What was killed could not write down what it had imported.
+    known = bool(probe.package) and not probe.reports and (found or not completed.signal)
     meant = ""
     if known and not found and task.conditions.policy is not Policy.EXACT:
         meant = elsewhere(probe, environment, conditions.requirements)

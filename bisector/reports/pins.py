@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from bisector.reports.as_json import strict
 from bisector.reports.known import Known, Window, of
@@ -79,10 +79,11 @@ def _parted(requirements: Iterable[str]) -> tuple[set[tuple[str, Version]], list
     pins, unpinned = set(), []
     for text in requirements:
         requirement = Requirement(text)
-        exact = [s for s in requirement.specifier if s.operator == "==" and "*" not in s.version]
-        if len(exact) == 1 == len(requirement.specifier):
-            pins.add((requirement.name, Version(exact[0].version)))
-        else:
+        exact = [s for s in requirement.specifier if s.operator in ("==", "===")]
+        version = exact[0].version if len(exact) == 1 == len(requirement.specifier) else ""
+        try:
+            pins.add((requirement.name, Version(version)))
+        except InvalidVersion:  # of a range, of a wildcard, or arbitrarily equal
             unpinned.append(text)
     return pins, unpinned
 

@@ -53,6 +53,7 @@ class Files:
         self._name = ""
         self._readers: dict[Path, Checked] = {}
         self._parts: dict[str, Line] = {}
+        self._shared: dict[Path, set[str]] = {}
         self._values: dict[str, Any] = {}
         self._distributions: dict[str, tuple[Distribution, ...]] = {}
 
@@ -162,10 +163,13 @@ class Files:
         """
         fields = SHARED[str(data["schema"])]
         one, parts = split(key, data, fields, secret=self.secret())
-        if any(part.digest not in self._parts for part in parts):
-            self._lines(folders.files(package), "", PART)
-            if new := [part for part in parts if part.digest not in self._parts]:
+        there = self._shared.setdefault(package, set())
+        if any(part.digest not in there for part in parts):
+            self._lines(paths := folders.files(package), "", PART)
+            there.update(*(self._readers[path].parts for path in paths))
+            if new := [part for part in parts if part.digest not in there]:
                 self.append(package, new)
+                there.update(part.digest for part in new)
                 self._parts.update((part.digest, part) for part in new)
         return one
 

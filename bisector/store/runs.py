@@ -121,7 +121,8 @@ class Store:
     def searches(self) -> list[Finding]:
         """Return every stored search with its measurements; of transitions, those with a cause.
 
-        Of several on the same probe and interpreter, the one that was resolved last.
+        Of several on the same probe and interpreter, those that none resolved later replaces: one
+        that looked at all the same releases does.
         """
         with self.lock:
             return searches.stored(self._files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from packaging.version import Version
@@ -66,7 +66,7 @@ def _searches(files: Files, found: Iterable[Found]) -> list[tuple[Search, Found]
 
 def stored(files: Files) -> list[Finding]:
     """Return every stored search with its runs; see `Store.searches`."""
-    latest: dict[tuple[str, ...], tuple[str, Finding]] = {}
+    several: dict[tuple[str, ...], list[Finding]] = {}
     for package in files.packages():
         for found in files.all_of(package).values():
             finding = _finding(files, found)
@@ -74,10 +74,17 @@ def stored(files: Files) -> list[Finding]:
                 continue
             probe, python = finding.probe, finding.conditions.interpreter
             same = (probe.package, probe.name, probe.case, python.series, *probe.command)
-            resolved = finding.conditions.resolved
-            if same not in latest or latest[same][0] <= resolved:
-                latest[same] = resolved, finding
-    return [finding for _, (_, finding) in sorted(latest.items())]
+            several.setdefault(same, []).append(finding)
+    return [finding for _, some in sorted(several.items()) for finding in _lasting(some)]
+
+
+def _lasting(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield those under conditions that no newer ones replace, for all releases looked at."""
+    in_order = sorted(findings, key=lambda finding: finding.conditions.resolved)
+    for number, finding in enumerate(in_order):
+        seen = _seen(finding.plan)
+        if not any(seen <= _seen(newer.plan) for newer in in_order[number + 1 :]):
+            yield finding
 
 
 def _finding(files: Files, found: Sequence[Found]) -> Finding | None:

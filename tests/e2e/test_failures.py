@@ -553,6 +553,16 @@ def test_a_command_that_never_imports_the_package_has_not_tested_it(
     assert "No run imported" not in asked(bisect)["answer"]
 
 
+def test_a_run_that_was_killed_is_not_said_to_have_imported_nothing(
+    bisect: Command, index: LocalIndex
+) -> None:
+    """What it imported it writes down as it ends."""
+    index.add(plain("spam", "g"))
+    hanging = "import spam, time\ntime.sleep(60)\n"
+    words = ("--timeout", "1", "--", "python", bisect.write("hang.py", hanging))
+    assert "No run imported" not in bisect.json(*QUICK, *words)["answer"]
+
+
 def test_options_that_contradict_each_other_are_refused(bisect: Command, index: LocalIndex) -> None:
     index.add(plain("spam", "gb"))
     bisect.write("check.py", "import spam\nassert not spam.BROKEN\n")

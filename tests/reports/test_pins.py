@@ -63,6 +63,12 @@ def test_only_what_is_pinned_to_a_bad_release_is_a_hit() -> None:
     assert checked.unpinned == ("eggs>=1", "jam @ https://host.example/jam.whl")
 
 
+def test_arbitrary_equality_is_a_pin_where_it_names_a_version() -> None:
+    checked = check("x", ["spam===1.2", "eggs===nightly"], known(measured("ggbb")), "3.11")
+    assert (checked.pins, len(checked.hits)) == (1, 1)
+    assert checked.unpinned == ("eggs===nightly",)
+
+
 def test_the_release_to_take_is_good_by_every_probe() -> None:
     """The second probe rules out what is nearest by the first."""
     both = known(measured("ggbbgggg", "eggs"), measured("gggbbbgg", "rolls"))

@@ -728,3 +728,35 @@ def test_searches_of_other_ranges_stay_beside_each_other(tmp_path: Path) -> None
     describe("whole again", *range(1, 9))
     assert looked_at()[0] == "whole again"
     assert store.warnings == []
+
+
+def test_a_narrower_search_under_newer_conditions_hides_nothing(tmp_path: Path) -> None:
+    """What it didn't look at is still told by those that did, until one looks at all of it."""
+    store = Store(tmp_path)
+
+    def describe(resolved: str, *numbers: int) -> None:
+        plan = Plan(tuple(Release(Version(f"1.{number}"), ()) for number in numbers))
+        conditions = replace(CONDITIONS, constraints=(f"ham=={resolved[:4]}",), resolved=resolved)
+        run = measured(started=resolved)
+        store.save(PROBE, conditions, run)
+        store.describe(Finding(PROBE, plan, conditions, (run,), ()))
+
+    describe("2026-01-01T00:00:00Z", 1, 2, 3)
+    describe("2027-01-01T00:00:00Z", 1, 2)
+    assert [len(found.plan.candidates) for found in store.searches()] == [3, 2]
+    describe("2028-01-01T00:00:00Z", 1, 2, 3, 4)
+    assert [len(found.plan.candidates) for found in store.searches()] == [4]
+    assert store.warnings == []
+
+
+def test_what_packages_share_is_in_the_files_of_each(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for package in ("spam", "eggs"):
+        probe, run = replace(PROBE, package=package), measured()
+        store.save(probe, CONDITIONS, run)
+        plan = Plan((Release(run.version, ()),))
+        store.describe(Finding(probe, plan, CONDITIONS, (run,), ()))
+    shutil.rmtree(tmp_path / "spam")
+    alone = Store(tmp_path)
+    assert [found.probe.package for found in alone.searches()] == ["eggs"]
+    assert alone.warnings == []
