@@ -92,6 +92,12 @@ def test_what_cannot_be_read_is_told_with_what_can(
             "unrecognized arguments: python x.py",
             "a command goes behind two dashes: `bisect report --package spam -- python x.py`",
         ),
+        ("help why", "'why' is a command, not a topic", "bisect why --help"),
+        (
+            "why spam 1.0 1.1 -- python x.py",
+            "`bisect why` compares two releases, or looks at all changes that a search finds",
+            "bisect why --package spam 1.0 1.1 -- python x.py",
+        ),
     ],
 )
 def test_a_slip_gets_the_sentence_that_helps(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,8 +12,6 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
-
-from bisector.errors import UsageError
 
 EXTENSIONS = (".so", ".pyd", ".dylib", ".dll")
 """What the names of modules in C end with, and of the libraries beside them."""
@@ -68,19 +65,6 @@ class Contents:
     @property
     def _header(self) -> Message:
         return HeaderParser().parsestr(self.metadata)
-
-
-def of_wheel(path: Path) -> Contents:
-    """Return the contents of a wheel; raises UsageError where it can't be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info for info in archive.infolist() if not info.is_dir()]
-            read = {i.filename: archive.read(i) for i in names if i.file_size <= _MOST_BYTES}
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
-        raise UsageError(f"{path.name} can't be read as a wheel: {error}") from error
-    metadata = next((d for p, d in read.items() if p.endswith(".dist-info/METADATA")), b"")
-    files = {path: data for path, data in read.items() if not _is_apart(path)}
-    return Contents(files, metadata.decode("utf-8", "replace"))
 
 
 def installed(site_packages: Path, package: str, *, deep: bool = False) -> Contents:

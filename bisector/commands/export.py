@@ -36,7 +36,8 @@ def run(words: Sequence[str]) -> int:
         default=[],
         dest="probes",
         metavar="NAME",
-        help="of what is in the results folder, only this; repeat it for several",
+        help="of what is in the results folder only this, beside the records that come along; "
+        "repeat it for several",
     )
     options.add_results_option(parser)
     given = parser.parse(words)

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bisector import commands
 from bisector.commands import output
+from bisector.errors import UsageError
 from bisector.inputs import topics
 from bisector.inputs.arguments import Parser
 from bisector.reports.terminal import markdown, plain, printed
@@ -24,6 +26,8 @@ def run(words: Sequence[str]) -> int:
     parser.add_argument("topic", metavar="TOPIC", nargs="?")
     name = parser.parse(words).topic
     view = output.view()
+    if name in commands.NAMES and name not in topics.names():
+        raise UsageError(f"{name!r} is a command, not a topic", f"bisect {name} --help")
     if name is None:
         widest = max(map(len, topics.names()))
         listed = "\n".join(f"  {name:<{widest}}  {topics.title(name)}" for name in topics.names())

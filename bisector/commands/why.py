@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ def run(words: Sequence[str]) -> int:
     if len(asked.releases) not in (0, 2):
         raise UsageError(
             "`bisect why` compares two releases, or looks at all changes that a search finds",
-            "bisect why --package PROJECT 1.4.2 1.5.0 -- COMMAND",
+            _meant(asked.releases, asked.command),
         )
     if asked.releases:
         asked = replace(
@@ -36,6 +37,13 @@ def run(words: Sequence[str]) -> int:
     findings = found(replace(asked, why=True))
     output.write(EXPLANATIONS[asked.format], findings, output.view())
     return status(findings)
+
+
+def _meant(releases: Sequence[str], command: Sequence[str]) -> str:
+    """Return the command that was probably meant, in the words that were given."""
+    named = len(releases) == 3 and releases[0][:1].isalpha()
+    project, *sides = releases if named else ("PROJECT", "1.4.2", "1.5.0")
+    return f"bisect why --package {project} {' '.join(sides)} -- {shlex.join(command) or 'COMMAND'}"
 
 
 def _parser() -> Parser:

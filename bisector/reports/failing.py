@@ -51,12 +51,6 @@ def paragraph(failure: Failure) -> str:
     return " ".join(filter(None, (f"{name(failure)}: {spans}.", *changes(failure))))
 
 
-def of_old(failure: Failure) -> bool:
-    """Return whether only releases fail so that no good one is older than."""
-    came = any(transition.kind is Kind.INTRODUCED for transition in failure.transitions)
-    return not (came or failure.at_newest)
-
-
 def folded(old: Sequence[Failure]) -> str:
     """Return several failures of old releases on one line: what they are, and until when."""
     texts = (

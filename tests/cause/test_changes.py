@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from wheels import wheel
 
 from bisector.cause.changes import Changes, changes
-from bisector.cause.contents import Contents, of_wheel
+from bisector.cause.contents import Contents, installed
 from bisector.explanation import Edit, Sort
 
 LONG = "    total = 0\n    for item in items:\n        total += item * 2\n    return total\n"
@@ -23,12 +25,13 @@ def between(old: dict[str, str], new: dict[str, str]) -> list[tuple[str, str, st
 def compared(
     folder: Path, old: dict[str, str], new: dict[str, str], **metadata: list[str]
 ) -> Changes:
-    """The changes between two wheels, read from their files."""
+    """The changes between two installed wheels."""
     read = []
     for version, modules in (("1.0", old), ("1.1", new)):
         built = wheel("spam", version, modules, dependencies=metadata.get(f"v{version}", ()))
-        (folder / built.filename).write_bytes(built.content)
-        read.append(of_wheel(folder / built.filename))
+        site_packages = folder / version
+        zipfile.ZipFile(io.BytesIO(built.content)).extractall(site_packages)
+        read.append(installed(site_packages, "spam"))
     return changes(*read)
 
 
