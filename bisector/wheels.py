@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, parse_tag
@@ -13,13 +13,19 @@ from bisector.model import File, Interpreter
 
 def compatible(files: Iterable[File], interpreter: Interpreter) -> list[File]:
     """Return the wheels among ``files`` whose tags ``interpreter`` supports, best first."""
-    rank = {tag: position for position, tag in enumerate(interpreter.tags)}
+    rank = _ranked(interpreter.tags)
     ranked = []
     for file in files:
         positions = [rank[str(tag)] for tag in wheel_tags(file.filename) if str(tag) in rank]
         if positions:
             ranked.append((min(positions), file))
     return [file for _, file in sorted(ranked, key=lambda pair: pair[0])]
+
+
+@lru_cache(maxsize=8)
+def _ranked(tags: tuple[str, ...]) -> Mapping[str, int]:
+    """Return the position of each of an interpreter's tags, which hundreds of releases ask for."""
+    return {tag: position for position, tag in enumerate(tags)}
 
 
 def wheel_tags(filename: str) -> frozenset[Tag]:

@@ -126,4 +126,7 @@ class Measurement:
     @property
     def main_process(self) -> ProcessPeak | None:
         """The probe's own process among ``processes``; None where nothing was started."""
-        return next((p for p in self.processes if p.main), None)
+        for peak in self.processes:  # it is asked of thousands
+            if peak.main:
+                return peak
+        return None

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,11 +81,11 @@ class Known:
     runs: Counter[Version] = field(default_factory=Counter)
     begun: set[tuple[Version, int]] = field(default_factory=set)
 
-    def add(self, version: Version, digest: str) -> None:
-        """Count a run, once."""
-        if digest not in self.digests:
-            self.digests.add(digest)
-            self.runs[version] += 1
+    def add(self, version: Version, digests: Iterable[str]) -> None:
+        """Count the runs of a release that have these digests, each once."""
+        new = {digest for digest in digests if digest not in self.digests}
+        self.digests |= new
+        self.runs[version] += len(new)
 
     def begin(self, version: Version) -> int:
         """Return the number of the next run of a release, from 0."""
@@ -157,7 +157,7 @@ class Claim:
             _, self._digest = self._store.put(probe, conditions, run)
         if counted and self._known:
             with self._store.lock:
-                self._known.add(release.version, self._digest)
+                self._known.add(release.version, [self._digest])
 
     def release(self) -> None:
         """Let others have the run, or make it; once is enough."""

@@ -154,7 +154,8 @@ class Store:
             for version, release in releases.items()
         }
         # Thousands of runs share a few versions and sets of distributions: hashing takes longest.
-        fitting: dict[tuple[int, int], list[Measurement] | None] = {}
+        fitting: dict[tuple[int, int], tuple[list[Measurement], list[str]] | None] = {}
+        digests: dict[Version, list[str]] = {}
         with self.lock:
             known = self._known.setdefault(named, Known())
             for found in self._files.of(self.folder(probe, conditions), named):
@@ -167,14 +168,21 @@ class Store:
                     continue
                 one = id(measurement.installed), id(measurement.version)
                 if one not in fitting:
-                    files = listed.get(measurement.version)
+                    version = measurement.version
+                    files = listed.get(version)
                     fits = files is not None and _is_of(measurement, files, probe.package)
-                    fitting[one] = runs.setdefault(measurement.version, []) if fits else None
+                    fitting[one] = (
+                        (runs.setdefault(version, []), digests.setdefault(version, []))
+                        if fits
+                        else None
+                    )
                 if (several := fitting[one]) is not None:
-                    several.append(measurement)
-                    known.add(measurement.version, found.line.digest)
-        for several in runs.values():
-            several.sort(key=attrgetter("started"))
+                    several[0].append(measurement)
+                    several[1].append(found.line.digest)
+            for version, those in digests.items():
+                known.add(version, those)
+        for measurements in runs.values():
+            measurements.sort(key=attrgetter("started"))
         return runs
 
     def earlier(self, runs: Iterable[Measurement]) -> int:
