@@ -610,7 +610,9 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="the tables into README.md")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=settings.cache_dir().parent) as name:
+    beside = settings.cache_dir().parent
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=beside) as name:
         rounds = 1 if options.quick else options.rounds
         bench = Bench(Path(name), rounds, options.quick, options.patience)
         told = {"machine": machine()}

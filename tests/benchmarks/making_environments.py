@@ -41,7 +41,9 @@ def main(rounds: int) -> None:
         for running in [subprocess.Popen(command) for _ in range(number)]:
             running.wait()
 
-    with tempfile.TemporaryDirectory(dir=settings.cache_dir().parent) as name:
+    beside = settings.cache_dir().parent
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=beside) as name:
         folder = Path(name)
         kept = venv.empty(folder, python)
         first = venv.make(folder / "first", python)
