@@ -14,6 +14,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -181,12 +182,8 @@ def _index_settings(around: Surroundings) -> Iterator[tuple[str, str]]:
 def _default_index() -> str:
     # Read from its source: what it imports takes a tenth of an answer from what is stored.
     source = (pkgutil.get_data("distlib", "index.py") or b"").decode()
-    if named := re.search(r"^DEFAULT_INDEX = ['\"](.+)['\"]$", source, re.MULTILINE):
-        parts = urlsplit(named[1])
-    else:
-        from distlib.index import DEFAULT_INDEX  # type: ignore[import-untyped]  # it ships no types
-
-        parts = urlsplit(str(DEFAULT_INDEX))
+    named = re.search(r"^DEFAULT_INDEX = ['\"](.+)['\"]$", source, re.MULTILINE)
+    parts = urlsplit(named[1] if named else import_module("distlib.index").DEFAULT_INDEX)
     return urlunsplit((parts.scheme, parts.netloc, "/simple/", "", ""))
 
 
