@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind
 from bisector.model import Measurement, Outcome
-from bisector.reports.axes import (
+from bisector.reports.chart_axes import (
     BOTTOM,
     GLYPH,
     HEIGHT,

@@ -51,15 +51,12 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    as_json, as_text, chart, comparisons, github, grid, junit, osv = map(
-        _deferred, ["as_json", "as_text", "chart", "comparisons", "github", "grid", "junit", "osv"]
+    _MODULES = (
+        *("as_json", "as_text", "chart", "comparisons", "github", "grid", "junit", "osv"),
+        *("replayed", "report_markdown", "reproducer", "suspects"),
+        *("table_data", "table_html", "table_markdown", "table_text"),
     )
-    replayed, report_markdown, reproducer, suspects = map(
-        _deferred, ["replayed", "report_markdown", "reproducer", "suspects"]
-    )
-    table_data, table_html, table_markdown, table_text = map(
-        _deferred, ["table_data", "table_html", "table_markdown", "table_text"]
-    )
+    globals().update({name: _deferred(name) for name in _MODULES})
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file of a job's summary, in a GitHub workflow."""

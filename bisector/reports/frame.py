@@ -7,7 +7,7 @@ from html import escape
 
 from bisector.finding import Finding
 from bisector.reports import flaky
-from bisector.reports.axes import LEFT, RIGHT, WIDTH, Axes
+from bisector.reports.chart_axes import LEFT, RIGHT, WIDTH, Axes
 from bisector.reports.words import safe, sure
 
 PANEL = 100

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bisector.finding import Kind, Transition
-from bisector.reports.axes import BOTTOM, GLYPH, TOP, WIDTH, Axes
+from bisector.reports.chart_axes import BOTTOM, GLYPH, TOP, WIDTH, Axes
 
 _ROWS = 3
 

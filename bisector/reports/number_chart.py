@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding
 from bisector.reports import steps
-from bisector.reports.axes import (
+from bisector.reports.chart_axes import (
     BOTTOM,
     GLYPH,
     HEIGHT,

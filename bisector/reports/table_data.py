@@ -52,7 +52,7 @@ def render_csv(grids: Sequence[Grid]) -> str:
     writer = csv.DictWriter(out, _FIELDS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     for cell in _cells(grids):
-        writer.writerow({name: _inert(value) for name, value in cell.items()})
+        writer.writerow({name: inert(value) for name, value in cell.items()})
     return out.getvalue()
 
 
@@ -85,7 +85,8 @@ def _cell(cell: Cell, column: Column) -> dict[str, Any]:
     }
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
+    """Return a value of a CSV file as no spreadsheet takes it for a formula (OWASP)."""
     if not isinstance(value, str):
         return value
     text = safe(value)

@@ -153,7 +153,9 @@ def _is_image_of(
     """
     if parent in supervising:
         return look.command == supervising[parent].command
-    return parent in looks and look[:3] == looks[parent][:3]
+    known = looks.get(parent)
+    shown = look.command, look.rss_bytes, look.peak_bytes
+    return known is not None and shown == (known.command, known.rss_bytes, known.peak_bytes)
 
 
 def stop_marked(folder: Path) -> int:

@@ -10,7 +10,7 @@ from bisector.errors import UsageError
 from bisector.model import Documented, Interpreter, Policy, Probe
 from bisector.reports.words import count
 from bisector.search.blame.pins import name_of
-from bisector.search.days import Days, positions
+from bisector.search.dependencies import Days, positions
 from bisector.session import conditions
 from bisector.session.scope import listed, prospect
 

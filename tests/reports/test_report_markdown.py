@@ -22,7 +22,7 @@ from bisector.model import (
 )
 from bisector.reports.report_markdown import LIMIT, render
 from bisector.reports.words import MIB
-from bisector.search.days import AXIS as DAYS
+from bisector.search.dependencies import AXIS as DAYS
 
 
 def measured() -> Finding:

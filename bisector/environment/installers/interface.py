@@ -62,7 +62,10 @@ class Installer(Protocol):
 
     @staticmethod
     def unfit() -> str:
-        """Return why it can't run on this machine; empty where it can."""
+        """Return why it can't run on this machine; empty where it can.
+
+        It is asked on a cluster's workers, before anything is sent to one.
+        """
 
     def at(self, folder: Path) -> Installer:
         """Return the same, working in another folder, on another machine say."""

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from bisector.finding import Kind
 from bisector.model import Conditions, Interpreter, Measurement, Outcome, Policy, Probe, Release
-from bisector.search.days import Days, held, positions
+from bisector.search.dependencies import Days, held, positions
 from bisector.search.knowledge import Knowledge, Options
 
 FIRST = datetime(2024, 2, 27, 18, 30, tzinfo=timezone.utc)
