@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 import tempfile
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +17,7 @@ from bisector.commands.findings import found
 from bisector.environment.installers.choice import INSTALLERS
 from bisector.errors import UsageError
 from bisector.finding import Finding
-from bisector.inputs import callables
+from bisector.inputs import callables, values
 from bisector.inputs.request import Request, with_extras
 from bisector.reports.progress import silent
 
@@ -67,6 +68,15 @@ def find(
         raise UsageError(
             f"there is no installer {installer!r}", f"there are {' and '.join(INSTALLERS)}"
         )
+    _check("jobs", jobs, values.positive)
+    _check("max_probes", max_probes, values.positive)
+    _check("confidence", confidence, values.probability)
+    _check("timeout_s", timeout_s, values.above_zero)
+    _check("assure_s", assure_s, values.seconds)
+    if not (isinstance(probe, (str, Path, Sequence)) or callable(probe)):
+        raise UsageError(
+            f"{probe!r} is no probe", "give a name, a path, the words of a command, or a function"
+        )
     request = Request(
         package=package,
         within=within,
@@ -104,6 +114,15 @@ def find(
     # The script is in the finding, its folder is gone.
     again = finding.replay.replace(shlex.quote(str(path)), path.name)
     return replace(finding, replay=again, probe=replace(finding.probe, path=path.name))
+
+
+def _check(name: str, number: object, read: Callable[[str], float]) -> None:
+    """Raise UsageError where a number isn't what the option of that meaning takes."""
+    try:
+        if number is not None:
+            read(str(number))
+    except ArgumentTypeError as error:
+        raise UsageError(f"{name}: {error}", "leave it out for what the command does") from error
 
 
 def _one(request: Request) -> Finding:

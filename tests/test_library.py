@@ -11,6 +11,7 @@ import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.command import Command, changes
@@ -143,6 +144,25 @@ def test_what_is_offered_is_what_was_promised() -> None:
     ]
     with pytest.raises(AttributeError, match="has no attribute 'seek'"):
         bisector.seek  # noqa: B018  # looking it up is what raises
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("jobs", 0, "jobs: '0' is not a whole number above 0"),
+        ("jobs", "x", "jobs: 'x' is not a whole number above 0"),
+        ("max_probes", 1.5, "max_probes: '1.5' is not a whole number above 0"),
+        ("confidence", 7, "confidence: '7' is not a probability between 0 and 1"),
+        ("timeout_s", 0, "timeout_s: '0' is not a number of seconds above 0"),
+        ("assure_s", -1, "assure_s: '-1' is not a number of seconds"),
+        ("probe", None, "None is no probe"),
+    ],
+)
+def test_what_no_option_takes_is_refused(option: str, value: object, message: str) -> None:
+    arguments: dict[str, Any] = {"probe": "check.py", option: value}
+    with pytest.raises(UsageError) as caught:
+        find("spam", **arguments)
+    assert caught.value.message == message
 
 
 def test_an_installer_that_there_is_not_names_those_that_there_are() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bisector import settings
+from bisector.commands import search
 from bisector.inputs import defaults
 from bisector.inputs.arguments import Parser
 from bisector.reports.words import safe
@@ -20,6 +21,7 @@ def run(words: Sequence[str]) -> int:
     )
     parser.parse(words)
     by_key = defaults.read(Path.cwd())
+    search.parser().parse([])  # which raises UsageError where an option can't have its default
     lines = [
         (key, " ".join(by_key[key].texts), by_key[key].origin)
         if key in by_key

@@ -38,7 +38,7 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
     return Probe(
         name=name,
         package=about,
-        title=shlex.join(map(masks.of_this_machine().text, command)),
+        title=titled(command),
         command=tuple(command),
         text=contents[0] if contents else "",
         digest=digest(*command, *contents),
@@ -47,6 +47,11 @@ def from_command(command: Sequence[str], package: str = "") -> Probe:
         dependencies=described.dependencies if described else (),
         requires_python=described.requires_python if described else SpecifierSet(),
     )
+
+
+def titled(command: Sequence[str]) -> str:
+    """Return what a command is called: its words, with nothing of this machine in them."""
+    return shlex.join(map(masks.of_this_machine().text, command))
 
 
 def _is_file(path: Path) -> bool:

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from bisector.errors import BisectorError, UsageError
 from bisector.finding import Finding, Transition
-from bisector.inputs import probe
+from bisector.inputs import command, probe
 from bisector.inputs.request import Request, about_number
 from bisector.model import Measurement, Probe
 from bisector.search import noise
@@ -31,6 +31,7 @@ def findings(store: Store, asked: Request = _EVERYTHING) -> list[Finding]:
     """
     names, package = asked.probes, asked.package
     spelt = {probe.spelt(name) for name in names}
+    title = command.titled(asked.command) if asked.command else ""
     found = []
     refused: list[UsageError] = []
     for search in store.searches():
@@ -43,6 +44,8 @@ def findings(store: Store, asked: Request = _EVERYTHING) -> list[Finding]:
         if package and wanted.package != canonicalize_name(package):
             continue
         if names and not {wanted.name, f"{wanted.name}[{wanted.case}]"} & spelt:
+            continue
+        if title and wanted.title != title:
             continue
         runs: dict[Version, list[Measurement]] = {}
         for measurement in search.measurements:

@@ -50,6 +50,26 @@ def test_config_says_what_is_set_and_by_what(ask: Command) -> None:
     assert lines["results"][0] == "-"
 
 
+def test_config_refuses_what_an_option_cannot_be(ask: Command) -> None:
+    result = ask("config", BISECTOR_JOBS="banana")
+    message = "jobs, set by BISECTOR_JOBS: 'banana' is not a whole number above 0"
+    assert result.status == 2
+    assert result.complaint == [f"error: {message}", "hint: mend it, or give --jobs"]
+
+
+def test_of_what_is_stored_only_the_command_that_is_asked_for_is_shown(ask: Command) -> None:
+    ask.write("first.py", "import spam\nassert not spam.BROKEN\n")
+    ask.write("second.py", "import spam\nprint(spam.BROKEN)\n")
+    for script in ("first.py", "second.py"):
+        ask("--package", "spam", "--assure", "0", "--", "python", script)
+    stored = ("report", "--package", "spam", "--stored", "--format", "json")
+    assert [finding["probe"] for finding in ask(*stored).findings] == ["first", "second"]
+    one = ask(*stored, "--", "python", "second.py").finding
+    assert one["probe"] == "second"
+    none = ask(*stored, "--", "python", "third.py")
+    assert none.complaint[0] == "error: nothing of what is asked for is stored in results"
+
+
 def test_what_is_stored_is_answered_without_what_measures(ask: Command) -> None:
     """Nothing is started either, be it to ask the interpreter or to try the sandbox."""
     measured = ask(*PROBE)

@@ -90,6 +90,14 @@ def test_pins_of_every_group_and_marker_count(ask: Command) -> None:
     assert [ask("check", name).status for name in ("uv.lock", "marked.txt")] == [1, 1]
 
 
+def test_what_is_worked_on_is_no_pin(ask: Command) -> None:
+    """As `pip freeze` prints it; the pins beside it are checked all the same."""
+    ask.write("frozen.txt", "-e git+https://git.example/eggs@main#egg=eggs\nspam==1.3\n")
+    result = ask("check", "frozen.txt")
+    assert result.status == 1
+    assert result.output.startswith("spam 1.3 is bad\n")
+
+
 def test_the_command_that_it_names_measures_it_again(ask: Command) -> None:
     ask.write("requirements.txt", "spam==1.3\n")
     (hit,) = json.loads(ask("check", "requirements.txt", "--format", "json").output)["hits"]

@@ -74,7 +74,7 @@ def every(path: Path) -> list[str]:
     text = _text(path)
     kind = _kind(_name(path), text, str(path))
     if kind is Kind.REQUIREMENTS:
-        entries = list(requirements_txt.entries(text, str(path), Everywhere()))
+        entries = list(requirements_txt.entries(text, str(path), Everywhere(), editable=True))
     else:
         packages = parsed(text, str(path)).tables("packages" if kind is Kind.PYLOCK else "package")
         # What is taken from elsewhere than an index may have no version, or one of its own.

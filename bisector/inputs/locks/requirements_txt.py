@@ -15,12 +15,17 @@ from bisector.inputs.locks.entry import Entry, Target, refuse_digits
 from bisector.inputs.locks.table import Table
 
 
-def entries(text: str, where: str, target: Target) -> Iterator[Entry]:
-    """Yield the requirements that are for ``target``, without options and hashes."""
+def entries(text: str, where: str, target: Target, *, editable: bool = False) -> Iterator[Entry]:
+    """Yield the requirements that are for ``target``, without options and hashes.
+
+    What is worked on is passed over where it may be ``editable``, else it raises UsageError.
+    """
     for number, line in _lines(text):
         position = f"{where}, line {number}"
         word = line if line.startswith("-") else re.split(r"\s-", line)[0].rstrip()
         if re.match(r"-e|--editable\b", word):
+            if editable:
+                continue
             raise UsageError(
                 f"{position}: {word!r} is what is worked on, not a release",
                 "take the line out, or write a release of it in its place, like 'eggs==2.0'",
