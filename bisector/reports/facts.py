@@ -60,8 +60,13 @@ def longest_undecided(finding: Finding) -> tuple[Version, ...]:
 
 
 def sureness(finding: Finding) -> tuple[str, ...]:
-    """Return how sure each transition is."""
+    """Return how sure each transition is; where all is good, of what that is said."""
     lines = []
+    outcomes = dict(decided(finding))
+    once = sum(len(finding.runs[version]) == 1 for version in outcomes)
+    if {*outcomes.values()} == {"good"} and once and not (finding.conflicting or finding.series):
+        few = f"{once} of {count(len(outcomes), 'release')}"
+        lines.append(f"of what fails in every run; {few} had a single one, and may fail at random")
     for transition in finding.transitions:
         kind = "lines part" if transition.parting else transition.kind.value
         sides = f"{kind} {transition.before} → {transition.after}"

@@ -60,6 +60,8 @@ class Answer:
     """One search at one level: its runs, whether it decided, is right, and how sure it says it is.
 
     It is right where each change that it states is one, and where it states one if there is one.
+    Nothing is decided where there is one and no run showed anything of it: then all that is stated
+    is how each run came out.
     """
 
     runs: int
@@ -96,7 +98,10 @@ def search(
             runs += 1
         assessment = noise.weigh(question.size, observations, level)
         correct = right(world, assessment)
-        answers.append(Answer(runs, assessment.settled, correct, 1 - assessment.doubt))
+        outcomes = {outcome for some in observations.values() for outcome in some}
+        seen = {Outcome.GOOD, Outcome.BAD} <= outcomes
+        decided = assessment.settled and (seen or not world.changes)
+        answers.append(Answer(runs, decided, correct, 1 - assessment.doubt))
     return answers
 
 
