@@ -32,14 +32,7 @@ Where a bad release passes every other time, a bisection of it is led by coins. 
 places and directions each is then come to with probability 2 to the minus its runs (Kraft's
 inequality): with log2 N + 2 runs until it is narrowed, and one more of each side, that is 1/8 or a
 little less. The rest is for what goes wrong after runs disagree. Each further pair divides by 4.
-"""
-
-_CAUTION = 0.3
-"""The doubt that a posterior has of a change, as a share of how often it is wrong of such a one.
-
-It is right on the average of all rates of bad runs, and wrong more often at some: by simulation.
-It is less where good and bad releases alike come out wrong: few of their runs look clearer than
-they are, since the rates that a place needs fit by chance.
+This is what is known of a change by the runs of its two sides alone; `alike` reckons with all.
 """
 
 MOST_CONFIRMATIONS = 12
@@ -158,8 +151,8 @@ def weigh(
     )
     bad = frozenset(position for position, (_, bad) in counts.items() if bad)
     tested = [position for position in sorted(runs) if runs[position]]
-    most = confirmations(confidence)
-    few = [end for end in tested[-1:] + tested[:1] if runs[end] < (most if bad else LEAST_RUNS)]
+    most = confirmations(confidence) if bad else LEAST_RUNS
+    few = [end for end in tested[-1:] + tested[:1] if runs[end] < most]
     unsure = [one for one, change in zip(found, changes) if change.confidence < confidence]
     if changes:
         # A side that decides nothing any more, run after run, is given up.
@@ -167,7 +160,7 @@ def weigh(
             side
             for boundary in unsure
             for side in _surest(runs, boundary, found)
-            if runs[side] < most and len(observations[side]) < 2 * most
+            if runs[side] < MOST_CONFIRMATIONS and len(observations[side]) < 2 * MOST_CONFIRMATIONS
         ]
     return Assessment(
         unchanged=0.0 if changes else 1.0,
@@ -182,9 +175,7 @@ def weigh(
 def _agreeing(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> float:
     """Return how sure one of the boundaries ``found`` is, where no runs disagree."""
     others = [one for one in found if one is not boundary]
-    both = min(runs[boundary.before], runs[boundary.after])
-    doubt = len(found) * (1 - alike.sureness(runs, boundary, others))
-    return max(sureness(both), 1 - doubt)
+    return max(0.0, 1 - len(found) * (1 - alike.sureness(runs, boundary, others)))
 
 
 def _surest(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> list[int]:
@@ -262,8 +253,13 @@ def _change(
     confidence: float,
     untestable: Collection[int],
 ) -> Change:
-    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
-    caution = _CAUTION * (1 - 2 * posterior.overlap)  # it is 0.4 at most
+    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it.
+
+    The posterior is right on the average of all rates, and wrong more often where good and bad
+    releases alike come out wrong: few of their runs look clearer than they are, since the rates
+    that a place needs fit by chance. How much more was found by simulation.
+    """
+    caution = (1 - 2 * posterior.overlap) ** 2  # the overlap is 0.4 at most
 
     def cautious(share: float) -> float:
         return max(0.0, 1 - (1 - share) / caution)

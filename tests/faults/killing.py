@@ -25,7 +25,6 @@ from e2e.command import HANG_S, Command, changes, outcomes, stored
 from e2e.projects import BROKEN, plain
 from local_index import LocalIndex
 
-from bisector.inputs.values import CONFIDENCE
 from bisector.search import noise
 
 SLOW = BROKEN.replace("import json", "import time; time.sleep(0.1)\nimport json", 1)
@@ -74,7 +73,7 @@ def campaign(bisect: Command, kills: int, at_once: int, seed: int) -> Figures:
         counted = Counter(run["version"] for run in stored(bisect.folder / whole, "measurement"))
         # How often a side is confirmed follows from what else was known by then.
         sides = [side for _, *both in changes(finding) for side in both]
-        counted |= Counter(sides * noise.confirmations(CONFIDENCE))
+        counted |= Counter(sides * noise.MOST_CONFIRMATIONS)
         results = f"killed{figures.searches}"
         known: dict[str, str] = {}
         over = False

@@ -46,13 +46,17 @@ def test_of_answers_that_are_95_percent_sure_95_in_100_are_right(
     assert sum(answer.right for answer in decided) / len(decided) >= 0.95 - 3 * error
 
 
-def test_where_nothing_is_flaky_it_is_the_plain_search_and_one_more_run_of_each_side() -> None:
+def test_where_nothing_is_flaky_it_is_the_plain_search_and_few_more_runs_of_each_side() -> None:
+    """Those go to the paths that coins lead to a wrong place most often."""
+    taken = []
     for seed in range(30):
         random = Random(seed)
         history = world(random, 128, 1, PAIRS[0], holes=0.0)
         [answer] = search(history, random, most=400, levels=[0.95])
         assert answer.right
-        assert answer.runs <= 2 + 7 + 2 * 2
+        taken.append(answer.runs)
+    assert max(taken) <= 2 + 7 + 2 * 3
+    assert sum(taken) / len(taken) <= 2 + 7 + 2 * 2.5
 
 
 @given(histories)
