@@ -124,10 +124,10 @@ def weigh(
 ) -> Assessment:
     """Return what ``observations`` say of ``size`` positions in order.
 
-    As long as they are alike at each position, every change between them counts, and its sides are
-    run until it is as sure as was asked. Where there is none, both ends are run again: twice where
-    all is good, since all has been looked at then, and as often as a change's sides where all is
-    bad.
+    As long as they are alike at each position, every change between them counts, and their sides
+    are run until all of them together are as sure as was asked. Where there is none, both ends are
+    run again: twice where all is good, since all has been looked at then, and as often as a
+    change's sides where all is bad.
     """
     counts = {
         position: (list(runs).count(Outcome.GOOD), list(runs).count(Outcome.BAD))
@@ -153,21 +153,23 @@ def weigh(
     tested = [position for position in sorted(runs) if runs[position]]
     most = confirmations(confidence) if bad else LEAST_RUNS
     few = [end for end in tested[-1:] + tested[:1] if runs[end] < most]
-    unsure = [one for one, change in zip(found, changes) if change.confidence < confidence]
+    doubt = sum(1 - change.confidence for change in changes)
+    sure = doubt <= 1 - confidence
     if changes:
+        by_doubt = sorted(zip(changes, found), key=lambda pair: pair[0].confidence)
+        sides = [side for _, one in by_doubt for side in _surest(runs, one, found) if not sure]
         # A side that decides nothing any more, run after run, is given up.
         few = [
             side
-            for boundary in unsure
-            for side in _surest(runs, boundary, found)
+            for side in sides
             if runs[side] < MOST_CONFIRMATIONS and len(observations[side]) < 2 * MOST_CONFIRMATIONS
         ]
     return Assessment(
         unchanged=0.0 if changes else 1.0,
         changes=changes,
         bad=bad,
-        doubt=max((1 - change.confidence for change in changes), default=0.0),
-        settled=bool(tested) and not unsure,
+        doubt=min(1.0, doubt),
+        settled=bool(tested) and sure,
         next=next((position for position in few if position not in busy), None),
     )
 
@@ -175,7 +177,7 @@ def weigh(
 def _agreeing(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> float:
     """Return how sure one of the boundaries ``found`` is, where no runs disagree."""
     others = [one for one in found if one is not boundary]
-    return max(0.0, 1 - len(found) * (1 - alike.sureness(runs, boundary, others)))
+    return alike.sureness(runs, boundary, others)
 
 
 def _surest(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> list[int]:

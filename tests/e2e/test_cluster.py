@@ -157,7 +157,8 @@ def test_a_lost_workers_measurements_are_made_again_and_no_others(
     assert "was lost; what it measured is measured again" in errors
     ran = Counter(version for version, _ in runs())
     kept = Counter(run["version"] for run in bisect.stored())
-    assert kept == {f"1.{n}": 3 if n in (4, 5) else 1 for n in range(10)}
+    assert kept.keys() == {f"1.{n}" for n in range(10)}
+    assert {v: n for v, n in kept.items() if n > 1}.keys() == {"1.4", "1.5"}
     # What was handed out by then needn't have begun: in flight is what wasn't stored.
     again = ran - kept
     assert all(before[version] < kept[version] for version in again), "it was stored already"

@@ -74,7 +74,7 @@ def test_killed_at_twenty_random_moments_it_gives_the_same_answer(
     sides = {"1.13", "1.14", "1.25", "1.26"}
     runs = Counter(m["version"] for m in finding["measurements"])
     assert runs.keys() == {f"1.{n}" for n in range(40)}
-    assert all(2 <= number <= 3 if side in sides else number == 1 for side, number in runs.items())
+    assert all(2 <= number <= 5 if side in sides else number == 1 for side, number in runs.items())
     assert sum(m["cached"] for m in finding["measurements"]) == len(stored)
     assert bisect.left_folders() == []
     assert bisect.left_processes() == []
