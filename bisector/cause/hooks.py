@@ -123,7 +123,7 @@ def profile(tracer: "Tracer") -> None:
         arm()
         return start(*words, **named)
 
-    start = threading._start_new_thread  # type: ignore[attr-defined]
-    threading._start_new_thread = start_thread  # type: ignore[attr-defined]
+    start = threading._start_new_thread  # type: ignore[attr-defined]  # it is private
+    threading._start_new_thread = start_thread  # type: ignore[attr-defined]  # it is private
     threading.setprofile(noted)
     sys.addaudithook(noticed)

@@ -219,7 +219,7 @@ def start(folder: str, roots: "list[str]", modules: "list[str]", memory: bool) -
         for name in ("_exit", "execv", "execve"):
             setattr(os, name, _ending(tracer, getattr(os, name)))
         sys.addaudithook(tracer.opened)
-        import _bisector_hooks  # type: ignore[import-not-found]
+        import _bisector_hooks  # type: ignore[import-not-found]  # hooks.py, as it is put there
 
         listen = "monitor" if hasattr(sys, "monitoring") else "profile"
         getattr(_bisector_hooks, listen)(tracer)

@@ -65,8 +65,8 @@ def sureness(finding: Finding) -> tuple[str, ...]:
     outcomes = dict(decided(finding))
     once = sum(len(finding.runs[version]) == 1 for version in outcomes)
     if {*outcomes.values()} == {"good"} and once and not (finding.conflicting or finding.series):
-        few = f"{once} of {count(len(outcomes), 'release')}"
-        lines.append(f"of what fails in every run; {few} had a single one, and may fail at random")
+        few = f"{once} of {count(len(outcomes), 'release')} {'was' if once == 1 else 'were'}"
+        lines.append(f"only of what fails in every run: {few} run once, and may fail at random")
     for transition in finding.transitions:
         kind = "lines part" if transition.parting else transition.kind.value
         sides = f"{kind} {transition.before} → {transition.after}"

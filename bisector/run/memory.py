@@ -66,7 +66,7 @@ def look_in_proc(pid: int) -> Look | None:
     status = dict(_STATUS.findall(_content(f"{folder}/status")))
     if b"VmHWM" not in status:
         return None
-    tasks = os.listdir(f"{folder}/task")  # noqa: PTH208
+    tasks = os.listdir(f"{folder}/task")  # noqa: PTH208  # as above
     children = b" ".join(_content(f"{folder}/task/{task}/children") for task in tasks)
     return Look(
         _command(_content(f"{folder}/cmdline")),
@@ -78,7 +78,7 @@ def look_in_proc(pid: int) -> Look | None:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # a Path takes as long
         return file.read()
 
 

@@ -25,10 +25,11 @@ from e2e.command import HANG_S, Command, changes, outcomes, stored
 from e2e.projects import BROKEN, plain
 from local_index import LocalIndex
 
-from bisector.search import noise
-
 SLOW = BROKEN.replace("import json", "import time; time.sleep(0.1)\nimport json", 1)
 WORDS = ("--probe", "slow.py", "--exhaustive", "--assure", "0", "--no-attribution", "--jobs", "2")
+MOST_OF_A_SIDE = 5
+"""Runs of a side of a change, whatever else is known: with more, it is surer than was asked."""
+
 LEFT_S = 2.0
 """So long after a driver was killed nothing of its runs may be left."""
 
@@ -73,7 +74,7 @@ def campaign(bisect: Command, kills: int, at_once: int, seed: int) -> Figures:
         counted = Counter(run["version"] for run in stored(bisect.folder / whole, "measurement"))
         # How often a side is confirmed follows from what else was known by then.
         sides = [side for _, *both in changes(finding) for side in both]
-        counted |= Counter(sides * noise.MOST_CONFIRMATIONS)
+        counted |= Counter(sides * MOST_OF_A_SIDE)
         results = f"killed{figures.searches}"
         known: dict[str, str] = {}
         over = False

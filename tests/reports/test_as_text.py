@@ -85,7 +85,7 @@ spam went bad in 1.2; 1.1 is the last good release before it. 1.2 is yanked.
 def test_of_releases_that_were_run_once_it_says_what_that_does_not_show() -> None:
     """A run that passed says nothing of what fails now and then."""
     text = as_text.render([found("gggggg", runs=1)], width=120)
-    said = "of what fails in every run; 6 of 6 releases had a single one, and may fail at random"
+    said = "only of what fails in every run: 6 of 6 releases were run once, and may fail at random"
     assert f"\nconfidence {said}\n" in text
     for letters, runs in (("gggggg", 2), ("bbbbbb", 1), ("gg!ggg", 1), ("gggbbb", 1)):
         assert "may fail at random" not in as_text.render([found(letters, runs=runs)], width=120)
