@@ -41,6 +41,13 @@ MOST_CONFIRMATIONS = 12
 MOST_CHANGES = 8
 """Changes that a history whose runs disagree may have."""
 
+_WEIGHED = 0.75
+"""The part of the doubt asked for that a posterior may use up.
+
+The rest is for searches that are led astray before any two runs disagree (see `alike`), and for
+few runs that look clearer than they are: a posterior is right on the average of all rates.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -255,21 +262,15 @@ def _change(
     confidence: float,
     untestable: Collection[int],
 ) -> Change:
-    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it.
+    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
 
-    The posterior is right on the average of all rates, and wrong more often where good and bad
-    releases alike come out wrong: few of their runs look clearer than they are, since the rates
-    that a place needs fit by chance. How much more was found by simulation.
-    """
-    caution = (1 - 2 * posterior.overlap) ** 2  # the overlap is 0.4 at most
-
-    def cautious(share: float) -> float:
-        return max(0.0, 1 - (1 - share) / caution)
+    def sure_by(share: float) -> float:
+        return max(0.0, 1 - (1 - share) / _WEIGHED)
 
     best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
     low = high = best
     credible = shares[best]
-    while cautious(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
+    while sure_by(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
         below = shares[low - 1] if low > gaps[0] else -1.0
         above = shares[high + 1] if high < gaps[-1] else -1.0
         low, high = (low - 1, high) if below >= above else (low, high + 1)
@@ -279,8 +280,8 @@ def _change(
         kind,
         tested[best],
         tested[best + 1],
-        cautious(shares[best]),
+        sure_by(shares[best]),
         (tested[low], tested[high + 1]),
-        cautious(shares[best]) >= confidence
+        sure_by(shares[best]) >= confidence
         and all(p in untestable for p in range(tested[best] + 1, tested[best + 1])),
     )

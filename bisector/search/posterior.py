@@ -54,13 +54,6 @@ class Posterior:
         return float(self.unchanged_at.sum())
 
     @property
-    def overlap(self) -> float:
-        """How often good and bad releases alike come out wrong at least, if there is a change."""
-        first, second = self.rates.rate[self.rates.first], self.rates.rate[self.rates.second]
-        wrong = np.minimum(np.minimum(first, second), 1 - np.maximum(first, second))
-        return float(self.changed_at @ wrong / max(self.changed_at.sum(), TINY))
-
-    @property
     def gaps(self) -> list[int]:
         """The number of places for a change in each gap."""
         return [after - before for before, after in pairwise(self.tested)]

@@ -34,7 +34,7 @@ class Prior:
     """
 
     unchanged: float = 0.3
-    once: float = 0.45
+    once: float = 0.55
     steady: float = 0.15
     one_sided: float = 0.1
     nodes: int = 10
