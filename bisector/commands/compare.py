@@ -42,7 +42,7 @@ def run(asked: Request) -> int:
             f"--format {asked.format} can't show what changed between two sets",
             f"use --format {' or '.join(formats.COMPARISONS)}",
         )
-    process.become_subreaper()
+    process.adopt_orphans()
     sandbox.shield()
     comparisons = []
     listener = output.listener(json_lines=asked.json_lines)

@@ -61,7 +61,7 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
 
         if asked.repository:  # one that can't be read must not cost the searches before it
             repository = git.opened(asked.repository, settings.cache_dir() / "repositories")
-    process.become_subreaper()
+    process.adopt_orphans()
     sandbox.shield()
     findings = list[Finding]()
     undecided: UndecidedError | None = None

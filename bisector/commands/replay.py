@@ -52,7 +52,7 @@ def run(asked: Request, words: Sequence[str], path: Path) -> int:
             f"{path} claims no change: there are no sides to run",
             f"make the whole search again: {claims[0].replay}",
         )
-    process.become_subreaper()
+    process.adopt_orphans()
     sandbox.shield()
     store = Store(asked.results, settings.cache_dir())
     listener = output.listener(json_lines=asked.json_lines)

@@ -40,7 +40,8 @@ def workspace(root: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            process.stop_marked(folder)
+            if len(list(folder.iterdir())) > 1:  # else nothing was run in it
+                process.stop_marked(folder)
             remove(folder)
 
 

@@ -7,12 +7,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
 from bisector import masks
 from bisector.model import Interpreter, Probe
-from bisector.run.sandbox import Mode
+
+if TYPE_CHECKING:
+    from bisector.run.sandbox import Mode
 
 
 @dataclass(frozen=True, slots=True)

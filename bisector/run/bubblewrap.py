@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from bisector.run.sandbox import PUBLIC, SYSTEM, Access, is_below, pythons
-from bisector.run.supervised import SUPERVISOR, Entrance
+from bisector.run.sandbox import (
+    PUBLIC,
+    SUPERVISOR,
+    SYSTEM,
+    Access,
+    Entrance,
+    is_below,
+    pythons,
+)
 
 _SHM, _SHM_BYTES = "/dev/shm", 1 << 30  # noqa: S108  # POSIX shared memory lies there
 _SUPERVISOR = Path("/run/bisector/supervisor.py")

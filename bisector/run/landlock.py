@@ -14,8 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisector.run.sandbox import LANDLOCK, PUBLIC, SYSTEM, Access, pythons
-from bisector.run.supervised import Entrance
+from bisector.run.sandbox import LANDLOCK, PUBLIC, SYSTEM, Access, Entrance, pythons
 
 _CREATE_RULESET, _ADD_RULE = 444, 445
 _CREATE_RULESET_VERSION = 1

@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 MAX_PROCESSES = 4096
 MAX_FOLDER_BYTES = 2 << 30
 _MAX_ENTRIES = 100_000
@@ -48,6 +46,8 @@ class Limits:
 
 def guarded(timeout_s: float, memory_bytes: int | None, folder_bytes: int | None) -> Limits:
     """Return the limits of a probe's run, with those that protect the machine where none is set."""
+    import psutil  # see `process`
+
     return Limits(
         timeout_s,
         memory_bytes=memory_bytes or psutil.virtual_memory().total * 3 // 4,
@@ -81,6 +81,8 @@ def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _threads_of_this_user() -> int:
     """Return how many threads the user runs now, those of all sessions."""
+    import psutil
+
     count, user = 0, os.getuid()
     for process in psutil.process_iter(["uids", "num_threads"]):
         uids = process.info["uids"]

@@ -1,6 +1,7 @@
 """Runs a program and says how it ended: sandbox, limits, output, whole-tree stop.
 
-``run`` is synchronous and is called from several threads at once.
+``run`` is synchronous and is called from several threads at once. What watches a program is
+imported where one is run: psutil and sockets take 20 ms, and what is stored is answered without.
 """
 
 from __future__ import annotations
@@ -15,29 +16,26 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from bisector.errors import BisectorError, near
-from bisector.run import tree
 from bisector.run.environ import installer_environ, scrubbed_environ
 from bisector.run.limits import Limits, size_of
-from bisector.run.memory import Sample
-from bisector.run.output import Tail, Watch
 from bisector.run.sandbox import OPEN, Confinement
-from bisector.run.supervised import Job, Supervised
-from bisector.run.tree import become_subreaper, stop_marked
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from bisector.run.memory import Sample
+    from bisector.run.output import Tail, Watch
+    from bisector.run.supervised import Supervised
+    from bisector.run.tree import Tree
+
 __all__ = [
     "Completed",
     "Ended",
     "Limits",
-    "Sample",
     "StartError",
-    "become_subreaper",
+    "adopt_orphans",
     "capture",
     "installer_environ",
     "run",
@@ -125,6 +123,25 @@ class SandboxError(BisectorError):
     exit_code = 4
 
 
+_adopting = False
+
+
+def adopt_orphans() -> None:
+    """Be handed what outlives its parent among all that is run from now on, and end it.
+
+    For a command's own process: children that it was not told of may be ended as well.
+    """
+    global _adopting
+    _adopting = True
+
+
+def stop_marked(folder: Path) -> int:
+    """Stop what bears a folder below ``folder`` as its mark, as `tree.stop_marked` does."""
+    from bisector.run import tree
+
+    return tree.stop_marked(folder)
+
+
 def run(
     command: Sequence[str],
     *,
@@ -144,6 +161,14 @@ def run(
     ``on_output`` sees every byte of the output, in the calling thread. Raises StartError, or
     SandboxError where it can't be confined as it should.
     """
+    import psutil
+
+    from bisector.run import tree
+    from bisector.run.output import Tail, Watch
+    from bisector.run.supervised import Job
+
+    if _adopting:
+        tree.become_subreaper()
     output = Tail(limits.kept_output_bytes, on_output)
     errors = Tail(limits.kept_output_bytes)
     walled = confinement.walled
@@ -199,6 +224,9 @@ _MAY_PART = frozenset({Ended.EXITED, Ended.TIMEOUT, Ended.CANCELLED})
 
 def _started(command: Sequence[str], confinement: Confinement, *, errors_apart: bool) -> Supervised:
     """Return a supervisor, confined as it should be, that waits for its job."""
+    from bisector.run import tree
+    from bisector.run.supervised import Supervised
+
     try:
         with closing(confinement.ready()) as entrance:
             return tree.begin(lambda: Supervised(entrance, errors_apart=errors_apart))
@@ -231,7 +259,7 @@ def capture(
 
 def _ended(
     watch: Watch,
-    processes: tree.Tree,
+    processes: Tree,
     child: Supervised,
     limits: Limits,
     folder: Path | None,

@@ -6,16 +6,15 @@ force is in every measurement. What each keeps from what is in ``bisect help saf
 
 from __future__ import annotations
 
-import ctypes
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from bisector.errors import UsageError
-from bisector.run.supervised import PYTHON, Entrance
 
 Mode = Literal["auto", "require", "off"]
 MODES: tuple[Mode, ...] = ("auto", "require", "off")
@@ -33,6 +32,10 @@ PUBLIC = (
 )
 """What of /etc programs look at that run as anybody; others' settings and keys aren't."""
 
+
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+PYTHON = Path(sys.executable).resolve()
+"""What the supervisor runs on."""
 
 NONE, LANDLOCK = "none", "Landlock"
 
@@ -60,6 +63,30 @@ class Access:
     readable: tuple[Path, ...] = ()
     sealed: tuple[Path, ...] = ()
     network: bool = False
+
+
+class Entrance(NamedTuple):
+    """How a supervisor gets into a sandbox; close it once it is in.
+
+    The ``prefix`` goes before its command and the ``supervisor`` is its script as seen from inside.
+    ``ruleset`` is the descriptor of a Landlock ruleset, -1 for none, and ``files`` are those of
+    what the prefix reads.
+    """
+
+    prefix: Sequence[str] = ()
+    supervisor: Path = SUPERVISOR
+    ruleset: int = -1
+    files: tuple[int, ...] = ()
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the supervisor is to have open."""
+        return (*self.files, *([self.ruleset] if self.ruleset >= 0 else []))
+
+    def close(self) -> None:
+        """Close what is open of it."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +209,8 @@ def lacking(mode: Mode) -> str:
 
 def shield() -> None:
     """Keep the memory and the variables of this process from others of its user (prctl(2))."""
+    import ctypes  # it takes some milliseconds, and an answer from what is stored needs none
+
     pr_set_dumpable = 4
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(pr_set_dumpable, 0, 0, 0, 0)

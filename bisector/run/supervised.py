@@ -7,44 +7,16 @@ import os
 import resource
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-SUPERVISOR = Path(__file__).with_name("supervisor.py")
-PYTHON = Path(sys.executable).resolve()
-"""What the supervisor runs on."""
+from bisector.run.sandbox import PYTHON, Entrance
 
 _MARSHAL_VERSION = 2
 _MAX_ANSWER_BYTES = 64 * 1024
-
-
-class Entrance(NamedTuple):
-    """How a supervisor gets into a sandbox; close it once it is in.
-
-    The ``prefix`` goes before its command and the ``supervisor`` is its script as seen from inside.
-    ``ruleset`` is the descriptor of a Landlock ruleset, -1 for none, and ``files`` are those of
-    what the prefix reads.
-    """
-
-    prefix: Sequence[str] = ()
-    supervisor: Path = SUPERVISOR
-    ruleset: int = -1
-    files: tuple[int, ...] = ()
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """What the supervisor is to have open."""
-        return (*self.files, *([self.ruleset] if self.ruleset >= 0 else []))
-
-    def close(self) -> None:
-        """Close what is open of it."""
-        for descriptor in self.descriptors:
-            os.close(descriptor)
 
 
 @dataclass(frozen=True, slots=True)

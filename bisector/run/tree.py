@@ -187,14 +187,17 @@ def become_subreaper() -> bool:
     """Whether orphans of the runs are handed to this process from now on, which Linux can do.
 
     For a command's own process: its unknown children in other sessions, later ones, get killed.
+    Once is enough.
     """
     global _reaper
     if sys.platform != "linux" or not memory.IN_PROC:
         return False
     pr_set_child_subreaper = 36
-    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) != 0:
-        return False
-    _reaper = os.getpid(), frozenset(psutil.Process().children())
+    with _children:
+        if _reaper is None or _reaper[0] != os.getpid():
+            if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) != 0:
+                return False
+            _reaper = os.getpid(), frozenset(psutil.Process().children())
     return True
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from bisector.run.supervised import SUPERVISOR
+from bisector.run.sandbox import SUPERVISOR
 
 _WITHOUT_INDEX = ("probes", "check", "completion", "config", "export", "open", "probe", "serve")
 """Commands that ask no index."""

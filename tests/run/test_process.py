@@ -32,7 +32,8 @@ from bisector.run.process import (
     scrubbed_environ,
     stop_marked,
 )
-from bisector.run.supervised import Entrance, Job, Supervised
+from bisector.run.sandbox import Entrance
+from bisector.run.supervised import Job, Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -271,6 +272,7 @@ def test_grandchild_that_is_about_to_end_may(tmp_path: Path) -> None:
 @linux_only
 def test_grandchild_without_a_trace_is_handed_to_a_subreaper(tmp_path: Path) -> None:
     driver = """
+        from bisector.run.tree import become_subreaper
         assert become_subreaper()
         bystander = subprocess.Popen(["sleep", "600"])
         completed = run_python(sys.argv[1], sys.argv[2])
@@ -290,7 +292,7 @@ def test_runs_at_once_never_kill_each_others_processes(tmp_path: Path) -> None:
     """One run waits for its daemon, which nothing tells from others, while runs come and go."""
     driver = """
         from concurrent.futures import ThreadPoolExecutor
-        become_subreaper()
+        adopt_orphans()
         escaping, quitting, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
         with ThreadPoolExecutor(4) as pool:
             long = pool.submit(run_python, escaping, folder / "1")

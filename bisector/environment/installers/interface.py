@@ -22,7 +22,6 @@ from bisector.environment.installers.messages import (
     line_with,
     reason,
 )
-from bisector.environment.installers.waiting import Waiting
 from bisector.errors import InstallerError
 from bisector.model import File
 from bisector.run import process
@@ -140,6 +139,8 @@ def run(
     is set beside what any installer gets. What isn't on the index is asked for twice: an index
     that fails once may say the same.
     """
+    from bisector.environment.installers.waiting import Waiting  # psutil, see `process`
+
     whole = {**process.installer_environ(), **environ}
     error: Exception | None = None
     while True:
