@@ -5,7 +5,6 @@ Both follow what uv and pip have been told already, so that nothing needs to be 
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import os
 import pkgutil
@@ -269,6 +268,8 @@ def _pip_files(around: Surroundings) -> list[Path]:
 
 def _pip_settings(path: Path) -> dict[tuple[str, str], str]:
     """The content of a pip configuration file, by section and option."""
+    import configparser  # read where pip is configured, and nowhere else
+
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8", errors="replace"))

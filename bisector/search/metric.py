@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import StatisticsError, linear_regression
 
 from bisector.model import Json, Measurement, Outcome
 
@@ -89,6 +88,8 @@ def slope(points: Sequence[tuple[float, float]]) -> float | None:
     in the values: the sum of (x - mean x)(y - mean y) over that of (x - mean x)^2. None where the
     sizes are all the same, or numbers are too large.
     """
+    from statistics import StatisticsError, linear_regression  # only slopes need fractions
+
     try:
         fitted = linear_regression([x for x, _ in points], [y for _, y in points]).slope
     except (StatisticsError, OverflowError):

@@ -323,11 +323,12 @@ def test_a_row_is_all_the_runs_of_a_release_together() -> None:
         peak_sampled=True,
         growth_bytes=3 * words.MIB,
         pool="",
-        seconds=2.0,
+        wall_s=(1.0, 3.0),
         runs=2,
         cached=False,
     )
     assert (row.label, row.said, row.peak) == ("1.0 (yanked)", "good", "≥5.0 MiB")
+    assert row.seconds == 2.0
 
 
 def test_rows_say_what_runs_that_disagree_said_and_why_one_is_untestable() -> None:
