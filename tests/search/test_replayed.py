@@ -1,0 +1,64 @@
+"""What it takes to say that a change still holds, or doesn't any more."""
+
+from __future__ import annotations
+
+import pytest
+from histories import found
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from bisector.finding import Kind, Transition
+from bisector.search import noise, replayed
+
+CHANGE = Transition(Kind.INTRODUCED, Version("1.0"), Version("1.1"))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "any_failure", "holds"),
+    [
+        ("gb", "gb", False, True),
+        ("gb", "gg", False, False),
+        ("gb", "bb", False, False),
+        ("gb", "bg", False, False),
+        ("gb", "gu", False, None),
+        ("gb", "ub", False, None),
+        ("gb", "uu", False, None),
+        ("gb", "gc", True, True),
+        ("gc", "gc", False, True),
+        ("gc", "gh", False, False),
+        ("gc", "gh", True, True),
+    ],
+)
+def test_a_change_holds_where_its_failure_comes_again(
+    then: str, now: str, any_failure: bool, holds: bool | None
+) -> None:
+    (failure,) = found(then).failures
+    again = found(now)
+    verdict = replayed.transition_holds(CHANGE, failure, again, any_failure=any_failure)
+    assert verdict is holds
+
+
+@given(st.sampled_from([0.8, 0.9, 0.95, 0.99]), st.lists(st.tuples(st.integers(0, 9), st.just(9))))
+def test_a_release_that_fails_now_and_then_seldom_passes_all_runs(
+    confidence: float, shares: list[tuple[int, int]]
+) -> None:
+    number = replayed.runs(confidence, shares)
+    failed = [bad for bad, _ in shares if bad]
+    passing = 1 - sum(failed) / (9 * len(failed)) if failed else 0.0
+    assert number == 60 or passing**number <= (1 - confidence) * (1 + 1e-9)
+    assert number >= noise.confirmations(confidence)
+    if passing ** noise.confirmations(confidence) <= 1 - confidence:
+        assert number == noise.confirmations(confidence)
+
+
+def test_the_side_that_fails() -> None:
+    fixed = Transition(Kind.FIXED, Version("1.0"), Version("1.1"))
+    assert replayed.bad_side(CHANGE) == Version("1.1")
+    assert replayed.bad_side(fixed) == Version("1.0")
+
+
+def test_only_runs_that_are_good_or_bad_decide() -> None:
+    history = found("gub")
+    decided = [replayed.decided(history, Version(v)) for v in ("1.0", "1.1", "1.2", "1.3")]
+    assert decided == [True, False, True, False]
