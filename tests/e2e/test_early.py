@@ -139,8 +139,8 @@ def test_what_was_resolved_lasts_as_long_as_a_listing(
     bisect.json("--probe", "other.py", *PROBE[2:], *words)
     assert runs(log)
     assert {installed for _, installed in runs(log)} - {"1.0"} == {ham} - {"1.0"}
-    if ham == "1.0":
-        assert len(index.requests) == asked
+    if ham == "1.0":  # files may be wanted that the first search was not quick enough to fetch
+        assert not [r for r in index.requests[asked:] if r.path.startswith("/simple/")]
 
 
 def test_what_the_cache_alone_said_holds_for_nobody_who_asks_the_index(

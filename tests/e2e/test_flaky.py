@@ -69,7 +69,7 @@ def test_what_is_not_sure_is_no_transition(ask: Command, index: LocalIndex, coun
     for suspicion in finding["suspicions"]:
         assert suspicion["confidence"] < 0.95
     counter.unlink()
-    result = ask("--max-runs", "16", *flaky(ask, counter, 0.5))
+    result = ask("--max-runs", "16", "--refresh", *flaky(ask, counter, 0.5))
     assert result.status == 3
     assert result.pin == ""
     assert "No change found" not in result.answer

@@ -209,12 +209,12 @@ def test_a_hang_is_found_wherever_it_is_and_not_waited_for_long(
     bisect: Command, index: LocalIndex, sources: list[str], steps: list[str]
 ) -> None:
     """After the second one, a run has ten times what a good one took."""
-    finding = searched(bisect, index, sources, "--timeout", "15", "--jobs", "1")
+    finding = searched(bisect, index, sources, "--timeout", "8", "--jobs", "1")
     assert failures(finding) == [("hangs", steps)]
     assert "hangs." in finding["answer"]
     hung = [m["seconds"] for m in finding["measurements"] if m["reason"] == "timeout"]
     assert len(hung) > 2
-    assert sum(seconds > 14 for seconds in hung) == 2
+    assert sum(seconds > 7 for seconds in hung) == 2
 
 
 def test_only_failures_that_match_are_looked_at(bisect: Command, index: LocalIndex) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from histories import found
 from hypothesis import given
@@ -10,6 +12,7 @@ from packaging.version import Version
 
 from bisector.finding import Kind, Transition
 from bisector.search import noise, replayed
+from bisector.series import Series, Step
 
 CHANGE = Transition(Kind.INTRODUCED, Version("1.0"), Version("1.1"))
 
@@ -62,3 +65,33 @@ def test_only_runs_that_are_good_or_bad_decide() -> None:
     history = found("gub")
     decided = [replayed.decided(history, Version(v)) for v in ("1.0", "1.1", "1.2", "1.3")]
     assert decided == [True, False, True, False]
+
+
+def step(change: float) -> Step:
+    """A step up or down by a share."""
+    sides = Version("1.0"), Version("1.1")
+    interval = (change - 0.01, change + 0.01)
+    return Step(*sides, 1.0, 1.0 + change, change, interval, True, confidence=0.99, pairs=6)
+
+
+@pytest.mark.parametrize(
+    ("now", "decided", "holds"),
+    [
+        ((0.1,), True, True),
+        ((0.9,), True, True),
+        ((-0.5,), True, False),
+        ((), True, False),
+        ((), False, None),
+        ((-0.5, 0.1), False, True),
+    ],
+)
+def test_a_step_holds_where_the_number_goes_the_same_way_again(
+    now: tuple[float, ...], decided: bool, holds: bool | None
+) -> None:
+    series = Series("seconds", 0.01, {}, steps=tuple(map(step, now)))
+    again = replace(found("gg"), series=series, decided=decided)
+    assert replayed.step_holds(step(0.5), again) is holds
+
+
+def test_without_a_series_no_step_can_be_told() -> None:
+    assert replayed.step_holds(step(0.5), found("gg")) is None
