@@ -40,8 +40,7 @@ def workspace(root: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            if len(list(folder.iterdir())) > 1:  # else nothing was run in it
-                process.stop_marked(folder)
+            process.stop_own(folder)
             remove(folder)
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "run",
     "scrubbed_environ",
     "stop_marked",
+    "stop_own",
 ]
 
 _SAMPLE_S = 0.02
@@ -124,6 +125,7 @@ class SandboxError(BisectorError):
 
 
 _adopting = False
+_ran = False
 
 
 def adopt_orphans() -> None:
@@ -133,6 +135,12 @@ def adopt_orphans() -> None:
     """
     global _adopting
     _adopting = True
+
+
+def stop_own(folder: Path) -> None:
+    """Stop what is left of what this process ran below a folder of its own."""
+    if _ran:
+        stop_marked(folder)
 
 
 def stop_marked(folder: Path) -> int:
@@ -167,6 +175,8 @@ def run(
     from bisector.run.output import Tail, Watch
     from bisector.run.supervised import Job
 
+    global _ran
+    _ran = True
     if _adopting:
         tree.become_subreaper()
     output = Tail(limits.kept_output_bytes, on_output)

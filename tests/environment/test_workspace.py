@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,28 @@ def test_it_is_gone_after_an_error_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), workspace(tmp_path) as folder:
         raise KeyboardInterrupt
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_where_something_was_run_nothing_is_left_running(tmp_path: Path, runs: bool) -> None:
+    """Also where the folder of the run is gone already; where nothing was, nobody is looked at."""
+    code = f"""
+        import subprocess, sys
+        from pathlib import Path
+        from bisector.environment.workspace import workspace
+        from bisector.run import process
+        with workspace(Path(sys.argv[1])) as folder:
+            if {runs}:
+                process.capture(["true"], environ={{}}, timeout_s=60)
+            left = subprocess.Popen(
+                ["sleep", "600"], start_new_session=True, env={{"HOME": str(folder / "1.0-run")}}
+            )
+        print(left.poll(), "psutil" in sys.modules)
+        left.kill()
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == (["-9", "True"] if runs else ["None", "False"])
 
 
 def test_what_a_killed_owner_left_is_swept_and_its_processes_with_it(tmp_path: Path) -> None:
