@@ -9,7 +9,7 @@ from bisector.errors import UsageError
 from bisector.inputs.request import Request
 from bisector.model import Outcome
 from bisector.reports import formats
-from bisector.run import process, sandbox
+from bisector.run import leftovers, sandbox
 from bisector.session import scope
 from bisector.session.compare import compare
 from bisector.session.session import Driver
@@ -42,7 +42,7 @@ def run(asked: Request) -> int:
             f"--format {asked.format} can't show what changed between two sets",
             f"use --format {' or '.join(formats.COMPARISONS)}",
         )
-    process.adopt_orphans()
+    leftovers.adopt()
     sandbox.shield()
     comparisons = []
     listener = output.listener(json_lines=asked.json_lines)

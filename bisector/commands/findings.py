@@ -12,7 +12,7 @@ from bisector.errors import UndecidedError, UsageError
 from bisector.finding import Finding, Stopped
 from bisector.inputs.request import Request
 from bisector.reports.progress import Lines
-from bisector.run import process, sandbox
+from bisector.run import leftovers, sandbox
 from bisector.session import from_store, scope
 from bisector.session.session import Driver
 from bisector.store.runs import Store
@@ -61,7 +61,7 @@ def found(asked: Request, listener: Lines | None = None) -> list[Finding]:
 
         if asked.repository:  # one that can't be read must not cost the searches before it
             repository = git.opened(asked.repository, settings.cache_dir() / "repositories")
-    process.adopt_orphans()
+    leftovers.adopt()
     sandbox.shield()
     findings = list[Finding]()
     undecided: UndecidedError | None = None

@@ -14,7 +14,7 @@ from bisector.errors import UsageError
 from bisector.inputs import recorded
 from bisector.inputs.request import Request
 from bisector.reports.formats import REPLAYS
-from bisector.run import process, sandbox
+from bisector.run import leftovers, sandbox
 from bisector.search.candidates import KINDS
 from bisector.search.replayed import Replay
 from bisector.session import replay, scope
@@ -52,7 +52,7 @@ def run(asked: Request, words: Sequence[str], path: Path) -> int:
             f"{path} claims no change: there are no sides to run",
             f"make the whole search again: {claims[0].replay}",
         )
-    process.adopt_orphans()
+    leftovers.adopt()
     sandbox.shield()
     store = Store(asked.results, settings.cache_dir())
     listener = output.listener(json_lines=asked.json_lines)

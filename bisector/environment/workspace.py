@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bisector.errors import InstallerError
-from bisector.run import process
+from bisector.run import leftovers
 
 _LOCK = "owner"
 
@@ -40,7 +40,7 @@ def workspace(root: Path) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            process.stop_own(folder)
+            leftovers.stop_own(folder)
             remove(folder)
 
 
@@ -58,7 +58,7 @@ def sweep(root: Path) -> None:
     for folder in root.glob("run-*"):
         with suppress(OSError), (folder / _LOCK).open("a") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            process.stop_marked(folder)
+            leftovers.stop_marked(folder)
             remove(folder)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bisector.errors import BisectorError, near
+from bisector.run import leftovers
 from bisector.run.environ import installer_environ, scrubbed_environ
 from bisector.run.limits import Limits, size_of
 from bisector.run.sandbox import OPEN, Confinement
@@ -35,13 +36,10 @@ __all__ = [
     "Ended",
     "Limits",
     "StartError",
-    "adopt_orphans",
     "capture",
     "installer_environ",
     "run",
     "scrubbed_environ",
-    "stop_marked",
-    "stop_own",
 ]
 
 _SAMPLE_S = 0.02
@@ -124,32 +122,6 @@ class SandboxError(BisectorError):
     exit_code = 4
 
 
-_adopting = False
-_ran = False
-
-
-def adopt_orphans() -> None:
-    """Be handed what outlives its parent among all that is run from now on, and end it.
-
-    For a command's own process: children that it was not told of may be ended as well.
-    """
-    global _adopting
-    _adopting = True
-
-
-def stop_own(folder: Path) -> None:
-    """Stop what is left of what this process ran below a folder of its own."""
-    if _ran:
-        stop_marked(folder)
-
-
-def stop_marked(folder: Path) -> int:
-    """Stop what bears a folder below ``folder`` as its mark, as `tree.stop_marked` does."""
-    from bisector.run import tree
-
-    return tree.stop_marked(folder)
-
-
 def run(
     command: Sequence[str],
     *,
@@ -175,10 +147,7 @@ def run(
     from bisector.run.output import Tail, Watch
     from bisector.run.supervised import Job
 
-    global _ran
-    _ran = True
-    if _adopting:
-        tree.become_subreaper()
+    leftovers.begin()
     output = Tail(limits.kept_output_bytes, on_output)
     errors = Tail(limits.kept_output_bytes)
     walled = confinement.walled

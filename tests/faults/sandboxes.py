@@ -59,7 +59,7 @@ def told(running: subprocess.Popen[str]) -> Any:
 RUN = """
 import json, os, sys, threading, time
 from pathlib import Path
-from bisector.run import process
+from bisector.run import leftovers, process
 from bisector.run.environ import scrubbed_environ
 from bisector.run.limits import Limits
 from bisector.run.sandbox import Access, Confinement, NOTHING

@@ -19,7 +19,7 @@ TURN = (
     RUN
     + """
 kind, folder, code, limits = sys.argv[1], Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
-process.adopt_orphans()
+leftovers.adopt()
 done = run(kind, code, folder, Limits(**limits))
 print(json.dumps([done.ended.value, done.exit_status, done.signal]))
 """
@@ -153,7 +153,7 @@ KILLED = (
     RUN
     + """
 kind, folder, code, mark = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
-process.adopt_orphans()
+leftovers.adopt()
 print("begun", flush=True)
 run(kind, code, folder, arguments=[mark])
 """

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 import bisector
+from bisector.run.leftovers import stop_marked
 from bisector.run.memory import look_in_proc, look_with_psutil
 from bisector.run.process import (
     Completed,
@@ -30,7 +31,6 @@ from bisector.run.process import (
     installer_environ,
     run,
     scrubbed_environ,
-    stop_marked,
 )
 from bisector.run.sandbox import Entrance
 from bisector.run.supervised import Job, Supervised
@@ -292,7 +292,8 @@ def test_runs_at_once_never_kill_each_others_processes(tmp_path: Path) -> None:
     """One run waits for its daemon, which nothing tells from others, while runs come and go."""
     driver = """
         from concurrent.futures import ThreadPoolExecutor
-        adopt_orphans()
+        from bisector.run import leftovers
+        leftovers.adopt()
         escaping, quitting, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
         with ThreadPoolExecutor(4) as pool:
             long = pool.submit(run_python, escaping, folder / "1")
