@@ -11,6 +11,13 @@ from bisector.model import Measurement
 
 Wanted = TypeVar("Wanted")
 
+_LOOK_S = 0.5
+"""How long nothing but the end of a measurement is waited for.
+
+A signal that comes between Python's last look for one and a wait without an end is acted on after
+that wait: an interrupt just as a measurement begins would be one when it ends.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Running:
@@ -57,7 +64,9 @@ def pursue(agenda: Agenda[Wanted], start: Callable[[Wanted], Running], jobs: int
             if not flying:
                 return
             agenda.waiting(wanted())
-            for measured in wait(flying, return_when=FIRST_COMPLETED).done:
+            while not (ended := wait(flying, _LOOK_S, FIRST_COMPLETED).done):
+                pass
+            for measured in ended:
                 one, _ = flying.pop(measured)
                 agenda.done(one, measured.result())
             unwanted = agenda.unwanted(wanted())

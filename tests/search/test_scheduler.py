@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -89,3 +92,30 @@ def test_an_error_of_one_stops_all_others(
         pursue(world, world.start, jobs)
     assert not world.running
     assert failing not in world.ended
+
+
+def test_a_signal_that_does_not_wake_the_wait_is_acted_on_all_the_same() -> None:
+    """As one that comes just before it; here another thread is the one that is woken."""
+    code = """
+        import signal, threading, time
+        from concurrent.futures import Future
+        from bisector.search.scheduler import Running, pursue
+        class Agenda:
+            wanted = [1]
+            def next(self, flying, idle):
+                return self.wanted.pop() if self.wanted else None
+            def waiting(self, flying):
+                threading.Thread(target=interrupt, daemon=True).start()
+        def interrupt():
+            time.sleep(0.1)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            time.sleep(600)
+        stopped = []
+        try:
+            pursue(Agenda(), lambda number: Running(Future(), lambda: stopped.append(number)), 1)
+        except KeyboardInterrupt:
+            print("interrupted", stopped)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "interrupted [1]\n"
