@@ -11,12 +11,9 @@ from bisector.model import Measurement
 
 Wanted = TypeVar("Wanted")
 
-_LOOK_S = 0.5
-"""How long nothing but the end of a measurement is waited for.
+Result = TypeVar("Result")
 
-A signal that comes between Python's last look for one and a wait without an end is acted on after
-that wait: an interrupt just as a measurement begins would be one when it ends.
-"""
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +40,17 @@ class Agenda(Protocol[Wanted]):
         """Return what needn't be measured any more; it is stopped."""
 
 
+def ended(futures: Collection[Future[Result]]) -> set[Future[Result]]:
+    """Return those of ``futures`` that are done, once one is.
+
+    A signal that comes between Python's last look for one and a wait without an end is acted on
+    after that wait: an interrupt just as a run begins would be one when it ends. So none is long.
+    """
+    while not (done := wait(futures, _LOOK_S, FIRST_COMPLETED).done):
+        pass
+    return done
+
+
 def pursue(agenda: Agenda[Wanted], start: Callable[[Wanted], Running], jobs: int) -> None:
     """Measure what an agenda wants until it wants nothing more, at most ``jobs`` at once.
 
@@ -64,9 +72,7 @@ def pursue(agenda: Agenda[Wanted], start: Callable[[Wanted], Running], jobs: int
             if not flying:
                 return
             agenda.waiting(wanted())
-            while not (ended := wait(flying, _LOOK_S, FIRST_COMPLETED).done):
-                pass
-            for measured in ended:
+            for measured in ended(flying):
                 one, _ = flying.pop(measured)
                 agenda.done(one, measured.result())
             unwanted = agenda.unwanted(wanted())

@@ -33,6 +33,7 @@ from bisector.inputs.download import fetched
 from bisector.measure.measure import measure
 from bisector.model import Measurement, Outcome
 from bisector.search import failures
+from bisector.search.scheduler import ended
 from bisector.session.commits import searched
 from bisector.session.scope import listed
 from bisector.session.sides import Pair, pair
@@ -86,10 +87,10 @@ def explain(driver: Driver, sides: Pair, repository: Repository | None) -> Expla
         traced = partial(_traced, sides, stopped=stopped, deep=driver.request.deep)
         runs = [threads.submit(traced, side, contents) for side, contents in enumerate(installed)]
         try:
-            before, after = (contents.result() for contents in installed)
+            before, after = (ended([contents]).pop().result() for contents in installed)
             changed = changes(before, after)
             between, missing = _entries(driver, sides, (before, after))
-            old, new = (run.result() for run in runs)
+            old, new = (ended([run]).pop().result() for run in runs)
         except BaseException:
             stopped.set()
             raise
