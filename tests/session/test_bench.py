@@ -117,9 +117,9 @@ class _Waited(Future[Measurement]):
 
 @pytest.fixture(autouse=True)
 def _waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wait(futures: dict[_Waited, object], return_when: str) -> object:
+    def wait(futures: dict[_Waited, object], timeout: float, return_when: str) -> object:
         next(iter(futures)).world.end_one()
-        return concurrent.futures.wait(futures, return_when=return_when)
+        return concurrent.futures.wait(futures, timeout, return_when)
 
     monkeypatch.setattr("bisector.search.scheduler.wait", wait)
 
