@@ -16,7 +16,7 @@ from bisector.finding import (
 )
 from bisector.model import Conditions, Outcome, Policy, Probe, Release
 from bisector.search.blame.narrowing import Laboratory, narrow
-from bisector.search.blame.pins import Mix, changes, mixed, name_of
+from bisector.search.blame.pins import Mix, changes, mixed
 from bisector.search.candidates import Trial
 
 NOTHING = Release(Version("0"), ())
@@ -111,13 +111,8 @@ class Comparing:
         for mix in tuple(self._tried):
             run = laboratory.known(self.trial(mix))
             if run and run.outcome is target:
-                pins = {name_of(pin): pin for pin in mix.requirements}
-                within = tuple(
-                    change
-                    for change in self.changes
-                    if pins.get(change.name) == (change.after and f"{change.name}=={change.after}")
-                )
-                fewest = min(fewest, within, key=len)
+                # One of them may be a smaller step than that between the two sets.
+                fewest = min(fewest, changes(self.old.pins, mix.requirements), key=len)
         return fewest
 
     def _suffice(self, laboratory: Laboratory, some: Sequence[Change], target: Outcome) -> bool:

@@ -45,13 +45,17 @@ def read(requirements: Sequence[str]) -> dict[str, int]:
 
 @dataclass
 class World:
-    """A laboratory in which each set that is installed has an outcome, drawn once."""
+    """A laboratory in which each set that is installed has an outcome, drawn once.
+
+    It is interrupted after as many runs and searches as are ``left``, if it is at all.
+    """
 
     random: Random
     jobs: int = 1
     truth: dict[tuple[str, ...], Outcome] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
     searched: list[tuple[Probe, Conditions, Change]] = field(default_factory=list)
+    left: int | None = None
 
     def outcome(self, versions: Set) -> Outcome:
         return self.truth.setdefault(pins(versions), self.random.choice([G, G, B, B, U]))
@@ -62,7 +66,7 @@ class World:
 
     def known(self, trial: Trial) -> Measurement | None:
         alike = (replace(one, label="") for one in self.trials)
-        return self._run(trial) if replace(trial, label="") in list(alike) else None
+        return self._outcome(trial) if replace(trial, label="") in list(alike) else None
 
     def first(self, trials: Sequence[Trial], outcome: Outcome) -> int | None:
         found = [self._run(trial).outcome is outcome for trial in trials]
@@ -72,6 +76,7 @@ class World:
         self, subject: Probe, conditions: Conditions, change: Change
     ) -> tuple[Transition, ...]:
         """Return anything that a search might: what is made of it must be held against a trial."""
+        self._spend()
         self.searched.append((subject, conditions, change))
         assert subject.package == change.name
         ends = sorted(map(int, (str(change.before), str(change.after))))
@@ -85,7 +90,17 @@ class World:
         return tuple(found)
 
     def _run(self, trial: Trial) -> Measurement:
+        self._spend()
         self.trials.append(trial)
+        return self._outcome(trial)
+
+    def _spend(self) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        if self.left is not None:
+            self.left -= 1
+
+    def _outcome(self, trial: Trial) -> Measurement:
         assert trial.probe.package == ""
         assert (trial.conditions.policy, trial.conditions.isolated) == ("exact", False)
         return Measurement(Version("0"), self.outcome(read(trial.conditions.requirements)))
@@ -100,6 +115,16 @@ def compare(world: World, old: Set, new: Set) -> Comparison:
     )
     ends = comparing.ends(world)
     return comparing.narrowed(ends, world) if ends.differs else ends
+
+
+def mixture(old: Set, applied: Sequence[Change]) -> dict[str, int]:
+    """The old set with some changes applied."""
+    mix = dict(old)
+    for change in applied:
+        mix.pop(change.name, None)
+        if change.after is not None:
+            mix[change.name] = int(change.after)
+    return mix
 
 
 @settings(max_examples=400)
@@ -122,17 +147,9 @@ def test_what_is_named_makes_the_difference_and_nothing_less_does(
     needed = [culprit.change for culprit in found.culprits]
     assert needed
 
-    def mixture(applied: Sequence[Change]) -> dict[str, int]:
-        mix = dict(old)
-        for change in applied:
-            mix.pop(change.name, None)
-            if change.after is not None:
-                mix[change.name] = int(change.after)
-        return mix
-
-    assert world.outcome(mixture(needed)) is now
+    assert world.outcome(mixture(old, needed)) is now
     for left_out in needed:
-        assert world.outcome(mixture([c for c in needed if c != left_out])) is not now
+        assert world.outcome(mixture(old, [c for c in needed if c != left_out])) is not now
     for change in needed:
         # A smaller step of a change is one as well; it begins where the whole one does.
         whole = changed[change.name]
@@ -141,6 +158,69 @@ def test_what_is_named_makes_the_difference_and_nothing_less_does(
     tried = {pins(read(trial.conditions.requirements)) for trial in world.trials}
     assert found.combinations >= len(tried)
     assert (found.untestable > 0) is any(world.truth[one] is U for one in tried)
+
+
+@settings(max_examples=400)
+@given(
+    sets,
+    sets,
+    st.sampled_from([G, B]),
+    st.integers(1, 3),
+    st.integers(0, 2**32),
+    st.integers(2, 25),
+)
+def test_an_interrupted_comparison_names_the_fewest_changes_that_it_knows_to_suffice(
+    old: dict[str, int], new: dict[str, int], was: Outcome, jobs: int, seed: int, left: int
+) -> None:
+    """It is as far as an uninterrupted one was then: the same is found, or nothing yet."""
+    assume(old != new)
+    now = B if was is G else G
+    ends = {pins(old): was, pins(new): now}
+    whole = compare(World(Random(seed), jobs, dict(ends)), old, new)
+    world = World(Random(seed), jobs, dict(ends), left=left)
+    found = compare(world, old, new)
+    assert (*found.ends, found.changes) == (*whole.ends, whole.changes)
+    tried = [read(trial.conditions.requirements) for trial in world.trials]
+    mixes = [(t.conditions.requirements, t.conditions.constraints) for t in world.trials]
+    untestable = {mix for mix, one in zip(mixes, tried) if world.outcome(one) is U}
+    assert found.untestable == len(untestable)
+    if found.culprits:
+        assert found.culprits == whole.culprits
+        assert found.alternatives == whole.alternatives[: len(found.alternatives)]
+        assert found.suspects == ()
+        return
+    assert found.alternatives == ()
+    assert mixture(old, found.suspects) in tried
+    assert world.outcome(mixture(old, found.suspects)) is now
+    enough = [one for one in tried if world.outcome(one) is now]
+    assert len(found.suspects) == min(
+        sum(old.get(name) != one.get(name) for name in {*old, *one}) for one in enough
+    )
+
+
+class Stepped(World):
+    """One in which each search finds that it went bad right after its first release.
+
+    The second search of one project is interrupted.
+    """
+
+    def history(
+        self, subject: Probe, conditions: Conditions, change: Change
+    ) -> tuple[Transition, ...]:
+        if any(subject.package == earlier.package for earlier, _, _ in self.searched):
+            raise KeyboardInterrupt
+        self.searched.append((subject, conditions, change))
+        begins = Version(str(change.before))
+        return (Transition(Kind.INTRODUCED, begins, Version(str(begins.major + 1))),)
+
+
+def test_a_smaller_step_that_suffices_is_named_where_its_search_is_interrupted() -> None:
+    """Ham 3 needs eggs 2, ham 2 doesn't: that is bad by itself, and the fewest there is."""
+    outcomes = {(1, 1): G, (1, 2): G, (2, 1): B, (3, 1): U, (3, 2): B}
+    truth = {pins({"eggs": eggs, "ham": ham}): one for (ham, eggs), one in outcomes.items()}
+    found = compare(Stepped(Random(0), truth=truth), {"eggs": 1, "ham": 1}, {"eggs": 2, "ham": 3})
+    assert found.culprits == ()
+    assert found.suspects == (Change("ham", "1", "2"),)
 
 
 def test_two_sets_alike_in_outcome_are_not_narrowed() -> None:
