@@ -161,7 +161,7 @@ class Stepping:
         if not self.differences and all(number > 0 for _, number in self.runs):
             return Scale(steps.logarithm(least))
         medians = [abs(median(numbers)) for numbers in self.numbers.values()]
-        return Scale(least, max(medians) or 1.0)
+        return Scale(least, max(medians, default=0.0) or 1.0)
 
     def verdicts(self) -> list[Verdict]:
         """Return what the pairs of each place say."""

@@ -65,6 +65,39 @@ def test_points_on_a_line_have_its_slope(rise: float, start: float, sizes: list[
     assert Metric("grown").per(run) == ("byte" if len(sizes) > 1 else "")
 
 
+numbers = st.integers(-1000, 1000).map(float)
+
+
+@given(st.dictionaries(numbers, numbers, min_size=2).map(lambda points: [*points.items()]))
+def test_no_other_line_is_nearer_to_the_points_than_that_of_the_slope(
+    points: list[tuple[float, float]],
+) -> None:
+    size_mean, value_mean = (sum(each) / len(points) for each in zip(*points))
+
+    def misfit(rise: float) -> float:
+        return float(sum((y - value_mean - rise * (x - size_mean)) ** 2 for x, y in points))
+
+    found = metric.slope(points)
+    assert found is not None
+    assert misfit(found) < min(misfit(found - 0.01), misfit(found + 0.01))
+
+
+@pytest.mark.parametrize("unit", ["B", "b" * 40, "10 kB of µ-law"])
+def test_a_unit_has_one_to_forty_characters(unit: str) -> None:
+    run = reporting(grown={"per": unit, "points": [[1, 1], [2, 4]]})
+    assert (Metric("grown").of(run), Metric("grown").per(run)) == (3, unit)
+
+
+@pytest.mark.parametrize("one", [Metric("seconds"), Metric("eggs", r"(\d+) eggs")])
+def test_what_a_line_is_called_counts_for_nothing_where_the_number_is_not_the_probes(
+    one: Metric,
+) -> None:
+    line: Json = {"per": "byte", "points": [[1, 1], [2, 2]]}
+    run = replace(reporting(seconds=line, eggs=line), output_tail="7 eggs")
+    assert one.of(run) == (0.5 if one.name == "seconds" else 7)
+    assert one.per(run) == ""
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -76,6 +109,7 @@ def test_points_on_a_line_have_its_slope(rise: float, start: float, sizes: list[
         {"per": "byte", "points": [[1, 1], [2]]},
         {"per": "byte", "points": [[1, 1], 2]},
         {"per": "byte", "points": [[1, 1], [2, "2"]]},
+        {"per": "byte", "points": [[1, 1], ["2", 2]]},
         {"per": "byte", "points": [[1, 1], [1, 2]]},
         {"per": "byte", "points": [[0, -1.7e308], [1, 1.7e308]]},
     ],
@@ -128,5 +162,6 @@ def test_a_name_says_its_unit(name: str, pattern: str, unit: str, timed: bool) -
 
 def test_names_are_those_measured_and_those_that_are_numbers() -> None:
     line: Json = {"per": "byte", "points": [[1, 1], [2, 2]]}
-    runs = [reporting(ham=1, seconds=2, note="x"), reporting(eggs=line)]
-    assert metric.names(runs) == ["peak_memory_bytes", "seconds", "cpu_seconds", "eggs", "ham"]
+    runs = [reporting(tea=3, ham=1, seconds=2, note="x"), reporting(jam=4, eggs=line, bread=5)]
+    reported = ["bread", "eggs", "ham", "jam", "tea"]
+    assert metric.names(runs) == ["peak_memory_bytes", "seconds", "cpu_seconds", *reported]

@@ -55,6 +55,19 @@ def test_a_release_that_fails_now_and_then_seldom_passes_all_runs(
         assert number == noise.confirmations(confidence)
 
 
+def test_a_failure_that_hardly_ever_comes_is_not_waited_for() -> None:
+    assert replayed.runs(0.95, [(1, 1000)]) == replayed.runs(0.95, [(1, 10**6)]) == 60
+
+
+def test_no_change_is_said_to_be_gone_while_it_is_not_decided() -> None:
+    """Both sides passed, but the search hadn't come to its end."""
+    (failure,) = found("gb").failures
+    passed = found("gg")
+    for decided, holds in ((True, False), (False, None)):
+        again = replace(passed, decided=decided)
+        assert replayed.transition_holds(CHANGE, failure, again, any_failure=False) is holds
+
+
 def test_the_side_that_fails() -> None:
     fixed = Transition(Kind.FIXED, Version("1.0"), Version("1.1"))
     assert replayed.bad_side(CHANGE) == Version("1.1")
