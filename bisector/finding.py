@@ -212,7 +212,9 @@ class Finding:
     a version then is that of an interpreter, say, or a date. ``confidence`` is what was asked for,
     and ``suspicions`` are the changes of any failure that don't reach it where runs disagree.
     ``series`` is what was asked where it is not outcomes but a number. ``posterior`` is, where runs
-    disagree, how likely a change lies between two neighbours that were run.
+    disagree, how likely a change lies between two neighbours that were run; ``longest_unseen``,
+    where there is none, is the length of the longest stretch that may differ from the rest all the
+    same.
     """
 
     probe: Probe
@@ -239,6 +241,7 @@ class Finding:
     suspicions: tuple[Suspicion, ...] = ()
     series: Series | None = None
     posterior: Mapping[tuple[Version, Version], float] = field(default_factory=dict)
+    longest_unseen: int | None = None
 
     @property
     def runs(self) -> dict[Version, list[Measurement]]:

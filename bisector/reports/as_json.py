@@ -64,6 +64,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
             for (before, after), share in finding.posterior.items()
         ],
         "longest_untested": finding.longest_untested,
+        "longest_unseen": finding.longest_unseen,
         "conflicting": [str(version) for version in finding.conflicting],
         "candidates": len(finding.plan.candidates),
         "excluded": [

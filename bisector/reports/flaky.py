@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from bisector.finding import Finding, Kind, Suspicion, Transition
 from bisector.model import Measurement, Outcome
-from bisector.reports.words import listed, sure
+from bisector.reports.words import count, listed, sure
 
 _WORDS = {Kind.INTRODUCED: "went bad", Kind.FIXED: "was fixed"}
 
@@ -55,8 +55,17 @@ def sentences(finding: Finding) -> Iterator[str]:
             f"No change found: it fails at random throughout, in {_share(bad, runs)} of runs "
             f"({bad} of {runs})."
         )
+        yield from _unseen(finding)
     elif not finding.decided and not finding.suspicions:
         yield f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
+
+
+def _unseen(finding: Finding) -> Iterator[str]:
+    """Yield how long a stretch would have to be to differ for sure, where nothing changed."""
+    if finding.longest_unseen is not None and finding.confidence is not None:
+        longest = finding.longest_unseen
+        what = f"stretch of more than {count(longest, 'release')}" if longest else "release"
+        yield f"No {what} differs from the rest, {sure(finding.confidence)} sure."
 
 
 def _transition(finding: Finding, number: int, transition: Transition) -> Iterator[str]:

@@ -191,6 +191,7 @@ class Knowledge:
         """Return what is known now."""
         candidates, seen, found = self.candidates, self._seen(), self._failures()
         conflicting, assessments = self._conflicting(), self.assessments()
+        unseen = [one.unseen for one in assessments.values() if one.unseen is not None]
         settled = all(t.confirmed for failure in found for t in failure.transitions)
         if assessments:
             settled &= all(assessment.settled for assessment in assessments.values())
@@ -224,6 +225,7 @@ class Knowledge:
                 for suspicion in transitions.suspicions(candidates, assessment)
             ),
             posterior=self.posterior(),
+            longest_unseen=max(unseen, default=None),
         )
 
     def posterior(self) -> dict[tuple[Version, Version], float]:

@@ -41,6 +41,12 @@ MOST_CONFIRMATIONS = 12
 MOST_CHANGES = 8
 """Changes that a history whose runs disagree may have."""
 
+_SHORT = 1 / 16
+"""The part of all positions that a stretch may take up which differs and isn't looked for.
+
+To see a single one takes nearly as many runs of each position as it takes of a side in all.
+"""
+
 _WEIGHED = 0.75
 """The part of the doubt asked for that a posterior may use up.
 
@@ -74,7 +80,9 @@ class Assessment:
     likeliest. ``bad`` are the positions with runs that are more likely bad than good, where there
     are changes. ``doubt`` is the probability that some of this is wrong. It is ``settled`` where it
     is as sure as was asked, nothing between the two sides of a change can be run, and each has
-    been run twice. Else ``next`` is what to run, if anything can be.
+    been run twice. Else ``next`` is what to run, if anything can be. ``unseen`` is how long a
+    stretch may be that differs all the same where it is settled that nothing changed, and runs
+    disagree (see ``Posterior.unseen``).
     """
 
     unchanged: float
@@ -83,6 +91,7 @@ class Assessment:
     doubt: float
     settled: bool
     next: int | None
+    unseen: int | None = None
 
 
 def assess(
@@ -110,7 +119,8 @@ def assess(
         most += 2
         posterior = Posterior(size, counts, most)
         changes, bad = _changes(posterior, confidence, untestable)
-    sures = [change.confidence for change in changes] or [posterior.unchanged]
+    short = int(size * _SHORT)
+    sures = [change.confidence for change in changes] or [posterior.unchanged_but(short)]
     doubt = min(1.0, sum(1 - sure for sure in sures))
     inside = [p for change in changes for p in range(change.before + 1, change.after)]
     tight = all(position in untestable for position in inside)
@@ -123,7 +133,9 @@ def assess(
     elif not sure:
         following = choose(posterior, untestable, costs, busy)
     settled = sure and not once
-    return Assessment(posterior.unchanged, changes, bad, doubt, settled, following)
+    # Half the doubt is for a change that is stated where there is another.
+    unseen = posterior.unseen((1 - confidence) / 2) if settled and not changes else None
+    return Assessment(posterior.unchanged, changes, bad, doubt, settled, following, unseen)
 
 
 def weigh(

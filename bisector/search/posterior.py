@@ -8,6 +8,7 @@ Positions without runs, untestable or not looked at, so keep their prior weight.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from functools import cache, cached_property
 from itertools import pairwise
@@ -37,15 +38,14 @@ class Posterior:
         good = np.array([counts[position][0] for position in self.tested], dtype=float)
         bad = np.array([counts[position][1] for position in self.tested], dtype=float)
         logs = self.rates.log_likelihood(good, bad)
-        evidence = self._pass(logs[:, self.rates.first], logs[:, self.rates.second])
+        self._first, self._second = logs[:, self.rates.first], logs[:, self.rates.second]
+        evidence = self._pass(self._first, self._second)
         none = np.log(self.rates.weight * self._weights[0]) + logs.sum(axis=0)
         changed = np.log(self.rates.pair_weight) + evidence
-        highest = max(none.max(), changed.max())
-        none, changed = np.exp(none - highest), np.exp(changed - highest)
-        total = none.sum() + changed.sum()
-        self.unchanged_at: Floats = none / total
+        self._evidence = float(np.logaddexp.reduce([*none, *changed]))
+        self.unchanged_at: Floats = np.exp(none - self._evidence)
         """P(no change, a rate of bad runs), by rate."""
-        self.changed_at: Floats = changed / total
+        self.changed_at: Floats = np.exp(changed - self._evidence)
         """P(some change, two rates), by pair of rates."""
 
     @property
@@ -72,6 +72,37 @@ class Posterior:
     def fixed(self) -> Floats:
         """P(bad before a gap and good after it), by gap."""
         return self._changes[1]
+
+    def stretch(self, longer_than: int = 0) -> float:
+        """Return P(two changes, and more positions between them than so many)."""
+        if self.most < 2 or longer_than > self.size - 3:
+            return 0.0
+        gains = np.cumsum(self._second - self._first, axis=0)
+        before = np.searchsorted(self.tested, np.arange(1, self.size))
+        gained = np.concatenate([np.zeros((1, gains.shape[1])), gains])[before]
+        begun = np.logaddexp.accumulate(-gained, axis=0)[: -1 - longer_than]
+        ended = gained[1 + longer_than :]
+        weight = self.rates.pair_weight * self._weights[2] / comb(self.size - 1, 2)
+        each = np.log(weight) + self._first.sum(axis=0)
+        return float(np.exp(begun + ended + each - self._evidence).sum())
+
+    def unchanged_but(self, longest: int) -> float:
+        """Return P(no change, or two and no more positions between them than so many)."""
+        return self.unchanged + self.stretch() - self.stretch(longest)
+
+    def unseen(self, doubt: float) -> int:
+        """Return the most positions of a stretch that may differ, where nothing changed.
+
+        A longer one has a probability of ``doubt`` at most, were it as likely as no change before
+        any run: how often there is none would otherwise say how often one is missed.
+        """
+        odds = self._weights[0] / self._weights[2] if self.most > 1 else 0.0
+
+        def surely(longest: int) -> bool:
+            longer = odds * self.stretch(longest)
+            return longer <= doubt * (longer + self.unchanged)
+
+        return bisect_left(range(self.size), True, key=surely)
 
     def at(self, position: int) -> Floats:
         """Return P(k changes before an untested ``position``, two rates), by k and pair."""

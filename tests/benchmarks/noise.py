@@ -59,7 +59,8 @@ class World:
 class Answer:
     """One search at one level: its runs, whether it decided, is right, and how sure it says it is.
 
-    It is right where each change that it states is one, and where it states one if there is one.
+    It is right where each change that it states is one, and where it states one if there is one,
+    unless what lies between two is no longer than it says may be unseen.
     Nothing is decided where there is one and no run showed anything of it: then all that is stated
     is how each run came out.
     """
@@ -112,7 +113,9 @@ def right(world: World, assessment: Assessment) -> bool:
         for truth in [world.changes]
         for change in assessment.changes
     ]
-    return all(stated) and bool(stated) is bool(world.changes)
+    places = [place for _, place in world.changes]
+    unseen = len(places) == 2 and places[1] - places[0] <= (assessment.unseen or 0)
+    return all(stated) and (bool(stated) is bool(places) or unseen)
 
 
 def bound(size: int, pair: tuple[float, float], confidence: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,3 +113,6 @@ def test_what_fails_at_random_throughout_is_called_that(
     result = ask(*flaky(ask, counter, 0.5))
     assert result.status == 1
     assert "No change found: it fails at random throughout, in about " in result.answer
+    assert re.search(r"No (stretch of more than \d releases?|release) differs", result.answer)
+    found = ask.json(*flaky(ask, counter, 0.5))
+    assert found["longest_unseen"] in range(8)

@@ -188,6 +188,7 @@ FINDING = of(
             "items": of({"after": STRING, "by": STRING, "probability": NUMBER}),
         },
         "longest_untested": COUNT,
+        "longest_unseen": or_null(COUNT),
         "conflicting": STRINGS,
         "candidates": COUNT,
         "excluded": {
@@ -277,6 +278,7 @@ def test_a_finding_as_a_whole() -> None:
         "suspicions": [],
         "posterior": [],
         "longest_untested": 0,
+        "longest_unseen": None,
         "conflicting": [],
         "candidates": 2,
         "excluded": [{"version": "1.0", "reason": "no-wheel", "detail": "no wheel for cp311"}],

@@ -6,7 +6,7 @@ import itertools
 from random import Random
 
 import pytest
-from benchmarks.noise import PAIRS, Answer, search, world
+from benchmarks.noise import PAIRS, Answer, World, search, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +111,31 @@ def test_what_fails_at_random_throughout_has_no_change() -> None:
     assert assessment.settled
     assert assessment.changes == ()
     assert set(noise.verdicts(12, runs, assessment)) == {Verdict.CONFLICTING}
+
+
+@pytest.mark.parametrize("length", [1, 2, 4, 8])
+def test_what_is_longer_than_may_be_unseen_would_have_been_seen(length: int) -> None:
+    """As often as that is said: of two changes, those that it may have missed are told."""
+    wrong = 0
+    for seed in range(40):
+        random = Random(f"{length} {seed}")
+        place = random.randrange(1, 24 - length)
+        bad = tuple(place <= position < place + length for position in range(24))
+        [answer] = search(World(bad, frozenset(), (0.5, 0.05)), random, most=400, levels=[0.95])
+        wrong += answer.decided and not answer.right
+    assert wrong / 40 <= 0.05 + 3 * (0.05 * 0.95 / 40) ** 0.5
+
+
+def test_more_runs_see_a_shorter_stretch() -> None:
+    """But for what lies between two that were run, of which most is shorter than that."""
+    unseen = []
+    for number in (4, 6, 8, 12):
+        runs = {p: [GOOD, BAD] * number for p in range(0, 81, 5)}
+        assessment = noise.weigh(81, runs, 0.95)
+        assert assessment.settled
+        unseen.append(assessment.unseen or 0)
+    assert unseen == sorted(unseen, reverse=True)
+    assert unseen[0] > unseen[-1] > 0
 
 
 def test_windows_more_than_two_are_found_where_runs_disagree() -> None:

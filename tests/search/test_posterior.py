@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bisector.search.choice import choose
 from bisector.search.posterior import Counts, Posterior
-from bisector.search.rates import Prior, grid
+from bisector.search.rates import TINY, Prior, grid
 
 FEW = Prior(nodes=4)
 MOST = 3
@@ -29,33 +29,42 @@ large = st.integers(2, 200).flatmap(
 )
 
 
+History = tuple[tuple[int, ...], float, float]
+"""The places of its changes, and the rates of bad runs before the first and after it."""
+
+
+def weighed(size: int, counts: Counts) -> list[tuple[History, float]]:
+    """Return every history with its probability."""
+    rates, weights = grid(FEW), FEW.changes(MOST)
+    steady = [((rate, rate), share) for rate, share in zip(rates.rate, rates.weight)]
+    pairs = zip(rates.rate[rates.first], rates.rate[rates.second])
+    changing = list(zip(pairs, rates.pair_weight))
+    found: list[tuple[History, float]] = []
+    for number in range(min(MOST, size - 1) + 1):
+        share = weights[number] / math.comb(size - 1, number)
+        for places in itertools.combinations(range(1, size), number):
+            for (first, second), weight in changing if number else steady:
+                evidence = 1.0
+                for position, (good, bad) in counts.items():
+                    rate = (first, second)[sum(place <= position for place in places) % 2]
+                    evidence *= (1 - rate) ** good * rate**bad
+                found.append(((places, first, second), share * weight * evidence))
+    total = sum(weight for _, weight in found)
+    return [(history, weight / total) for history, weight in found]
+
+
 def brute_force(size: int, counts: Counts) -> tuple[float, list[float], list[float]]:
     """Return P(no change), and by gap P(introduced) and P(fixed), by summing over all histories."""
-    rates, weights = grid(FEW), FEW.changes(MOST)
     tested = sorted(position for position in counts if sum(counts[position]))
-
-    def likelihood(position: int, rate: float) -> float:
-        good, bad = counts[position]
-        return float((1 - rate) ** good * rate**bad)
-
-    unchanged = weights[0] * sum(
-        weight * math.prod(likelihood(position, rate) for position in tested)
-        for rate, weight in zip(rates.rate, rates.weight)
-    )
-    total = unchanged
     introduced, fixed = [0.0] * (len(tested) - 1), [0.0] * (len(tested) - 1)
-    pairs = list(zip(rates.rate[rates.first], rates.rate[rates.second], rates.pair_weight))
-    for number in range(1, min(MOST, size - 1) + 1):
-        for places in itertools.combinations(range(1, size), number):
-            share = weights[number] / math.comb(size - 1, number)
-            for first, second, weight in pairs:
-                rate = {p: (first, second)[sum(q <= p for q in places) % 2] for p in range(size)}
-                joint = share * weight * math.prod(likelihood(p, rate[p]) for p in tested)
-                total += joint
-                for gap, (before, after) in enumerate(itertools.pairwise(tested)):
-                    introduced[gap] += joint * (rate[before] < rate[after])
-                    fixed[gap] += joint * (rate[before] > rate[after])
-    return unchanged / total, [p / total for p in introduced], [p / total for p in fixed]
+    unchanged = 0.0
+    for (places, first, second), share in weighed(size, counts):
+        unchanged += 0.0 if places else share
+        rate = {p: (first, second)[sum(q <= p for q in places) % 2] for p in range(size)}
+        for gap, (before, after) in enumerate(itertools.pairwise(tested)):
+            introduced[gap] += share * (rate[before] < rate[after])
+            fixed[gap] += share * (rate[before] > rate[after])
+    return unchanged, introduced, fixed
 
 
 @given(small)
@@ -68,6 +77,40 @@ def test_it_is_the_sum_over_all_histories(history: tuple[int, dict[int, tuple[in
         assert posterior.unchanged == pytest.approx(unchanged)
         assert list(posterior.introduced) == pytest.approx(introduced)
         assert list(posterior.fixed) == pytest.approx(fixed)
+
+
+@given(small)
+@settings(max_examples=40, deadline=None)
+def test_stretches_are_the_sum_over_all_of_their_length(
+    history: tuple[int, dict[int, tuple[int, int]]],
+) -> None:
+    size, counts = history
+    posterior = Posterior(size, counts, MOST, FEW)
+    for longest in range(size if any(map(sum, counts.values())) else 0):
+        longer = sum(
+            share
+            for (places, _, _), share in weighed(size, counts)
+            if len(places) == 2 and places[1] - places[0] > longest
+        )
+        assert posterior.stretch(longest) == pytest.approx(longer)
+
+
+@given(large, st.floats(0.001, 0.5))
+@settings(deadline=None)
+def test_no_longer_stretch_than_may_be_unseen_is_likely(
+    history: tuple[int, dict[int, tuple[int, int]]], doubt: float
+) -> None:
+    """And any shorter one is: were two changes as likely as none before any run."""
+    size, counts = history
+    posterior = Posterior(size, counts)
+    unseen = posterior.unseen(doubt)
+    odds = Prior().unchanged / Prior().changes(2)[2]
+    longer = [odds * posterior.stretch(longest) for longest in (unseen, max(0, unseen - 1))]
+    shares = [one / (one + posterior.unchanged + TINY) for one in longer]
+    assert shares[0] <= doubt + 1e-9
+    assert unseen == 0 or shares[1] > doubt - 1e-9
+    assert posterior.unchanged_but(size) == pytest.approx(posterior.unchanged + posterior.stretch())
+    assert posterior.unchanged_but(0) == pytest.approx(posterior.unchanged)
 
 
 @given(large)
