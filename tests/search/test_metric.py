@@ -50,7 +50,9 @@ def test_a_number_that_is_reported_is_the_number(value: float) -> None:
     assert Metric("eggs").of(reporting(eggs=value)) == value
 
 
-@pytest.mark.parametrize("value", [True, "7", None, [7], float("nan"), float("inf"), {"per": "x"}])
+@pytest.mark.parametrize(
+    "value", [True, "7", None, [7], 10**400, float("nan"), float("inf"), {"per": "x"}]
+)
 def test_anything_else_that_is_reported_is_none(value: Json) -> None:
     run = reporting(eggs=value)
     assert Metric("eggs").of(run) is None
