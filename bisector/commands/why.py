@@ -14,8 +14,9 @@ from bisector.inputs import options
 from bisector.inputs.arguments import Parser, request
 from bisector.reports.formats import EXPLANATIONS
 from bisector.search import noise
+from bisector.search.assessment import LEAST_RUNS
 
-_SURE_ENOUGH = noise.sureness(noise.LEAST_RUNS)
+_SURE_ENOUGH = noise.sureness(LEAST_RUNS)
 """Of two releases that the caller names: each is run once more while it is traced."""
 
 

@@ -72,8 +72,8 @@ def _first(finding: Finding, first: Failure | None) -> Iterator[str]:
     faults = (causes.verdict(finding, transition) for transition in finding.transitions)
     yield from filter(None, dict.fromkeys(faults))
     yield from _doubts(finding)
-    at_random = finding.conflicting and (finding.decided or finding.suspicions)
-    if not finding.transitions and not at_random:
+    flaky_runs = finding.conflicting and finding.confidence is not None
+    if not finding.transitions and not flaky_runs:
         yield from _unchanged(package, finding)
     if first and (first.reason or (len(finding.failures) > 1 and first.signature)):
         yield sentence(f"It {failing.fails(first)}")

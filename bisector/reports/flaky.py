@@ -50,22 +50,24 @@ def sentences(finding: Finding) -> Iterator[str]:
     for suspicion in finding.suspicions:
         yield _suspicion(suspicion)
     if finding.decided and not finding.transitions:
-        bad, runs = _runs(finding, 0, len(finding.plan.candidates))
-        yield (
-            f"No change found: it fails at random throughout, in {_share(bad, runs)} of runs "
-            f"({bad} of {runs})."
-        )
-        yield from _unseen(finding)
+        yield from _unchanged(finding)
     elif not finding.decided and not finding.suspicions:
         yield f"Undecided: runs of {listed(finding.conflicting)} disagree with each other."
 
 
-def _unseen(finding: Finding) -> Iterator[str]:
-    """Yield how long a stretch would have to be to differ for sure, where nothing changed."""
-    if finding.longest_unseen is not None and finding.confidence is not None:
-        longest = finding.longest_unseen
-        what = f"stretch of more than {count(longest, 'release')}" if longest else "release"
-        yield f"No {what} differs from the rest, {sure(finding.confidence)} sure."
+def _unchanged(finding: Finding) -> Iterator[str]:
+    """Yield how often it fails, and how long a stretch that differs would have been noticed."""
+    bad, runs = _runs(finding, 0, len(finding.plan.candidates))
+    if len({run.version for run in finding.measurements if run.outcome is Outcome.BAD}) > 1:
+        often = f"it fails at random throughout, in {_share(bad, runs)} of runs ({bad} of {runs})"
+    else:
+        often = f"it failed in {bad} of {count(runs, 'run')}, as if at random"
+    yield f"No change found: {often}."
+    longest = finding.longest_unseen
+    if longest is not None and finding.confidence is not None:
+        noun = finding.axis.noun
+        what = f"stretch of more than {count(longest, noun)}" if longest else noun
+        yield f"No {what} fails far more or far less often, {sure(finding.confidence)} sure."
 
 
 def _transition(finding: Finding, number: int, transition: Transition) -> Iterator[str]:

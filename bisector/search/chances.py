@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from bisector.model import Outcome
 from bisector.search import noise, observed
+from bisector.search.assessment import MOST_CHANGES
 from bisector.search.observed import Observations
 from bisector.search.weighing import Assessments
 
@@ -34,7 +35,7 @@ def _posterior(size: int, runs: Observations, changes: int) -> list[Chance]:
         position: (list(labels).count(Outcome.GOOD), list(labels).count(Outcome.BAD))
         for position, labels in runs.items()
     }
-    most = min(noise.MOST_CHANGES, 2 + 2 * (changes // 2))
+    most = min(MOST_CHANGES, 2 + 2 * (changes // 2))
     posterior = Posterior(size, counts, most)
     shares: Sequence[float] = (posterior.introduced + posterior.fixed).tolist()
     return [(*gap, min(1.0, share)) for gap, share in zip(pairwise(posterior.tested), shares)]

@@ -9,21 +9,12 @@ is what tells most.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, log
-from typing import TYPE_CHECKING
 
-from bisector.finding import Kind
 from bisector.model import Outcome
 from bisector.search import alike, observed
+from bisector.search.assessment import LEAST_RUNS, Assessment, Change, assess
 from bisector.search.observed import Boundary, Observations, Seen, Verdict
-
-if TYPE_CHECKING:
-    from bisector.search.posterior import Counts, Posterior
-
-LEAST_RUNS = 2
-"""Runs without which no side of a change, and no end of a history without one, is settled."""
 
 _BY_CHANCE = 0.2
 """How often two runs of each side that are alike come of a wrong place, at the worst.
@@ -37,105 +28,6 @@ This is what is known of a change by the runs of its two sides alone; `alike` re
 
 MOST_CONFIRMATIONS = 12
 """Runs of each side of a change beyond which more, all alike, would not make it surer."""
-
-MOST_CHANGES = 8
-"""Changes that a history whose runs disagree may have."""
-
-_SHORT = 1 / 16
-"""The part of all positions that a stretch may take up which differs and isn't looked for.
-
-To see a single one takes nearly as many runs of each position as it takes of a side in all.
-"""
-
-_WEIGHED = 0.75
-"""The part of the doubt asked for that a posterior may use up.
-
-The rest is for searches that are led astray before any two runs disagree (see `alike`), and for
-few runs that look clearer than they are: a posterior is right on the average of all rates.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of the outcome, which lies most likely between ``before`` and ``after``.
-
-    ``confidence`` is how often that is so, at least; nothing between them has any run. It lies
-    between the two positions of ``credible`` with at least the confidence asked for, where it can.
-    It is ``sure`` where that is reached, and nothing between the two sides can be run.
-    """
-
-    kind: Kind
-    before: int
-    after: int
-    confidence: float
-    credible: tuple[int, int]
-    sure: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """What runs say together.
-
-    ``unchanged`` is the probability of no change at all; ``changes`` are none where it is the
-    likeliest. ``bad`` are the positions with runs that are more likely bad than good, where there
-    are changes. ``doubt`` is the probability that some of this is wrong. It is ``settled`` where it
-    is as sure as was asked, nothing between the two sides of a change can be run, and each has
-    been run twice. Else ``next`` is what to run, if anything can be. ``unseen`` is how long a
-    stretch may be that differs all the same where it is settled that nothing changed, and runs
-    disagree (see ``Posterior.unseen``).
-    """
-
-    unchanged: float
-    changes: tuple[Change, ...]
-    bad: frozenset[int]
-    doubt: float
-    settled: bool
-    next: int | None
-    unseen: int | None = None
-
-
-def assess(
-    size: int,
-    counts: Counts,
-    confidence: float = 0.95,
-    *,
-    untestable: Collection[int] = (),
-    costs: Mapping[int, float] | None = None,
-    busy: Collection[int] = (),
-) -> Assessment:
-    """Return what ``counts`` say of ``size`` positions in order, whatever runs disagree.
-
-    Positions that are ``untestable`` are never the next one. ``costs`` are those of a run, by
-    position and in any unit, where they aren't all alike. Those that are ``busy`` are being run.
-    All changes together, or there being none, have to reach ``confidence``.
-    """
-    from bisector.search.choice import choose
-    from bisector.search.posterior import Posterior
-
-    most = 2
-    posterior = Posterior(size, counts, most)
-    changes, bad = _changes(posterior, confidence, untestable)
-    while len(changes) == most < min(MOST_CHANGES, size - 1):
-        most += 2
-        posterior = Posterior(size, counts, most)
-        changes, bad = _changes(posterior, confidence, untestable)
-    short = int(size * _SHORT)
-    sures = [change.confidence for change in changes] or [posterior.unchanged_but(short)]
-    doubt = min(1.0, sum(1 - sure for sure in sures))
-    inside = [p for change in changes for p in range(change.before + 1, change.after)]
-    tight = all(position in untestable for position in inside)
-    sure = tight and doubt <= 1 - confidence
-    sides = [side for change in changes for side in (change.before, change.after)]
-    once = [side for side in sides if sum(counts[side]) < LEAST_RUNS]
-    following = None
-    if sure and once:
-        following = next((side for side in once if side not in busy), None)
-    elif not sure:
-        following = choose(posterior, untestable, costs, busy)
-    settled = sure and not once
-    # Half the doubt is for a change that is stated where there is another.
-    unseen = posterior.unseen((1 - confidence) / 2) if settled and not changes else None
-    return Assessment(posterior.unchanged, changes, bad, doubt, settled, following, unseen)
 
 
 def weigh(
@@ -218,12 +110,14 @@ def doubtful(size: int, observations: Observations) -> bool:
 def verdicts(size: int, observations: Observations, assessment: Assessment) -> list[Seen]:
     """Return what is made of each position: good and bad as ``assessment`` has it.
 
-    Within what a change that is not sure may lie in nothing is decided, nor where runs disagree
-    and there is no change.
+    Within what a change that is not sure may lie in nothing is decided, nor anywhere where runs
+    disagree and there is no change: what a release's only run says is as much chance as the rest.
     """
     seen = observed.verdicts(size, observations)
-    if not (doubtful(size, observations) and assessment.changes):
+    if not doubtful(size, observations):
         return seen
+    if not assessment.changes:
+        return [Verdict.CONFLICTING if verdict.decided else verdict for verdict in seen]
     believed: list[Seen] = [
         (Verdict.BAD if position in assessment.bad else Verdict.GOOD)
         if verdict.decided or verdict is Verdict.CONFLICTING
@@ -247,53 +141,3 @@ def confirmations(confidence: float) -> int:
 def sureness(runs: int) -> float:
     """Return how sure a change is both sides of which were run so often, all of them alike."""
     return max(0.0, 1 - _BY_CHANCE * 4.0 ** (LEAST_RUNS - runs))
-
-
-def _changes(
-    posterior: Posterior, confidence: float, untestable: Collection[int]
-) -> tuple[tuple[Change, ...], frozenset[int]]:
-    """Return the changes of the likeliest history, and its bad positions with runs."""
-    if posterior.unchanged >= 0.5 or len(posterior.tested) < 2:
-        return (), frozenset()
-    bad = [bool(2 * share >= 1 - posterior.unchanged) for share in posterior.bad]
-    turns = [n for n, (one, other) in enumerate(pairwise(bad)) if one is not other]
-    changes = []
-    for turn, last, following in zip(turns, [-1, *turns], [*turns[1:], len(bad) - 1]):
-        kind = Kind.INTRODUCED if bad[turn + 1] else Kind.FIXED
-        shares = posterior.introduced if bad[turn + 1] else posterior.fixed
-        gaps = range(last + 1, following)
-        changes.append(_change(posterior, kind, shares.tolist(), gaps, confidence, untestable))
-    return tuple(changes), frozenset(p for p, is_bad in zip(posterior.tested, bad) if is_bad)
-
-
-def _change(
-    posterior: Posterior,
-    kind: Kind,
-    shares: list[float],
-    gaps: range,
-    confidence: float,
-    untestable: Collection[int],
-) -> Change:
-    """Return the change that lies in one of ``gaps``, which have these ``shares`` of it."""
-
-    def sure_by(share: float) -> float:
-        return max(0.0, 1 - (1 - share) / _WEIGHED)
-
-    best = max(gaps, key=lambda gap: shares[gap] / posterior.gaps[gap])
-    low = high = best
-    credible = shares[best]
-    while sure_by(credible) < confidence and (low > gaps[0] or high < gaps[-1]):
-        below = shares[low - 1] if low > gaps[0] else -1.0
-        above = shares[high + 1] if high < gaps[-1] else -1.0
-        low, high = (low - 1, high) if below >= above else (low, high + 1)
-        credible += max(below, above)
-    tested = posterior.tested
-    return Change(
-        kind,
-        tested[best],
-        tested[best + 1],
-        sure_by(shares[best]),
-        (tested[low], tested[high + 1]),
-        sure_by(shares[best]) >= confidence
-        and all(p in untestable for p in range(tested[best] + 1, tested[best + 1])),
-    )

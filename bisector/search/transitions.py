@@ -10,8 +10,8 @@ from packaging.version import Version
 from bisector.finding import Suspicion, Transition
 from bisector.model import Outcome
 from bisector.search import noise, observed
+from bisector.search.assessment import Assessment
 from bisector.search.candidates import Candidates, Item
-from bisector.search.noise import Assessment
 from bisector.search.observed import Boundary, Label, Verdict
 
 Labels = Mapping[Version, Sequence[Label]]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bisector.model import Outcome
 from bisector.search import noise, observed, stages
-from bisector.search.noise import Assessment
+from bisector.search.assessment import Assessment
 from bisector.search.observed import Failing, Label, Observations, Seen, Verdict, alone
 from bisector.search.stages import Question, Stage, Want
 

@@ -15,6 +15,7 @@ from bisector.inputs import command, probe
 from bisector.inputs.request import Request, about_number
 from bisector.model import Measurement, Probe
 from bisector.search import noise
+from bisector.search.assessment import LEAST_RUNS
 from bisector.search.knowledge import Knowledge, Options
 from bisector.search.releases import Releases
 from bisector.session import numbers
@@ -71,7 +72,7 @@ def findings(store: Store, asked: Request = _EVERYTHING) -> list[Finding]:
                 any_failure=search.any_failure,
                 first=search.failure,
                 pattern=search.pattern,
-                confidence=search.confidence or noise.sureness(noise.LEAST_RUNS),
+                confidence=search.confidence or noise.sureness(LEAST_RUNS),
             ),
         )
         finding = with_causes(knowledge.finding(), search.transitions)

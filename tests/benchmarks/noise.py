@@ -21,7 +21,7 @@ from statistics import mean
 from bisector.finding import Kind
 from bisector.model import Outcome
 from bisector.search import noise, weighing
-from bisector.search.noise import Assessment
+from bisector.search.assessment import Assessment
 from bisector.search.stages import Question, Stage
 
 PAIRS = ((1, 0), (0.95, 0.05), (0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.5, 0), (0.3, 0), (0.5, 0.05))

@@ -29,6 +29,7 @@ from bisector.model import (
     Signature,
 )
 from bisector.search import noise
+from bisector.search.assessment import LEAST_RUNS
 from bisector.search.bisection import Bisection, Posterior
 from bisector.search.candidates import Item
 from bisector.search.knowledge import Knowledge, Options
@@ -432,7 +433,7 @@ def test_the_confidence_asked_for_is_worked_for_and_no_further() -> None:
     assert finding.transitions[0].confidence >= 0.97
     assert finding.decided
     sides = [world.asked.count(side) for side in ("1.1", "1.2")]
-    assert noise.LEAST_RUNS <= min(sides) <= max(sides) <= noise.confirmations(0.97)
+    assert LEAST_RUNS <= min(sides) <= max(sides) <= noise.confirmations(0.97)
     unreachable, busy = bisect(history, options=Options(assure_s=0, confidence=1 - 1e-12))
     assert not unreachable.decided
     assert busy.asked.count("1.1") == 12
