@@ -75,7 +75,9 @@ def pursue(agenda: Agenda[Wanted], start: Callable[[Wanted], Running], jobs: int
             for measured in ended(flying):
                 one, _ = flying.pop(measured)
                 agenda.done(one, measured.result())
-            unwanted = agenda.unwanted(wanted())
+            # What has ended meanwhile is stored, and told of next.
+            going_on = [one for measured, (one, _) in flying.items() if not measured.done()]
+            unwanted = agenda.unwanted(going_on)
             for measured, (one, running) in list(flying.items()):
                 if one in unwanted:
                     del flying[measured]

@@ -83,6 +83,31 @@ def test_everything_wanted_ends_or_is_stopped_once(
     assert all(number > first for number in world.stopped)
 
 
+def test_what_ends_while_another_is_told_of_is_told_of_too() -> None:
+    """It is stored by then: an answer without it would differ from what is reported later."""
+
+    class Late(World):
+        def end(self, number: int) -> None:
+            measured = self.running.pop(number)
+            measured.set_result(Measurement(Version(str(number)), Outcome.GOOD))
+
+        def next(self, _flying: Sequence[int], _idle: int, /) -> int | None:
+            return self.wanted.pop(0) if self.wanted else None
+
+        def waiting(self, _flying: Sequence[int], /) -> None:
+            if 0 in self.running:
+                self.end(0)
+
+        def done(self, number: int, measurement: Measurement, /) -> None:
+            super().done(number, measurement)
+            for other in list(self.running):
+                self.end(other)
+
+    world = Late([0, 1, 2], suffice=frozenset({0}))
+    pursue(world, world.start, 3)
+    assert (sorted(world.ended), world.stopped) == ([0, 1, 2], [])
+
+
 @given(sizes, jobs, orders, st.integers(0, 12))
 def test_an_error_of_one_stops_all_others(
     size: int, jobs: int, random: Random, failing: int
