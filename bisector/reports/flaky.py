@@ -11,7 +11,9 @@ from bisector.finding import Finding, Kind, Suspicion, Transition
 from bisector.model import Measurement, Outcome
 from bisector.reports.words import count, listed, sure
 
-_WORDS = {Kind.INTRODUCED: "went bad", Kind.FIXED: "was fixed"}
+_PROBABLY = {Kind.INTRODUCED: "probably went bad", Kind.FIXED: "probably was fixed"}
+
+_PERHAPS = {Kind.INTRODUCED: "may have gone bad", Kind.FIXED: "may have been fixed"}
 
 Runs = tuple[int, int]
 """How many runs were bad, and how many decided anything."""
@@ -88,9 +90,9 @@ def _transition(finding: Finding, number: int, transition: Transition) -> Iterat
 
 def _suspicion(suspicion: Suspicion) -> str:
     """Return where a change lies that is not sure enough to be called one."""
-    verb = _WORDS[suspicion.kind]
+    verb = (_PROBABLY if suspicion.confidence >= 0.5 else _PERHAPS)[suspicion.kind]
     return (
-        f"Undecided: it probably {verb} after {suspicion.earliest} and by {suspicion.latest}; "
+        f"Undecided: it {verb} after {suspicion.earliest} and by {suspicion.latest}; "
         f"most likely in {suspicion.after}, {sure(suspicion.confidence)}."
     )
 

@@ -9,7 +9,7 @@ import pytest
 from packaging.version import Version
 from sample_findings import CONDITIONS, releases, run
 
-from bisector.finding import Axis, Finding
+from bisector.finding import Axis, Finding, Kind, Suspicion
 from bisector.model import Plan, Probe
 from bisector.reports import failing
 from bisector.reports.answer import answer
@@ -65,6 +65,14 @@ def test_nothing_is_said_of_stretches_where_half_may_differ() -> None:
 def test_a_single_failure_is_not_throughout() -> None:
     finding = replace(found(["ggg"] * 12 + ["gbg"] + ["ggg"] * 11), decided=True)
     assert "No change found: it failed in 1 of 72 runs, as if at random." in answer(finding)
+
+
+@pytest.mark.parametrize(("confidence", "verb"), [(0.07, "may have gone"), (0.87, "probably went")])
+def test_what_is_hardly_likely_is_not_called_probable(confidence: float, verb: str) -> None:
+    one, other = Version("1.4"), Version("1.9")
+    suspicion = Suspicion(Kind.INTRODUCED, one, other, confidence, one, other)
+    finding = replace(found(["gb", "b"]), suspicions=(suspicion,))
+    assert f"Undecided: it {verb} bad after 1.4 and by 1.9; most likely in 1.9, " in answer(finding)
 
 
 @pytest.mark.parametrize("histories", [["gb", "g", "g", "b"], ["bg", "", "b", "-"], ["gb", "g"]])
