@@ -50,19 +50,25 @@ def of_options(
         hint = f"did you mean {meant[0]}?" if meant else f"see `{program} --help`"
         return UsageError(message, hint)
     position = list(words).index(first)
-    command = shlex.join(words[position:])
+    python = ["python"] if _is_script(words[position:]) else []
+    command = shlex.join([*python, *words[position:]])
     before = shlex.join([*program.split(), *words[:position]])
     return UsageError(message, f"a command goes behind two dashes: `{before} -- {command}`")
 
 
 def of_program(command: Sequence[str]) -> UsageError | None:
     """Return what is wrong with a script that is given as if it were a program."""
-    script = Path(command[0])
-    if not (command[0].endswith(".py") and script.is_file()):
-        return None
-    if script.name != command[0] and os.access(script, os.X_OK):
+    if not _is_script(command):
         return None
     return UsageError(
         f"{command[0]} is a script, not a program",
         f"write `-- python {shlex.join(command)}`, which is the environment's Python",
     )
+
+
+def _is_script(command: Sequence[str]) -> bool:
+    """Return whether a command is a Python file that needs an interpreter before it."""
+    script = Path(command[0])
+    if not (command[0].endswith(".py") and script.is_file()):
+        return False
+    return script.name == command[0] or not os.access(script, os.X_OK)

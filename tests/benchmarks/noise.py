@@ -3,7 +3,7 @@
 Simulated histories are searched by the search itself, from nothing, until it is as sure as is
 asked; one history serves all three levels. Beside it stand git_bayesect, where it is installed,
 and a plain bisection with 1, 2 and 4 runs of each release. ``--picture`` draws what was said
-against what was true.
+against what was true; ``--unseen`` prints what "no change" excludes, and bounds of that.
 
     python tests/benchmarks/noise.py --histories 400 --beside
 """
@@ -60,7 +60,8 @@ class Answer:
     """One search at one level: its runs, whether it decided, is right, and how sure it says it is.
 
     It is right where each change that it states is one, and where it states one if there is one,
-    unless what lies between two is no longer than it says may be unseen.
+    unless what lies between two is no longer than it says may be unseen. ``stated`` is how many it
+    states.
     Nothing is decided where there is one and no run showed anything of it: then all that is stated
     is how each run came out.
     """
@@ -69,6 +70,8 @@ class Answer:
     decided: bool
     right: bool
     said: float
+    stated: int = 1
+    unseen: int | None = None
 
 
 def world(
@@ -102,7 +105,8 @@ def search(
         outcomes = {outcome for some in observations.values() for outcome in some}
         seen = {Outcome.GOOD, Outcome.BAD} <= outcomes
         decided = assessment.settled and (seen or not world.changes)
-        answers.append(Answer(runs, decided, correct, 1 - assessment.doubt))
+        sure, stated = 1 - assessment.doubt, len(assessment.changes)
+        answers.append(Answer(runs, decided, correct, sure, stated, assessment.unseen))
     return answers
 
 
@@ -125,6 +129,42 @@ def bound(size: int, pair: tuple[float, float], confidence: float) -> float:
     capacity = (p * _entropy(q) - (1 - q) * _entropy(p)) / (1 - p - q) + math.log2(1 + 2**slope)
     error = 1 - confidence
     return (math.log2(size) - _entropy(error) - error * math.log2(size - 1)) / capacity
+
+
+def missed(size: int, pair: tuple[float, float], runs: int) -> float:
+    """Return the least share of windows of ``size`` releases that are taken for no change.
+
+    Of windows with n runs inside, the rates p and q of bad and of good releases being known, it is
+    the least x with kl(0.95, x) <= n kl(q, p), where "no change" is said 95 times in 100 if it is
+    so, by the data processing inequality. The runs are spread evenly between the ends.
+    """
+
+    def least(inside: float) -> float:
+        low, high = 1e-12, 0.95
+        for _ in range(60):
+            middle = (low + high) / 2
+            possible = _divergence(0.95, middle) <= inside * _divergence(pair[1], pair[0])
+            low, high = (low, middle) if possible else (middle, high)
+        return high
+
+    lengths = range(1, size - 1)
+    windows = [size - 1 - length for length in lengths]
+    shares = [least(runs * length / (size - 2)) for length in lengths]
+    return sum(share * number for share, number in zip(shares, windows)) / sum(windows)
+
+
+def told_apart(throughout: float, halves: tuple[float, float]) -> float:
+    """Return the least mean number of runs that tell one rate from two, of half the releases each.
+
+    Wrong in 5 of 100 either way (Wald, 1945).
+    """
+    told = mean(_divergence(throughout, half) for half in halves)
+    return _divergence(0.95, 0.05) / told
+
+
+def _divergence(p: float, q: float) -> float:
+    """Return the Kullback-Leibler divergence of two rates, in nats."""
+    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
 
 
 def _entropy(p: float) -> float:
@@ -193,6 +233,20 @@ def columns(answers: Sequence[Answer], least: float | None = None) -> str:
     return told + (f" | {mean(runs) / least:.1f}" if least else " |")
 
 
+def exclusions(
+    answers: Sequence[Answer], size: int, changes: int, pair: tuple[float, float]
+) -> str:
+    """Return what "no change" excludes, and how often answers are right with it and without."""
+    decided = [answer for answer in answers if answer.decided]
+    right = mean(answer.right for answer in decided)
+    strict = mean(answer.right and bool(answer.stated) is bool(changes) for answer in decided)
+    lengths = sorted(answer.unseen for answer in decided if answer.unseen is not None)
+    few, many = (lengths[int(q * len(lengths))] if lengths else "" for q in (0.1, 0.9))
+    flaky = 0 < pair[1] < pair[0] < 1
+    least = f"{missed(size, pair, size + 20):.3f}" if changes == 2 and flaky else ""
+    return f"{right:.3f} | {strict:.3f} | {len(lengths)} | {few} | {many} | {least}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables, or write them into the page beside this script."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -202,20 +256,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--changes", type=int, nargs="+", default=[0, 1, 2], metavar="K")
     parser.add_argument("--holes", type=float, nargs="+", default=[0, 0.1], metavar="SHARE")
     parser.add_argument("--pairs", type=int, nargs="+", default=range(len(PAIRS)), metavar="I")
+    parser.add_argument("--rates", type=float, nargs=2, metavar=("BAD", "GOOD"), help="a pair")
+    parser.add_argument("--unseen", action="store_true", help='print what "no change" excludes')
     parser.add_argument("--most", type=int, default=500, help="runs after which a search gives up")
     parser.add_argument("--level", type=float, nargs="+", default=LEVELS)
     parser.add_argument("--picture", type=Path, metavar="SVG", help="draw said against true")
     parser.add_argument("--beside", action="store_true", help="measure git_bayesect and plain ones")
     options = parser.parse_args(arguments)
     answers_by: dict[tuple[tuple[float, float], float], list[Answer]] = {}
-    print(
-        "| N | changes | untestable | bad / good | level | runs | p95 | right | undecided | bound |"
-    )
-    print("| --- | --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    pairs = [tuple(options.rates)] if options.rates else [PAIRS[n] for n in options.pairs]
+    cells = "runs | p95 | right | undecided | bound"
+    if options.unseen:
+        cells = "right | strictly | no change | unseen, 10% | 90% | missed at best"
+        print(f".3 from .2 and .4 in halves: {told_apart(0.3, (0.2, 0.4)):.0f} runs at best\n")
+    print(f"| N | changes | untestable | bad / good | level | {cells} |")
+    print("| --- | --- | --- | --- | --- |" + " ---: |" * len(cells.split("|")))
     for size in options.sizes:
         for changes in options.changes:
             for holes in options.holes:
-                for pair in (PAIRS[index] for index in options.pairs):
+                for pair in pairs:
                     where = (size, changes, pair, holes)
                     head = f"| {size} | {changes} | {holes:.0%} | {pair[0]:g} / {pair[1]:g}"
 
@@ -226,7 +285,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     for level, answers in zip(options.level, found):
                         answers_by.setdefault((pair, level), []).extend(answers)
                         least = bound(size, pair, level) if changes else None
-                        print(f"{head} | {level:.2f} | {columns(answers, least)} |", flush=True)
+                        row = columns(answers, least)
+                        if options.unseen:
+                            row = exclusions(answers, size, changes, pair)
+                        print(f"{head} | {level:.2f} | {row} |", flush=True)
                     if options.beside and changes == 1 and not holes:
                         for name, other in _others():
                             beside = cell(options.histories, options.seed, other, *where)[0]

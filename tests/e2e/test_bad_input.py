@@ -72,6 +72,12 @@ BAD = [
         "write `-- python plain.py -x`, which is the environment's Python",
     ),
     (
+        "--package spam plain.py",
+        2,
+        "unrecognized arguments: plain.py",
+        "a command goes behind two dashes: `bisect --package spam -- python plain.py …",
+    ),
+    (
         "--package spam -- pyhton plain.py",
         2,
         "pyhton could not be started (pyhton: No such file or directory)",
