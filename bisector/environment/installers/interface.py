@@ -144,6 +144,8 @@ def run(
     whole = {**process.installer_environ(), **environ}
     error: Exception | None = None
     while True:
+        if cancelled is not None and cancelled.is_set():
+            raise _stopped(process.Ended.CANCELLED.value)
         waiting = Waiting(folder, settings.patience_s(), cancelled)
         done = process.capture(
             command, environ=whole, timeout_s=TIMEOUT_S, cwd=folder, cancelled=waiting
@@ -163,11 +165,15 @@ def run(
             )
         if done.exit_status is None or done.ended is not process.Ended.EXITED:
             how = done.signal if done.ended is process.Ended.EXITED else done.ended.value
-            raise InstallerError(f"the installer was stopped ({how})", reason(text)[-500:])
+            raise _stopped(how, reason(text)[-500:])
         again = error is None and line_with(text, signs.unlisted)
         error = failure(text, signs)
         if not (again and isinstance(error, InstallFailedError)):
             raise error
+
+
+def _stopped(how: object, last: str = "") -> InstallerError:
+    return InstallerError(f"the installer was stopped ({how})", last)
 
 
 @contextmanager

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from e2e.projects import START, release
@@ -21,6 +22,7 @@ from bisector.environment.interpreter import find
 from bisector.environment.venv import Environment, make
 from bisector.errors import InstallerError
 from bisector.model import File
+from bisector.run import process
 
 Fresh = Callable[[], Environment]
 
@@ -210,6 +212,25 @@ def test_it_is_stopped_where_it_hangs(stocked: LocalIndex, fresh: Fresh, tmp_pat
     with pytest.raises(InstallerError, match=r"the installer was stopped \(cancelled\)"):
         Uv(stocked.url, tmp_path).install(python, ["spam==1.0"], cancelled=cancelled)
     asking.join()
+
+
+def test_what_was_cancelled_is_not_tried_in_another_way(
+    stocked: LocalIndex, fresh: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation tries the cache first, and then asks the index."""
+    cancelled, capture = threading.Event(), process.capture
+    tries: list[Sequence[str]] = []
+
+    def cancel_then_capture(command: Sequence[str], **options: Any) -> process.Completed:
+        cancelled.set()
+        tries.append(command)
+        return capture(command, **options)
+
+    python = str(fresh().python)
+    monkeypatch.setattr(process, "capture", cancel_then_capture)
+    with pytest.raises(InstallerError, match=r"the installer was stopped \(cancelled\)"):
+        Uv(stocked.url, tmp_path).install(python, ["spam==1.0"], cancelled=cancelled)
+    assert ["--offline" in command for command in tries] == [True]
 
 
 def _cancel_once_asked(index: LocalIndex, cancelled: threading.Event) -> None:
