@@ -236,15 +236,19 @@ def columns(answers: Sequence[Answer], least: float | None = None) -> str:
 def exclusions(
     answers: Sequence[Answer], size: int, changes: int, pair: tuple[float, float]
 ) -> str:
-    """Return what "no change" excludes, and how often answers are right with it and without."""
+    """Return what "no change" excludes, and how often answers are right with it and without.
+
+    And which share states as many changes as there are.
+    """
     decided = [answer for answer in answers if answer.decided]
     right = mean(answer.right for answer in decided)
     strict = mean(answer.right and bool(answer.stated) is bool(changes) for answer in decided)
+    whole = mean(answer.stated == changes for answer in decided)
     lengths = sorted(answer.unseen for answer in decided if answer.unseen is not None)
     few, many = (lengths[int(q * len(lengths))] if lengths else "" for q in (0.1, 0.9))
     flaky = 0 < pair[1] < pair[0] < 1
     least = f"{missed(size, pair, size + 20):.3f}" if changes == 2 and flaky else ""
-    return f"{right:.3f} | {strict:.3f} | {len(lengths)} | {few} | {many} | {least}"
+    return f"{right:.3f} | {strict:.3f} | {whole:.3f} | {len(lengths)} | {few} | {many} | {least}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -267,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pairs = [tuple(options.rates)] if options.rates else [PAIRS[n] for n in options.pairs]
     cells = "runs | p95 | right | undecided | bound"
     if options.unseen:
-        cells = "right | strictly | no change | unseen, 10% | 90% | missed at best"
+        cells = "right | strictly | all | no change | unseen, 10% | 90% | missed at best"
         print(f".3 from .2 and .4 in halves: {told_apart(0.3, (0.2, 0.4)):.0f} runs at best\n")
     print(f"| N | changes | untestable | bad / good | level | {cells} |")
     print("| --- | --- | --- | --- | --- |" + " ---: |" * len(cells.split("|")))

@@ -34,7 +34,7 @@ def answers(pair: tuple[float, float], changes: int, size: int, number: int) -> 
     return found
 
 
-@pytest.mark.parametrize("changes", [0, 1])
+@pytest.mark.parametrize("changes", [0, 1, 2])
 @pytest.mark.parametrize("pair", [(0.95, 0.05), (0.8, 0.2), (0.5, 0)])
 def test_of_answers_that_are_95_percent_sure_95_in_100_are_right(
     pair: tuple[float, float], changes: int
