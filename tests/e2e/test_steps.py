@@ -190,6 +190,7 @@ def test_a_report_of_a_step(bisect: Command, index: LocalIndex) -> None:
     """Measured, it is an issue's body: what to run, what was expected; stored, it is the same."""
     index.add(sized([10] * 6 + [20] * 4))
     number = ("--metric", "peak_memory_bytes")
+    # Two at once end in another order than they began in, which is what is stored.
     first = bisect("report", *number, "--jobs", "1", *COMMAND, "import spam")
     assert first.status == 0, first.errors
     (path,) = bisect.results.rglob("report.md")
