@@ -6,6 +6,7 @@ if it had just been measured.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -92,7 +93,8 @@ class Stepping:
     """What is known of a series of ``size`` positions; ``confidence`` is asked of all steps.
 
     Steps up to ``least``, a share, are not looked for. With ``differences`` steps are never
-    factors: numbers may lie about 0, as slopes do.
+    factors: numbers may lie about 0, as slopes do. ``runs`` and ``numbers`` are in the order in
+    which the runs began.
     """
 
     size: int
@@ -104,20 +106,29 @@ class Stepping:
     blank: set[int] = field(default_factory=set)
     places: list[Place] = field(default_factory=list)
     _queue: list[Wanted] = field(default_factory=list)
+    _began: list[str] = field(default_factory=list)
+    _batched: int = 0
     _seen: tuple[object, Landscape] | None = None
     _refuted: frozenset[tuple[int, int]] = frozenset()
 
-    def add(self, position: int, number: float | None) -> None:
-        """Add a run; of one without a number, None."""
+    def add(self, position: int, number: float | None, began: str = "") -> None:
+        """Add a run that ``began`` then (ISO 8601); of one without a number, None.
+
+        Of a batch those that are made at once end in any order: drift, pairs and environments go
+        by that in which they began.
+        """
         if number is not None:
-            self.runs.append((position, number))
-            self.numbers.setdefault(position, []).append(number)
+            index = bisect_right(self._began, began, self._batched)
+            earlier = sum(one == position for one, _ in self.runs[:index])
+            self._began.insert(index, began)
+            self.runs.insert(index, (position, number))
+            self.numbers.setdefault(position, []).insert(earlier, number)
         if position not in self.numbers:
             self.blank.add(position)
 
-    def replay(self, position: int, number: float | None) -> None:
+    def replay(self, position: int, number: float | None, began: str = "") -> None:
         """Add a run that was made before: in its place among those of an earlier search."""
-        self.add(position, number)
+        self.add(position, number, began)
         if number is not None and len(self.numbers) > 2:
             self._review()
 
@@ -127,6 +138,7 @@ class Stepping:
         What looks flat is looked into only to ``assure``.
         """
         if not self._queue and not flying:
+            self._batched = len(self.runs)
             self._queue = self._batch(assure=assure)
         return self._queue.pop(0) if self._queue else None
 

@@ -129,7 +129,7 @@ class _Search:
             self._runs.setdefault(run.version, []).append(run)
             self._begun[index] = self._begun.get(index, 0) + 1
             self._notice(run)
-            self._stepping.replay(index, self._metric.of(run))
+            self._stepping.replay(index, self._metric.of(run), run.started)
 
     def _notice(self, run: Measurement) -> None:
         """Look whether the number of a run is a slope: those lie about 0 where nothing grows."""
@@ -175,7 +175,7 @@ class _Search:
         run = known_as(item, measurement)
         self._runs.setdefault(item.key, []).append(run)
         self._notice(run)
-        self._stepping.add(wanted.position, self._metric.of(run))
+        self._stepping.add(wanted.position, self._metric.of(run), run.started)
         self._listener.finished(run, {})
         self._listener.numbers(self._metric.name, self._heights())
         self.check()

@@ -218,6 +218,32 @@ def test_stored_runs_lead_to_the_same_answer() -> None:
     assert accepted(again) == accepted(stepping) == [(10, 11)]
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+def test_runs_count_in_the_order_in_which_they_began(workers: int) -> None:
+    """Those of a batch that are made at once may end in another."""
+    levels = [1.0] * 11 + [1.2] * 19
+    random, stepping = Random(8), Stepping(30)
+    runs: list[tuple[int, float]] = []
+    flying: list[int] = []
+    while True:
+        wanted = stepping.next(len(flying), assure=False) if len(flying) < workers else None
+        if wanted is not None:
+            drift = 1.001 ** len(runs)
+            flying.append(len(runs))
+            runs.append((wanted.position, levels[wanted.position] * random.gauss(drift, 0.02)))
+        elif flying:
+            ended = flying.pop(random.randrange(len(flying)))
+            stepping.add(*runs[ended], f"{ended:05}")
+        else:
+            break
+    again = Stepping(30)
+    for number, run in enumerate(runs):
+        again.replay(*run, f"{number:05}")
+    assert stepping.runs == runs
+    assert again.numbers == stepping.numbers
+    assert accepted(again) == accepted(stepping) == [(10, 11)]
+
+
 @pytest.mark.parametrize("deviation", [0.001, 0.02, 0.05])
 def test_flat_series_have_no_step(deviation: float) -> None:
     """At most one of 20 may be wrong; some runs take much longer than they should."""
