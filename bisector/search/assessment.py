@@ -27,11 +27,12 @@ _SHORT = 1 / 16
 To see a single one takes nearly as many runs of each position as it takes of a side in all.
 """
 
-_WEIGHED = 0.75
+_WEIGHED = 0.5
 """The part of the doubt asked for that a posterior may use up.
 
 The rest is for searches that are led astray before any two runs disagree (see `alike`), and for
-few runs that look clearer than they are: a posterior is right on the average of all rates.
+few runs that look clearer than they are: a posterior is right on the average of all rates, and
+least often where good and bad releases both come out wrong.
 """
 
 
@@ -139,9 +140,9 @@ def _among_testable(posterior: Posterior, counts: Counts, untestable: Collection
 def _unseen(testable: Posterior, confidence: float) -> int | None:
     """Return how long a stretch may be that differs all the same; None where about half may.
 
-    Half the doubt is for changes that are stated where there are others.
+    Half of what may be used up is for changes that are stated where there are others.
     """
-    longest = testable.unseen((1 - confidence) / 2)
+    longest = testable.unseen(_WEIGHED * (1 - confidence) / 2)
     return longest if 2 * longest < testable.size - 1 else None
 
 

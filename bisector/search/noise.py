@@ -26,6 +26,12 @@ little less. The rest is for what goes wrong after runs disagree. Each further p
 This is what is known of a change by the runs of its two sides alone; `alike` reckons with all.
 """
 
+_AGREEING = 0.6
+"""The part of the doubt asked for that may be left where no runs of a position disagree.
+
+The rest is for the searches whose runs do: with all of it here, some rates took up most of it.
+"""
+
 MOST_CONFIRMATIONS = 12
 """Runs of each side of a change beyond which more, all alike, would not make it surer."""
 
@@ -88,7 +94,7 @@ def weigh(
 def _agreeing(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> float:
     """Return how sure one of the boundaries ``found`` is, where no runs disagree."""
     others = [one for one in found if one is not boundary]
-    return alike.sureness(runs, boundary, others)
+    return max(0.0, 1 - (1 - alike.sureness(runs, boundary, others)) / _AGREEING)
 
 
 def _surest(runs: Mapping[int, int], boundary: Boundary, found: Sequence[Boundary]) -> list[int]:

@@ -51,7 +51,7 @@ def _none_of_that(*_: object) -> None:
 
 def stored_finding() -> Finding:
     one = probe.parse(SCRIPT, Path("eggs.py"))
-    return found("g-gbbg", probe=one, yanked=["1.3"])
+    return found("g-gbbg", probe=one, yanked=["1.3"], runs=3)
 
 
 def keep(finding: Finding, folder: Path) -> None:
