@@ -72,7 +72,7 @@ def findings(store: Store, asked: Request = _EVERYTHING) -> list[Finding]:
                 any_failure=search.any_failure,
                 first=search.failure,
                 pattern=search.pattern,
-                confidence=search.confidence or noise.sureness(LEAST_RUNS),
+                confidence=asked.confidence or search.confidence or noise.sureness(LEAST_RUNS),
             ),
         )
         finding = with_causes(knowledge.finding(), search.transitions)

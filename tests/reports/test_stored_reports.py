@@ -81,6 +81,17 @@ def test_a_report_is_what_the_search_found(
     assert capsys.readouterr().out.startswith("# spam `>=1.3,<1.5` fails: Eggs must be fresh.\n")
 
 
+def test_a_report_says_whether_it_is_as_sure_as_is_asked(
+    results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["report", "--probe", "eggs", "--stored", "--format", "text"]
+    words += ["--results", str(results)]
+    assert cli.main([*words, "--confidence", "0.8"]) == 0
+    assert "Undecided" not in capsys.readouterr().out
+    assert cli.main([*words, "--confidence", "0.9999"]) == 3
+    assert "Undecided: the runs made don't make this as sure" in capsys.readouterr().out
+
+
 def test_a_report_as_files_has_all_that_a_bug_report_needs(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
