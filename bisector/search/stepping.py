@@ -33,10 +33,7 @@ Runs that make one stop are larger, mostly, than those of a number of pairs that
 """
 
 _CLEAR = 10.0
-"""The standard deviations from which on a step is sure after the same few pairs, whatever they say.
-
-There all of them say how large it is: nothing was chosen.
-"""
+"""The standard deviations from which on all pairs say how large a step is: none was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +90,7 @@ class Stepping:
     """What is known of a series of ``size`` positions; ``confidence`` is asked of all steps.
 
     Steps up to ``least``, a share, are not looked for. With ``differences`` steps are never
-    factors: numbers may lie about 0, as slopes do. ``runs`` and ``numbers`` are in the order in
-    which the runs began.
+    factors: numbers may lie about 0. ``runs`` are in the order in which they began, not ended.
     """
 
     size: int
@@ -112,11 +108,7 @@ class Stepping:
     _refuted: frozenset[tuple[int, int]] = frozenset()
 
     def add(self, position: int, number: float | None, began: str = "") -> None:
-        """Add a run that ``began`` then (ISO 8601); of one without a number, None.
-
-        Of a batch those that are made at once end in any order: drift, pairs and environments go
-        by that in which they began.
-        """
+        """Add a run that ``began`` then (ISO 8601); of one without a number, None."""
         if number is not None:
             index = bisect_right(self._began, began, self._batched)
             earlier = sum(one == position for one, _ in self.runs[:index])
